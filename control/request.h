@@ -1,8 +1,8 @@
 /*
  * The request and the reply of a handler of control. A handler answers one operation (control/dispatch.h); it runs in a
- * worker thread, which has its own connection to the webhooks' store. The acceptor has checked the key and its scope;
- * the handler checks everything else. It answers exactly once, by one of the answer functions, or leaves the reply open
- * for control/test_waits.h.
+ * worker thread, which has its own connection to the webhooks' store. The handler of streams needs no store, and runs
+ * in the loop's thread. The acceptor has checked the key and its scope; the handler checks everything else. It answers
+ * exactly once, by one of the answer functions, or leaves the reply open for control/test_waits.h.
  */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H
@@ -59,7 +59,7 @@ struct request {
 	const char *base_url; /* prefix of URLs in replies: "https://hooks.example", without a final slash */
 	struct caller caller;
 	int64_t deadline_us; /* steady clock; db_set_deadline() was called with it */
-	struct db *db;
+	struct db *db; /* NULL for the operation of streams */
 	const struct control_context *context;
 };
 

@@ -10,11 +10,15 @@
 
 /* Proxies end silent connections after a minute, rarely after half a minute. */
 #define SILENCE_US (15 * 1000 * 1000)
+/* A client learns within this time that it is connected. */
+#define FIRST_SILENCE_US (1000 * 1000)
 /* A stream with this much waiting text gets no more for now. */
 #define ROOM_BYTES ((size_t)64 << 10)
 
-/* A line that server-sent events ignore. */
+/* Lines that server-sent events ignore. The first one means that the stream is opened. */
 static const char comment[] = ":\n\n";
+static const char waiting[] = ": waiting for the store\n\n";
+static const char too_slow[] = ": this client reads too slowly: connect again with the last id\n\n";
 
 struct stream *
 stream_new(const char *tenant_id)
@@ -23,7 +27,7 @@ stream_new(const char *tenant_id)
 
 	(void)snprintf(stream->tenant_id, sizeof stream->tenant_id, "%s", tenant_id);
 	stream->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	stream->moved_us = clock_steady_us();
+	stream->moved_us = clock_steady_us() - SILENCE_US + FIRST_SILENCE_US;
 	return stream;
 }
 
@@ -42,12 +46,13 @@ stream_take(struct stream *stream, int64_t now_us, struct bytes *out)
 	bytes_free(out);
 	pthread_mutex_lock(&stream->lock);
 	if (stream->text.len == 0 && now_us - stream->moved_us >= SILENCE_US)
-		bytes_add_text(&stream->text, comment);
+		bytes_add_text(&stream->text, stream->opened ? comment : waiting);
 	if (stream->text.len > 0) {
 		*out = stream->text;
 		stream->text = (struct bytes){0};
 		stream->moved_us = now_us;
 	}
+	stream->taken = out->capacity;
 	starved = stream->starved;
 	stream->starved = false;
 	ended = stream->ended;
@@ -86,12 +91,79 @@ stream_has_room(struct stream *stream)
 	return room;
 }
 
+static size_t
+held(const struct stream *stream)
+{
+	return stream->text.capacity + stream->taken;
+}
+
+size_t
+stream_held(struct stream *stream)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&stream->lock);
+	bytes = held(stream);
+	pthread_mutex_unlock(&stream->lock);
+	return bytes;
+}
+
+void
+stream_starve(struct stream *stream)
+{
+	pthread_mutex_lock(&stream->lock);
+	stream->starved = true;
+	pthread_mutex_unlock(&stream->lock);
+}
+
+/* With the lock. */
+static void
+add(struct stream *stream, const struct bytes *text)
+{
+	if (stream->ended)
+		return;
+	if (held(stream) == 0)
+		stream->moved_us = clock_steady_us();
+	bytes_add(&stream->text, text->base, text->len);
+}
+
 void
 stream_add(struct stream *stream, const struct bytes *text)
 {
 	pthread_mutex_lock(&stream->lock);
-	if (!stream->ended)
-		bytes_add(&stream->text, text->base, text->len);
+	add(stream, text);
+	pthread_mutex_unlock(&stream->lock);
+}
+
+void
+stream_set_opened(struct stream *stream, const struct bytes *text)
+{
+	pthread_mutex_lock(&stream->lock);
+	stream->opened = true;
+	add(stream, text);
+	pthread_mutex_unlock(&stream->lock);
+}
+
+int64_t
+stream_lag_us(struct stream *stream, int64_t now_us)
+{
+	int64_t lag_us;
+
+	pthread_mutex_lock(&stream->lock);
+	lag_us = held(stream) > 0 && !stream->ended ? now_us - stream->moved_us : 0;
+	pthread_mutex_unlock(&stream->lock);
+	return lag_us;
+}
+
+void
+stream_end_slow(struct stream *stream)
+{
+	pthread_mutex_lock(&stream->lock);
+	if (!stream->ended) {
+		bytes_free(&stream->text);
+		bytes_add_text(&stream->text, too_slow);
+	}
+	stream->ended = true;
 	pthread_mutex_unlock(&stream->lock);
 }
 

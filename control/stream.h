@@ -39,16 +39,18 @@ struct stream {
 	char tenant_id[LIST_ID_BYTES];
 	struct topic_filter topic;
 	struct stream_reading readings[STREAM_KINDS];
-	bool opened; /* its first bytes were added */
+	char after_event[OBJECT_ID_BYTES]; /* the event behind which it begins, until its place is found; "": found */
 	void (*ring)(void *context); /* wakes the streams' thread */
 	void *context;
 
 	pthread_mutex_t lock; /* guards what follows */
 	struct bytes text;
+	size_t taken; /* bytes of memory of the last taken text, until the client has it */
+	bool opened; /* the client gets all that is committed from now on; the thread reads it without the lock */
 	bool starved; /* the thread waits until text is taken */
 	bool ended; /* nothing follows the text */
 	bool left; /* the loop's thread has left it */
-	int64_t moved_us; /* steady: when text was last taken */
+	int64_t moved_us; /* steady: when text was last taken, or was added to none */
 };
 
 /* Makes a stream that wants nothing yet; the caller sets ring. Never NULL. */
@@ -60,8 +62,9 @@ void stream_free(struct stream *stream);
 /* ---- the loop's thread ---- */
 
 /*
- * Takes the text into *out, whose old text is freed; after a silence of 15 seconds the text is a comment. Returns
- * whether the stream ends with it; the end comes with some text.
+ * Takes the text into *out, whose old text the client has and which is freed; after a silence of 15 seconds the text is
+ * a comment. A stream that is not opened yet gets a comment after a second: the client gets the head of the reply with
+ * the first text. Returns whether the stream ends with it; the end comes with some text.
  */
 bool stream_take(struct stream *stream, int64_t now_us, struct bytes *out);
 
@@ -73,8 +76,23 @@ void stream_leave(struct stream *stream);
 /* Whether there is room for another frame, however long. If not, the thread is woken when there is room. */
 bool stream_has_room(struct stream *stream);
 
+/* The bytes of memory that the stream needs until its client has everything. */
+size_t stream_held(struct stream *stream);
+
+/* The thread is woken as soon as text is taken from this stream. */
+void stream_starve(struct stream *stream);
+
 /* Appends frames. */
 void stream_add(struct stream *stream, const struct bytes *text);
+
+/* The same with the first bytes: the client gets all that is committed from now on. */
+void stream_set_opened(struct stream *stream, const struct bytes *text);
+
+/* How long the client has been taking what it has, in microseconds. 0: it has everything. */
+int64_t stream_lag_us(struct stream *stream, int64_t now_us);
+
+/* Ends the stream of a slow client behind the taken text, with a comment that says why. */
+void stream_end_slow(struct stream *stream);
 
 /* Ends the stream, so that its client reconnects. Any thread. */
 void stream_end(struct stream *stream);

@@ -137,7 +137,8 @@ add(struct stream_feed *feed, struct stream *stream, struct row *row)
 {
 	char resume[LIST_CURSOR_BYTES];
 
-	if (!stream_has_room(stream))
+	feed->lacks_room = feed->lacks_room || feed->room == 0;
+	if (feed->room == 0 || !stream_has_room(stream))
 		return false;
 	if (row->frame.len == 0) {
 		stream_resume_write(feed, &row->place, resume);
@@ -145,6 +146,8 @@ add(struct stream_feed *feed, struct stream *stream, struct row *row)
 	}
 	stream_add(stream, &row->frame);
 	feed->given++;
+	feed->given_bytes += row->frame.len;
+	feed->room -= row->frame.len < feed->room ? row->frame.len : feed->room;
 	return true;
 }
 
@@ -152,6 +155,7 @@ add(struct stream_feed *feed, struct stream *stream, struct row *row)
 static void
 fall_behind(struct stream_reading *reading, const struct stream_place *place)
 {
+	reading->feed->is_behind = true;
 	reading->in_step = false;
 	reading->place = *place;
 }
@@ -246,15 +250,13 @@ static int
 look(struct stream_feed *feed, struct db *db, struct stream *streams, struct error *err)
 {
 	static const struct stream_place end = {TIME_RANGE_LAST_MS * 1000, "ffffffff-ffff-ffff-ffff-ffffffffffff"};
-	int64_t began_us = clock_steady_us(), now_ms, from_us;
+	int64_t began_us = clock_steady_us(), from_us;
 	struct stream_places all = {0}, late = {0};
 	struct db_rows *rows;
-	int rc = feed->source->now(db, &now_ms, err);
+	int rc;
 
-	if (rc != 0)
-		return rc;
 	/* A row that was not there at the last look began at most a window before it. */
-	from_us = (feed->begun ? feed->looked_us : now_ms * 1000) - feed->window_us;
+	from_us = (feed->begun ? feed->looked_us : feed->now_us) - feed->window_us;
 	rc = feed->source->places(db, feed->tenant_id, from_us, feed->begun ? &feed->front : &end, &rows, err);
 	if (rc != 0)
 		return rc;
@@ -271,7 +273,7 @@ look(struct stream_feed *feed, struct db *db, struct stream *streams, struct err
 	feed->seen = all;
 	if (feed->source->by_id && all.count == STREAM_PLACES_MAX)
 		feed->floor = all.list[0];
-	feed->looked_us = now_ms * 1000;
+	feed->looked_us = feed->now_us;
 	if (!feed->begun)
 		feed->front = all.count > 0 ? all.list[all.count - 1] : stream_place_before(from_us);
 	feed->begun = true;
@@ -348,6 +350,9 @@ catch_up(struct stream_feed *feed, struct db *db, struct stream *stream, bool *a
 
 	if (reading == NULL || reading->in_step || !stream_has_room(stream))
 		return 0;
+	feed->lacks_room = feed->lacks_room || feed->room == 0;
+	if (feed->room == 0)
+		return 0;
 	/*
 	 * Reads rows of all topics: finding those of a rare one could take the store long, and other streams would
 	 * wait.
@@ -384,7 +389,22 @@ stream_feed_free(struct stream_feed *feed)
 int
 stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err)
 {
+	int64_t now_ms;
+	int rc = feed->source->now(db, &now_ms, err);
+
+	if (rc != 0)
+		return rc;
+	feed->now_us = now_ms * 1000;
+	feed->has_window = true;
 	return look(feed, db, NULL, err);
+}
+
+/* As after a look at a window without rows. */
+static void
+rest(struct stream_feed *feed)
+{
+	feed->seen.count = 0;
+	feed->looked_us = feed->now_us;
 }
 
 int
@@ -392,11 +412,13 @@ stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams
 {
 	int rc = 0;
 
-	if (clock_steady_us() >= feed->look_at_us)
+	if (!feed->has_window)
+		rest(feed);
+	else if (clock_steady_us() >= feed->look_at_us)
 		rc = look(feed, db, streams, err);
-	if (rc == 0)
+	if (rc == 0 && feed->has_news)
 		rc = go_forward(feed, db, streams, again, err);
-	for (struct stream *stream = streams; rc == 0 && stream != NULL; stream = stream->next)
+	for (struct stream *stream = streams; rc == 0 && feed->is_behind && stream != NULL; stream = stream->next)
 		rc = catch_up(feed, db, stream, again, err);
 	return rc;
 }

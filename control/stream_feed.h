@@ -13,6 +13,9 @@
  *   catching  a stream that resumes, or whose client reads slowly, reads by itself from its own place up to the front,
  *   up        and is in step then. A row that is given late goes also to streams that have passed its place
  *
+ * One statement asks for all feeds which of them have rows behind the front, or in the window (control/stream_news.h).
+ * A feed without any reads nothing.
+ *
  * No row is missed. Rows come twice only if a client resumes within the window. For the streams' thread.
  */
 #ifndef CONTROL_STREAM_FEED_H
@@ -25,6 +28,12 @@
 #include "base/error.h"
 #include "control/stream.h"
 #include "store/db.h"
+
+/* A question about a place. Texts are borrowed. */
+struct stream_asked {
+	const char *tenant_id;
+	struct stream_place place;
+};
 
 /* The source of a feed. The reading functions return as db_query(). */
 struct stream_source {
@@ -43,6 +52,10 @@ struct stream_source {
 	 */
 	int (*places)(struct db *db, const char *tenant_id, int64_t from_us, const struct stream_place *last,
 	    struct db_rows **rows, struct error *err); /* six: as above */
+
+	/* Finds which of these places have a row of their tenant behind them: their numbers, one column. */
+	int (*stirs)(struct db *db, const struct stream_asked *asked, uint32_t count, struct db_rows **numbers,
+	    struct error *err);
 
 	/* The id of a row of read(); and its time, unless by_id. */
 	struct span (*id)(const struct db_rows *rows, uint32_t row);
@@ -68,12 +81,19 @@ struct stream_feed {
 	int64_t window_us;
 	bool begun; /* the members below are set */
 	bool used; /* a stream uses it: for control/streams.c */
+	bool has_news, has_window; /* rows are behind the front; behind the last look's beginning of the window */
+	int64_t now_us; /* by the store's clock, just before has_news and has_window were read */
+	bool is_behind; /* a stream is not in step */
+	size_t held; /* bytes that the tenant's streams hold */
+	size_t room; /* bytes of frames that streams may still get in this turn: control/stream_room.h */
+	bool lacks_room; /* a stream found no room */
 	struct stream_place front;
 	struct stream_places seen; /* in order */
 	struct stream_place floor; /* places before it may have been given and forgotten */
 	int64_t looked_us; /* the last look, by the store's clock */
 	int64_t look_at_us; /* steady: the next one */
 	uint64_t given; /* frames given since the caller set it to 0 */
+	size_t given_bytes; /* of these */
 };
 
 /* Writes an event's place for clients, and reads it from "Last-Event-ID". */

@@ -1,6 +1,7 @@
 /*
  * The place to resume from is in the header Last-Event-ID, or in the query for clients that cannot set headers: the id
- * of a frame, or the id of an event.
+ * of a frame, or the id of an event. The store is not asked: EventSource gives up at any status but 200, so a stream
+ * begins even while the store is away.
  */
 #include "control/stream_open.h"
 
@@ -11,36 +12,10 @@
 #include "control/stream_feed.h"
 #include "control/stream_sources.h"
 #include "control/streams.h"
-#include "store/webhooks/event_lists.h"
 
 #define RETRY_AFTER_SECONDS 5
 
 /* ---- the place ---- */
-
-/* The place as long before that time as transactions may last. */
-static struct stream_place
-window_before(const struct request *request, int64_t us)
-{
-	return stream_place_before(us - stream_window_us(request->context->config, STREAM_EVENTS));
-}
-
-/* Finds the event's place. If the event is gone its own time will do: no later event was stored before it was made. */
-static bool
-find_event(const struct request *request, const char *id, struct stream_place *place, struct reply *reply)
-{
-	struct db_rows *rows = NULL;
-	struct error err;
-	int rc = event_lists_get(request->db, request->caller.tenant_id, id, time_range_of_id(id), &rows, &err);
-
-	if (rc != 0) {
-		answer_store_failed(reply, rc, &err);
-		return false;
-	}
-	*place = window_before(
-	    request, db_rows_count(rows) > 0 ? db_rows_int(rows, 0, EVENT_COLUMN_STORED_US) : id_time_ms(id) * 1000);
-	db_rows_free(rows);
-	return true;
-}
 
 /* Reads the text that names the place; "": none. false: the request has been answered. */
 static bool
@@ -62,19 +37,20 @@ read_last_id(const struct request *request, char text[QUERY_VALUE_BYTES], struct
 	return true;
 }
 
-/* Sets the stream's beginning: in step, or behind a place. false: the request has been answered. */
+/* Sets the stream's beginning: in step, behind a place or behind an event. false: the request has been answered. */
 static bool
-read_place(const struct request *request, struct stream_reading *events, struct reply *reply)
+read_place(const struct request *request, struct stream *stream, struct reply *reply)
 {
-	char text[QUERY_VALUE_BYTES], id[OBJECT_ID_BYTES];
+	struct stream_reading *events = &stream->readings[STREAM_EVENTS];
+	char text[QUERY_VALUE_BYTES];
 
 	if (!read_last_id(request, text, reply))
 		return false;
 	events->in_step = text[0] == '\0';
 	if (events->in_step || stream_resume_read(text, &events->place))
 		return true;
-	if (object_id_read((struct span){text, strlen(text)}, id))
-		return find_event(request, id, &events->place, reply);
+	if (object_id_read((struct span){text, strlen(text)}, stream->after_event))
+		return true;
 	answer_error(reply, 400, "validation_error",
 	    "Last-Event-ID: it is neither the id of a frame of this stream nor that of an event");
 	return false;
@@ -127,7 +103,7 @@ stream_open(const struct request *request, struct reply *reply)
 	struct stream *stream = stream_new(request->caller.tenant_id);
 
 	if (filter_topic(request, &stream->topic, reply) && read_kinds(request, stream, reply) &&
-	    read_place(request, &stream->readings[STREAM_EVENTS], reply))
+	    read_place(request, stream, reply))
 		begin(request, stream, reply);
 	else
 		stream_free(stream);

@@ -1,4 +1,4 @@
-/* GET /v1/stream: reads what a client asks for and where its stream begins. Worker threads. */
+/* GET /v1/stream: reads what a client asks for and where its stream begins. The loop's thread. */
 #ifndef CONTROL_STREAM_OPEN_H
 #define CONTROL_STREAM_OPEN_H
 

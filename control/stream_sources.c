@@ -36,7 +36,55 @@ add_data(struct bytes *out, cJSON *tree)
 	cJSON_Delete(tree);
 }
 
+/* ---- which tenants have any ---- */
+
+typedef int stirring(
+    struct db *db, const struct stream_rows_place *places, uint32_t count, struct db_rows **numbers, struct error *err);
+
+static int
+find_stirring(stirring *find, bool by_id, struct db *db, const struct stream_asked *asked, uint32_t count,
+    struct db_rows **numbers, struct error *err) /* seven: which rows, and what comes back */
+{
+	struct stream_rows_place *places = mem_new(count, sizeof *places);
+
+	for (uint32_t n = 0; n < count; n++) {
+		const char *id = asked[n].place.id;
+		int64_t us = by_id ? time_range_of_id(id).from_ms * 1000 : asked[n].place.us;
+
+		places[n] = (struct stream_rows_place){asked[n].tenant_id, us, id};
+	}
+	int rc = find(db, places, count, numbers, err);
+	free(places);
+	return rc;
+}
+
 /* ---- events ---- */
+
+/* An event that is gone: none behind it was stored before it was made. */
+int
+stream_find_event(struct db *db, const struct config *config, struct stream *stream, struct error *err)
+{
+	const char *id = stream->after_event;
+	int64_t us = id_time_ms(id) * 1000;
+	struct db_rows *rows;
+	int rc = event_lists_get(db, stream->tenant_id, id, time_range_of_id(id), &rows, err);
+
+	if (rc != 0)
+		return rc;
+	if (db_rows_count(rows) > 0)
+		us = db_rows_int(rows, 0, EVENT_COLUMN_STORED_US);
+	db_rows_free(rows);
+	/* As long before that time as transactions may last. */
+	stream->readings[STREAM_EVENTS].place = stream_place_before(us - stream_window_us(config, STREAM_EVENTS));
+	return 0;
+}
+
+static int
+stirring_events(
+    struct db *db, const struct stream_asked *asked, uint32_t count, struct db_rows **numbers, struct error *err)
+{
+	return find_stirring(stream_rows_stirring_events, false, db, asked, count, numbers, err);
+}
 
 static int
 read_events(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit,
@@ -89,6 +137,7 @@ static const struct stream_source events = {
     .now = store_clock_now,
     .read = read_events,
     .places = list_events,
+    .stirs = stirring_events,
     .id = event_id,
     .us = event_us,
     .topic = event_topic,
@@ -96,6 +145,13 @@ static const struct stream_source events = {
 };
 
 /* ---- attempts ---- */
+
+static int
+stirring_attempts(
+    struct db *db, const struct stream_asked *asked, uint32_t count, struct db_rows **numbers, struct error *err)
+{
+	return find_stirring(stream_rows_stirring_attempts, true, db, asked, count, numbers, err);
+}
 
 static int
 read_attempts(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit,
@@ -162,6 +218,7 @@ static const struct stream_source attempts = {
     .now = store_clock_now,
     .read = read_attempts,
     .places = list_attempts,
+    .stirs = stirring_attempts,
     .id = attempt_id,
     .topic = attempt_topic,
     .write = write_attempt,

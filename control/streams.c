@@ -13,6 +13,8 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "control/stream_feed.h"
+#include "control/stream_news.h"
+#include "control/stream_room.h"
 #include "control/stream_sources.h"
 #include "control/upkeep_thread.h"
 #include "shm/counters.h"
@@ -216,9 +218,27 @@ find_feeds(struct streams *streams, struct stream *first)
 		}
 }
 
+/* Where streams begin that shall begin behind an event. */
+static int
+find_places(struct streams *streams, struct stream *first, struct db *db, struct error *err)
+{
+	int rc = 0;
+
+	for (struct stream *stream = first; rc == 0 && stream != NULL; stream = stream->next) {
+		if (stream->after_event[0] == '\0')
+			continue;
+		rc = stream_find_event(db, streams->config, stream, err);
+		if (rc == 0)
+			stream->after_event[0] = '\0';
+	}
+	return rc;
+}
+
 static bool
 has_begun(const struct stream *stream)
 {
+	if (stream->after_event[0] != '\0')
+		return false;
 	for (int kind = 0; kind < STREAM_KINDS; kind++)
 		if (stream->readings[kind].wanted && !stream->readings[kind].feed->begun)
 			return false;
@@ -241,11 +261,11 @@ open_those_that_began(struct stream *first)
 
 		if (stream->opened || !has_begun(stream))
 			continue;
-		stream->opened = any = true;
+		any = true;
 		crypto_random(&random, sizeof random);
 		(void)snprintf(line, sizeof line, ":\n\nretry: %u\n\n", RETRY_LEAST_MS + random % RETRY_SPREAD_MS);
 		bytes_add_text(&text, line);
-		stream_add(stream, &text);
+		stream_set_opened(stream, &text);
 		bytes_free(&text);
 	}
 	return any;
@@ -288,13 +308,18 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 {
 	struct stream *first = first_of(streams);
 	struct stream_feed *last = NULL;
+	size_t held;
 	bool opened;
 	uint64_t given = 0;
-	int rc = 0;
+	int rc = find_places(streams, first, db, err);
 
 	find_feeds(streams, first);
+	held = stream_room_count(streams->feeds, first);
 	opened = open_those_that_began(first);
+	for (int kind = 0; rc == 0 && kind < STREAM_KINDS; kind++)
+		rc = stream_news_ask(streams->feeds, stream_sources[kind], db, err);
 	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; last = feed, feed = feed->next) {
+		stream_room_give(feed, held);
 		if (!feed->begun) {
 			rc = stream_feed_begin(feed, db, err);
 			opened = open_those_that_began(first) || opened;
@@ -303,9 +328,11 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 			rc = stream_feed_turn(feed, db, first, again, err);
 		given += feed->given;
 		feed->given = 0;
+		held += feed->given_bytes;
 	}
-	if (rc != 0)
+	if (rc != 0 && last != NULL)
 		put_last(streams, last);
+	stream_room_look(streams->feeds, first, clock_steady_us());
 	if (given > 0)
 		counter_add(streams->slot, COUNTER_STREAM_EVENTS, given);
 	if (given > 0 || opened)

@@ -1,7 +1,7 @@
 /*
- * The clients of GET /v1/stream, and the thread that reads the store for all of them: a few statements per tenant and
- * turn, however many clients the tenant has. It reads at once when this node has stored something, and twice a second
- * for rows of other nodes. Without clients it has no connection.
+ * The clients of GET /v1/stream, and the thread that reads the store for all of them: a few statements per turn, and a
+ * few more for each tenant with news, however many clients it has. It reads at once when this node has stored
+ * something, and twice a second for rows of other nodes. Without clients it has no connection.
  */
 #ifndef CONTROL_STREAMS_H
 #define CONTROL_STREAMS_H

@@ -108,8 +108,9 @@ answer_busy(struct reply *reply, const char *code, const char *text)
 	answer_error(reply, 503, code, "%s", text);
 }
 
+/* db NULL: of a call that needs no store. */
 static void
-run_handler(struct worker *worker, struct call *call)
+run_handler(const struct workers *workers, struct db *db, struct call *call)
 {
 	const struct frame_request *from = &call->request;
 	const struct request request = {
@@ -130,14 +131,13 @@ run_handler(struct worker *worker, struct call *call)
 		    .is_start_key = from->caller.is_start_key,
 		},
 	    .deadline_us = call->deadline_us,
-	    .db = worker->db,
-	    .context = &worker->workers->context,
+	    .db = db,
+	    .context = &workers->context,
 	};
 
-	db_set_deadline(worker->db, call->deadline_us);
+	if (db != NULL)
+		db_set_deadline(db, call->deadline_us);
 	dispatch(&request, &call->reply);
-	if (call->reply.store_lost)
-		lose_store(worker, &call->reply.store_error);
 }
 
 /* false: the call is in the queue again, for another worker. */
@@ -155,7 +155,9 @@ answer(struct worker *worker, struct call *call)
 		answer_busy(&call->reply, "overloaded",
 		    "The request has waited too long for its turn; nothing was changed, try again");
 	else
-		run_handler(worker, call);
+		run_handler(worker->workers, worker->db, call);
+	if (call->reply.store_lost)
+		lose_store(worker, &call->reply.store_error);
 	return true;
 }
 
@@ -226,10 +228,15 @@ workers_start(struct workers *workers, const struct control_context *context, st
 	return 0;
 }
 
+/* A stream needs no store, and so waits for none. */
 bool
 workers_give(struct workers *workers, struct call *call)
 {
-	return call_queue_put(&workers->queue, call);
+	if (call->request.operation != OPERATION_STREAM || workers->context.streams == NULL)
+		return call_queue_put(&workers->queue, call);
+	run_handler(workers, NULL, call);
+	give_back(workers, call);
+	return true;
 }
 
 bool

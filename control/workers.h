@@ -30,7 +30,10 @@ struct workers {
 /* Starts the threads; without an API there are none. The context is copied. Returns 0 or <0. */
 int workers_start(struct workers *workers, const struct control_context *context, struct error *err);
 
-/* Gives a call to the workers. false: too many wait, and the call stays the caller's. */
+/*
+ * Gives a call to the workers. false: too many wait, and the call stays the caller's. A call for a stream is answered
+ * at once, even while the store is away.
+ */
 bool workers_give(struct workers *workers, struct call *call);
 
 /* Takes a call back that no worker has begun. false: one has begun, and the call comes back by workers_done(). */

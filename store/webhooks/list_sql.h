@@ -52,6 +52,10 @@ list_like(struct span like)
 int list_query(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
     struct db_rows **rows, struct error *err); /* six: as db_query() */
 
+/* The same by db_each(). */
+int list_each(struct db *db, const struct db_each *each, const struct db_param *values, uint32_t count,
+    struct db_rows **rows, struct error *err); /* six: as db_each() */
+
 /* A time as microseconds since 1970, and back, in each database, so that a place in a list is exact. */
 #define PG_MICROSECONDS(column) "CAST(EXTRACT(epoch FROM " column ") * 1000000 AS bigint)"
 /* Only immutable operators: Citus accepts no others in RETURNING of a distributed table. */

@@ -211,6 +211,28 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
         assert last.ends()
 
 
+def test_a_stream_begins_while_the_store_is_away_and_misses_nothing_from_its_first_comment_on(make_hookline, postgres):
+    hookline = make_hookline("postgres", STORAGE_TYPE="jsonl").start()
+    client = hookline.start_key
+    with Stream(hookline.daemon, client.key).opened() as before:
+        event = publish(client)
+        position = before.until([event])[-1].id
+    hookline.database.server.stop()
+    wait_until(lambda: client.get("/v1/events").status == 503, "the outage to be noticed")
+    with Stream(hookline.daemon, client.key) as new, Stream(hookline.daemon, client.key, position) as old, \
+            Stream(hookline.daemon, client.key, event) as behind_event:
+        for stream in (new, old, behind_event):
+            assert (stream.status, stream.frame().lines) == (200, [": waiting for the store"])
+        assert client.request("HEAD", "/v1/stream").status == 200
+        hookline.database.server.start()
+        for stream in (new, old, behind_event):
+            stream.opened()
+        hookline.wait_ready()
+        later = publish(client)
+        for stream in (new, old, behind_event):
+            stream.until([later])
+
+
 @pytest.mark.unsanitized("a slow service sends whole frames before it is stopped")
 def test_a_stream_that_ends_within_a_frame_does_not_end_the_frame(make_hookline):
     hookline = make_hookline("embedded").start()

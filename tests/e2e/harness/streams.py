@@ -63,7 +63,8 @@ class Stream:
     def opened(self):
         """When its first bytes have come, so that it misses nothing that is published from now on."""
         assert self.status == 200, self.response.read()
-        assert self.frame().lines == [":"]
+        while (frame := self.frame()).lines != [":"]:
+            assert frame.lines == [": waiting for the store"], frame
         frame = self.frame()
         assert frame is not None and "retry" in frame.fields
         return self

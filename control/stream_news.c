@@ -1,0 +1,72 @@
+/* Two places are asked for each feed: its front, and where its window begins. */
+#include "control/stream_news.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define PLACES 2u /* a feed */
+
+/* The feed itself, or the next one behind it, that is asked for. NULL: there is none. */
+static struct stream_feed *
+asked_from(struct stream_feed *feed, const struct stream_source *source)
+{
+	while (feed != NULL && (!feed->begun || feed->source != source))
+		feed = feed->next;
+	return feed;
+}
+
+static void
+ask_for(const struct stream_feed *feed, struct stream_asked asked[PLACES])
+{
+	asked[0] = (struct stream_asked){feed->tenant_id, feed->front};
+	asked[1] = (struct stream_asked){feed->tenant_id, stream_place_before(feed->looked_us - feed->window_us)};
+}
+
+/* found: by number, whether a row is behind that place. */
+static int
+find(const struct stream_source *source, struct db *db, const struct stream_asked *asked, uint32_t count, bool *found,
+    struct error *err) /* six: what is asked, and what comes back */
+{
+	struct db_rows *numbers;
+	int rc = source->stirs(db, asked, count, &numbers, err);
+
+	if (rc != 0)
+		return rc;
+	for (uint32_t row = 0; row < db_rows_count(numbers); row++)
+		found[db_rows_int(numbers, row, 0)] = true;
+	db_rows_free(numbers);
+	return 0;
+}
+
+int
+stream_news_ask(struct stream_feed *feeds, const struct stream_source *source, struct db *db, struct error *err)
+{
+	struct stream_feed *const first = asked_from(feeds, source);
+	struct stream_asked *asked;
+	uint32_t count = 0, place = 0;
+	bool *found;
+	int64_t now_ms;
+	int rc;
+
+	if (first == NULL)
+		return 0;
+	for (struct stream_feed *feed = first; feed != NULL; feed = asked_from(feed->next, source))
+		count += PLACES;
+	asked = mem_new(count, sizeof *asked);
+	found = mem_new(count, sizeof *found);
+	for (struct stream_feed *feed = first; feed != NULL; feed = asked_from(feed->next, source), place += PLACES)
+		ask_for(feed, &asked[place]);
+	rc = source->now(db, &now_ms, err);
+	if (rc == 0)
+		rc = find(source, db, asked, count, found, err);
+	place = 0;
+	for (struct stream_feed *feed = first; rc == 0 && feed != NULL; feed = asked_from(feed->next, source)) {
+		feed->now_us = now_ms * 1000;
+		feed->has_news = found[place++];
+		feed->has_window = found[place++];
+	}
+	free(asked);
+	free(found);
+	return rc;
+}

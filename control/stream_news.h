@@ -1,0 +1,15 @@
+/*
+ * Which feeds have something to read: one statement for all of a kind, so that a thousand tenants without events cost
+ * the store what one costs, and a look by its index for each. The streams' thread.
+ */
+#ifndef CONTROL_STREAM_NEWS_H
+#define CONTROL_STREAM_NEWS_H
+
+#include "base/error.h"
+#include "control/stream_feed.h"
+#include "store/db.h"
+
+/* Asks for the feeds of that source which have begun: sets has_news, has_window and now_us. Returns as db_query(). */
+int stream_news_ask(struct stream_feed *feeds, const struct stream_source *source, struct db *db, struct error *err);
+
+#endif

@@ -1,0 +1,246 @@
+/* Rows, a clock and clients of the program's own; see the header. */
+#include "tests/unit/stream_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "control/stream_news.h"
+#include "control/stream_room.h"
+#include "store/db_rows.h"
+
+struct stream_scene scene = {.frame_bytes = FRAME_BYTES};
+
+static uint32_t
+number_of(const char *id)
+{
+	return (uint32_t)strtoul(id + strlen("0190a5b0-0000-7000-8000-00000000"), NULL, 10);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct row *one = a, *other = b;
+
+	if (one->us != other->us)
+		return one->us < other->us ? -1 : 1;
+	return one->number < other->number ? -1 : 1;
+}
+
+/* ---- the store ---- */
+
+static int
+compare(const struct row *row, const struct stream_place *place)
+{
+	if (row->us != place->us)
+		return row->us < place->us ? -1 : 1;
+	return strcmp(row->id, place->id);
+}
+
+static void
+add_row(struct db_rows *rows, const struct row *row)
+{
+	char us[24];
+
+	db_rows_add(rows, row->id, strlen(row->id));
+	db_rows_add(rows, us, (size_t)snprintf(us, sizeof us, "%lld", (long long)row->us));
+}
+
+static bool
+fails(struct error *err)
+{
+	if (scene.failing == 0)
+		return false;
+	scene.failing--;
+	(void)error_set(err, "the store is away");
+	return true;
+}
+
+static int
+read_rows(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit, struct db_rows **rows,
+    struct error *err)
+{
+	uint32_t found = 0;
+
+	scene.reads++;
+	if (fails(err))
+		return -1;
+	*rows = db_rows_new(2);
+	for (uint32_t n = 0; n < scene.count && found < limit; n++)
+		if (scene.rows[n].there_us <= scene.now_us && compare(&scene.rows[n], after) > 0) {
+			add_row(*rows, &scene.rows[n]);
+			found++;
+		}
+	return 0;
+}
+
+static int
+list_places(struct db *db, const char *tenant_id, int64_t from_us, const struct stream_place *last,
+    struct db_rows **rows, struct error *err)
+{
+	scene.reads++;
+	if (fails(err))
+		return -1;
+	*rows = db_rows_new(2);
+	for (uint32_t n = 0; n < scene.count; n++)
+		if (scene.rows[n].there_us <= scene.now_us && scene.rows[n].us >= from_us &&
+		    compare(&scene.rows[n], last) <= 0)
+			add_row(*rows, &scene.rows[n]);
+	return 0;
+}
+
+static int
+find_stirring(
+    struct db *db, const struct stream_asked *asked, uint32_t asked_count, struct db_rows **numbers, struct error *err)
+{
+	char number[24];
+
+	if (fails(err))
+		return -1;
+	*numbers = db_rows_new(1);
+	for (uint32_t n = 0; n < asked_count; n++) {
+		bool any = false;
+
+		for (uint32_t row = 0; row < scene.count && !any; row++)
+			any =
+			    scene.rows[row].there_us <= scene.now_us && compare(&scene.rows[row], &asked[n].place) > 0;
+		if (any)
+			db_rows_add(*numbers, number, (size_t)snprintf(number, sizeof number, "%u", n));
+	}
+	return 0;
+}
+
+static int
+now(struct db *db, int64_t *now_ms, struct error *err)
+{
+	*now_ms = scene.now_us / 1000;
+	return 0;
+}
+
+static struct span
+id(const struct db_rows *rows, uint32_t row)
+{
+	return db_rows_text(rows, row, 0);
+}
+
+static int64_t
+us(const struct db_rows *rows, uint32_t row)
+{
+	return db_rows_int(rows, row, 1);
+}
+
+static struct span
+topic(const struct db_rows *rows, uint32_t row)
+{
+	return (struct span){"order.created", strlen("order.created")};
+}
+
+/* The id, a blank, and where to resume, in as many bytes as a frame has. */
+static void
+write_row(const char *tenant_id, const struct db_rows *rows, uint32_t row, const char *resume, struct bytes *out)
+{
+	char *frame = bytes_reserve(out, scene.frame_bytes);
+
+	memset(frame, 0, scene.frame_bytes);
+	(void)snprintf(frame, scene.frame_bytes, "%s %s", db_rows_text(rows, row, 0).base, resume);
+	out->len += scene.frame_bytes;
+}
+
+const struct stream_source source = {
+    .kind = STREAM_EVENTS,
+    .now = now,
+    .read = read_rows,
+    .places = list_places,
+    .stirs = find_stirring,
+    .id = id,
+    .us = us,
+    .topic = topic,
+    .write = write_row,
+};
+
+/* ---- clients ---- */
+
+struct client clients[LISTENERS];
+
+static void
+ring(void *context)
+{
+}
+
+struct client *
+connect_client(uint32_t number, const char *resume)
+{
+	struct client *client = &clients[number];
+
+	*client = (struct client){.stream = stream_new("acme")};
+	client->stream->opened = true;
+	client->stream->ring = ring;
+	client->stream->readings[STREAM_EVENTS] =
+	    (struct stream_reading){.wanted = true, .feed = scene.feed, .in_step = resume == NULL};
+	if (resume != NULL)
+		assert_true(stream_resume_read(resume, &client->stream->readings[STREAM_EVENTS].place));
+	client->stream->next = scene.first;
+	scene.first = client->stream;
+	return client;
+}
+
+void
+take(struct client *client)
+{
+	struct bytes text = {0};
+
+	(void)stream_take(client->stream, 0, &text);
+	assert_int_equal(text.len % scene.frame_bytes, 0);
+	for (size_t at = 0; at < text.len; at += scene.frame_bytes) {
+		client->got[number_of(text.base + at)]++;
+		(void)strcpy(client->resume, strchr(text.base + at, ' ') + 1);
+	}
+	bytes_free(&text);
+}
+
+bool
+turn(bool looks)
+{
+	struct error err;
+	bool again = false;
+
+	stream_room_give(scene.feed, stream_room_count(scene.feed, scene.first));
+	scene.feed->look_at_us = looks ? 0 : INT64_MAX;
+	if (stream_news_ask(scene.feed, &source, NULL, &err) != 0)
+		return true;
+	if (stream_feed_turn(scene.feed, NULL, scene.first, &again, &err) != 0)
+		return true;
+	return again;
+}
+
+void
+make_rows(uint32_t seed)
+{
+	srand(seed);
+	scene.now_us = NOW_US;
+	scene.failing = 0;
+	for (scene.count = 0; scene.count < MANY; scene.count++)
+		scene.rows[scene.count] =
+		    (struct row){.us = NOW_US + 1000 + rand() % 20000 * 1000, .number = scene.count};
+	for (uint32_t n = 0; n < scene.count; n++) {
+		(void)snprintf(scene.rows[n].id, OBJECT_ID_BYTES, "0190a5b0-0000-7000-8000-00000000%04u", n % 10000);
+		scene.rows[n].there_us = scene.rows[n].us + (rand() % 3 == 0 ? rand() % WINDOW_US : rand() % 20000);
+	}
+	qsort(scene.rows, scene.count, sizeof *scene.rows, by_place);
+	scene.feed = stream_feed_new(&source, "acme", WINDOW_US);
+	scene.first = NULL;
+}
+
+void
+let_go(void)
+{
+	for (struct stream *next; scene.first != NULL; scene.first = next) {
+		next = scene.first->next;
+		stream_free(scene.first);
+	}
+	stream_feed_free(scene.feed);
+}
