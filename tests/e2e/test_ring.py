@@ -66,7 +66,7 @@ def test_the_ring_of_a_running_service_is_shown_saved_and_shown_again(waiting, t
     assert copy.stat().st_size == 4 << 20
     assert_shows_what_waits(dump(copy), waiting)
     again = waiting.hooksctl("ring", "save", copy)
-    assert again.returncode == 1 and f"another file stands at {copy}" in again.stderr
+    assert again.returncode == 1 and f"another file is at {copy}" in again.stderr
     text = run_program("hooksctl", "ring", "dump", copy)
     assert text.returncode == 0, text.stderr
     assert re.search(r"^acceptor-0 -> writer-0 +3 +1 +2 +5 .* 2 acknowledged$", text.stdout, re.MULTILINE)
