@@ -302,7 +302,7 @@ def test_a_replay_into_an_order_that_somebody_keeps_locked_lets_others_go_on(hoo
     with hookline.reader() as read:
         read("BEGIN")
         read("SELECT 1 FROM fifo_heads WHERE tenant_id = :id FOR UPDATE", id=tenant.id)
-        path = f"/v1/replay/{replay(other, topic='#', rate=5)['id']}"
+        path = f"/v1/replay/{replay(other, topic='#', rate=10)['id']}"
         wait_until(lambda: other.client.get(path).json["status"] == "done", "the other replay to end", 30)
         made = tenant.client.get(f"/v1/replay/{told['id']}").json["scheduled"]
         read("ROLLBACK")

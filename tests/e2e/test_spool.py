@@ -107,9 +107,9 @@ def test_killed_while_it_spools(database, hooksd, what):
 
 def test_replay_beside_live_traffic(database, hooksd):
     daemon = without_store(database, hooksd, WRITERS=1)
-    some = batches(60, 500, seed=54)
+    some = batches(40, 300, seed=54)
     post(daemon, some)
-    load = Load(daemon, random_events(4000, sessions=4, seed=55), batch=10)
+    load = Load(daemon, random_events(2000, sessions=4, seed=55), batch=10)
     with load:
         load.wait_acknowledged(200)
         database.server.start()
