@@ -82,7 +82,7 @@ add_header(cJSON *tree, const struct segment *segment, const char *name)
 	add_text(tree, "magic", h->magic, sizeof h->magic);
 	add_bool(tree, "whole", ring_is_whole(segment));
 	add_text(tree, "version", h->version, sizeof h->version);
-	add_text(tree, "boot_id", h->boot_id, sizeof h->boot_id);
+	add_text(tree, "boot_id", h->boot_id, ring_boot_id_length(h));
 	add_number(tree, "file_bytes", h->file_bytes);
 	add_number(tree, "lane_slots", h->lane_slots);
 	add_bool(tree, "keys", h->has_keys != 0);

@@ -35,6 +35,14 @@ ring_process_name(enum role role, uint32_t index, char out[RING_NAME_BYTES])
 	(void)snprintf(out, RING_NAME_BYTES, "%s-%" PRIu32, role_table[role].name, index);
 }
 
+size_t
+ring_boot_id_length(const struct segment_header *header)
+{
+	const char *end = memchr(header->boot_id, '\n', sizeof header->boot_id);
+
+	return end != NULL ? (size_t)(end - header->boot_id) : sizeof header->boot_id;
+}
+
 /* Which processes the lane is between. */
 static void
 name_ends(const struct segment *segment, uint32_t number, struct ring_lane *lane)

@@ -47,6 +47,9 @@ void ring_lane_look(const struct segment *segment, uint32_t number, struct ring_
 /* Whether all lanes are whole, and each ledger has a current page. */
 bool ring_is_whole(const struct segment *segment);
 
+/* The length of the header's boot id, which ends in a newline. */
+size_t ring_boot_id_length(const struct segment_header *header);
+
 /* "writer-1" */
 void ring_process_name(enum role role, uint32_t index, char out[RING_NAME_BYTES]);
 

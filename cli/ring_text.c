@@ -31,7 +31,7 @@ print_header(FILE *out, const struct segment *segment, const char *name)
 	print_text_of(out, ", by hooksd ", h->version, sizeof h->version);
 	fprintf(out, ", master %d%s%s\n", h->master_pid, segment_draining(h) ? ", draining" : "",
 	    segment_file_gone(h) ? ", its file had lost its name" : "");
-	print_text_of(out, "boot id ", h->boot_id, sizeof h->boot_id);
+	print_text_of(out, "boot id ", h->boot_id, ring_boot_id_length(h));
 	fprintf(out, ", storage %s, %" PRIu32 " slots a lane, keys %s",
 	    h->storage <= STORAGE_NULL ? storage_name(h->storage) : "unknown", h->lane_slots,
 	    h->has_keys ? "yes" : "no");
@@ -73,6 +73,8 @@ print_states(FILE *out, const struct ring_lane *lane)
 {
 	const char *between = "";
 
+	if (lane->published == lane->released)
+		fputc('-', out);
 	for (int s = 0; s < PARCEL_STATES; s++) {
 		if (lane->parcels[s] == 0)
 			continue;

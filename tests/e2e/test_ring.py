@@ -4,6 +4,7 @@ import json
 import random
 import re
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,7 @@ def waiting(hooksd):
 
 def assert_shows_what_waits(ring, daemon):
     assert ring["master_pid"] == daemon.pid
+    assert ring["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert ring["counts"] == {"acceptors": 1, "writers": 1, "publishers": 0, "couriers": 0, "control_processes": 0}
     assert {process["process"] for process in ring["processes"]} == {"acceptor-0", "writer-0"}
     found = lane(ring, "acceptor-0", "writer-0")
