@@ -105,7 +105,8 @@ class Trace:
     def __init__(self, script, output):
         self.output = output
         with open(output, "w") as file:
-            self.process = subprocess.Popen(["bpftrace", script, BUILD_DIR / "hooksd"], stdout=file, stderr=file)
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "bpftrace", script, BUILD_DIR / "hooksd"],
+                                            stdout=file, stderr=file)
         wait_until(lambda: "until Ctrl-C" in output.read_text() or self.process.poll() is not None, "bpftrace to begin")
         if self.process.poll() is not None:
             pytest.skip(f"this kernel or container refuses bpftrace: {output.read_text()}")
@@ -116,8 +117,12 @@ class Trace:
         return text in self.output.read_text()
 
     def end(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        """bpftrace forgets a Ctrl-C that comes while it prints."""
+        def ended():
+            self.process.send_signal(signal.SIGINT)
+            return self.process.poll() is not None
+
+        wait_until(ended, "bpftrace to end")
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
