@@ -36,7 +36,7 @@
 /* It has given a batch to the spool, which has taken it if rc is 0. */
 #define PROBE_SPOOL(events, rc) PROBE(spool, events, rc)
 
-/* It lets a lane's parcels below position go: they have that fate (enum fate of shm/ledger.h). */
+/* It releases a lane's parcels below position, by the fate of their batch (enum fate of shm/ledger.h). */
 #define PROBE_SETTLE(lane, position, fate) PROBE(settle, lane, position, fate)
 
 /* A courier begins an attempt, and ends it. attempt: an address; number: from 1; status: 0: no reply. */
