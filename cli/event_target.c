@@ -55,7 +55,7 @@ open_file(struct event_target *target, struct error *err)
 		target->file = stdout;
 		return 0;
 	}
-	if (access(path, F_OK) == 0) /* nothing is made beside it */
+	if (access(path, F_OK) == 0) /* before any file is made */
 		return error_set(err, "%s is there already: name another file", path);
 	char *part = mem_printf("%s.part", path);
 	int rc = open_part(target, part, path, err);

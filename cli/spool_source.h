@@ -8,8 +8,8 @@
 
 struct spool_item {
 	char *path;
-	const char *name; /* to print; within path: the name in DATA_DIR/spool, hl-spool/NAME, or what was given */
-	bool published; /* it is in DATA_DIR/hl-spool; what a file that was named holds only its records tell */
+	const char *name; /* to print; within path: the name in DATA_DIR/spool, hl-spool/NAME, or as given */
+	bool published; /* it is in DATA_DIR/hl-spool; for a named file only its records show the kind */
 	bool set_aside; /* damage that hooksd or a replay has set aside */
 
 	/* For sorting. */

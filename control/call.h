@@ -18,7 +18,7 @@ struct peer;
 /*
  *   RECEIVING --> WORKING --> REPLYING --> CUT OFF
  *                     \
- *                      '--> LEFT              nobody waits for it any more, and a worker has it
+ *                      '--> LEFT              nobody waits for it any more, but a worker still has it
  *
  * A call ends when its reply has been sent, or when nobody waits for it. Only the loop's thread uses the state.
  */

@@ -185,7 +185,7 @@ on_frame(struct peer *peer, const struct frame *frame)
 	else if (frame->kind == FRAME_BYE)
 		peer->said_bye = true;
 	else if (call == NULL || call->number != frame->request)
-		return; /* of a call that is over */
+		return; /* the call has ended */
 	else if (frame->kind == FRAME_BODY)
 		on_body(call, frame);
 	else if (frame->kind == FRAME_CREDIT)

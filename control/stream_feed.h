@@ -6,12 +6,12 @@
  *   ───────┼─────────────────────────────────┼────────► places
  *          │ seen: the places of the rows    │ rows that have not been given yet
  *
- *   forward   the rows behind the front are given to the streams that are in step, and the front moves
- *   a look    a row has the time at which its transaction began, so it may appear before the front. Every second the
- *             feed lists the places of the window again: a row that was not seen there before is given late. The window
- *             is as long as transactions that add rows may last (control/listing.h)
- *   catching  a stream that resumes, or whose client reads slowly, reads by itself from its own place up to the front,
- *   up        and is in step then. A row that is given late goes also to streams that have passed its place
+ *   forward   the feed gives the rows behind the front to the streams that are in step, and moves the front
+ *   a look    a row has the start of its transaction as its time, so it may appear before the front. Every second the
+ *             feed lists the places of the window again, and gives rows that are new there late. The window is as long
+ *             as transactions that add rows may last (control/listing.h)
+ *   catching  a stream that resumes, or whose client reads slowly, reads from its own place up to the front, and is
+ *   up        then in step. A late row also goes to streams that have passed its place
  *
  * One statement asks for all feeds which of them have rows behind the front, or in the window (control/stream_news.h).
  * A feed without any reads nothing.

@@ -40,7 +40,7 @@ struct endpoint_config {
 	int64_t breaker_version; /* after a change, results of older attempts do not count for the breaker */
 	uint32_t timeout_ms, max_in_flight, rate_limit_rps;
 	uint32_t waits_ms[RETRY_WAITS_MAX];
-	uint32_t waits; /* of them; a job has waits + 1 attempts */
+	uint32_t waits; /* number of waits; a job has waits + 1 attempts */
 };
 
 /* Whether its row cannot be used. Publishers do not check this: they add its jobs as pending. */

@@ -41,7 +41,7 @@ struct fifo {
 	struct id_table lanes;
 	uint8_t salt[16]; /* of the digests: customers choose the keys */
 	bool on, by_key; /* as configured */
-	bool blocks; /* the same: a dead letter stops its order */
+	bool blocks; /* as configured: a dead letter stops its order */
 	bool unplaced; /* there may be rows without a place: they get one before the next full round */
 	bool placing; /* the page that was asked for gives them places */
 	int64_t place_until_us; /* when to do it again: publishers may have committed by the old configuration */

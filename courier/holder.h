@@ -26,7 +26,7 @@ struct holder {
 struct hold {
 	const char *tenant_id;
 	const uint8_t *endpoint_id;
-	bool holds; /* else its jobs are pending */
+	bool holds; /* false: its jobs are pending */
 	bool by_pause; /* it holds only because deliveries of its tenant are paused */
 	int64_t lifetime_ms; /* lifetime of jobs that become pending */
 	const uint8_t *after; /* mark the jobs behind that id (16 bytes); NULL: all */

@@ -1,6 +1,6 @@
 /*
- * libcurl's sockets and the resolver's answers stand in one epoll set. A transfer is in one of four lists:
- * spare, waiting for an address, at libcurl, ended.
+ * libcurl's sockets and the resolver's descriptor are in one epoll set. A transfer is in one of four lists: spare,
+ * waiting for an address, at libcurl, ended.
  */
 #include "courier/http.h"
 
@@ -28,7 +28,7 @@
 #define CA_CACHE_SECONDS 3600l /* the file of authorities is read again after this */
 #define NEVER INT64_MAX
 
-/* In an event's data, beside sockets of libcurl. */
+/* Marks the resolver's descriptor in an event's data; other values are sockets of libcurl. */
 #define EVENT_RESOLVER (UINT64_C(1) << 32)
 
 struct http {

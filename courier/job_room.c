@@ -26,8 +26,8 @@ bool
 jobs_has_room(const struct jobs *jobs, const struct queue *queue, uint64_t bytes)
 {
 	/*
-	 * An endpoint without jobs may take one although memory is full, so every endpoint goes on. A quarter above the
-	 * limit is reserved for that.
+	 * An endpoint without jobs may take one although memory is full, so that every endpoint makes progress. A
+	 * quarter above the limit is reserved for that.
 	 */
 	if (queue->job_count == 0)
 		return jobs_used(jobs) < jobs->limit + jobs->limit / 4;

@@ -31,7 +31,7 @@ struct changed_endpoint {
 /* All zero: none is known. */
 struct known_endpoints {
 	struct id_table table;
-	uint32_t with_fifo; /* of these */
+	uint32_t with_fifo; /* known endpoints with fifo */
 	struct changed_endpoint *first, *last; /* to be read */
 	uint32_t looks; /* at tenants */
 };

@@ -17,14 +17,14 @@
 #include "event/transform.h"
 
 enum news_kind {
-	NEWS_STARTED, /* what the predecessor left on the lane is written; the node has a row, of `epoch`: errands are
-			 fulfilled */
+	/* The predecessor's outcomes are written and the node has a row, of `epoch`: errands are served from now on. */
+	NEWS_STARTED,
 	NEWS_COMMITTED, /* outcomes up to lane position `released` */
 	NEWS_REFUSED, /* the store refuses the outcome at `position` of job `id` in every form */
 	NEWS_ENDPOINT, /* config; NULL: there is no such endpoint, or it is deleted */
 	NEWS_TRANSFORM, /* transform; NULL: it is not there or cannot be read */
 	NEWS_PAGE,
-	NEWS_HAS_ROWS, /* the endpoint has */
+	NEWS_HAS_ROWS, /* the endpoint has rows */
 	NEWS_HAS_PLACE, /* the endpoint, which has fifo, has a row of the place `seq` */
 	NEWS_CANCELLED, /* the job: its row was removed */
 	NEWS_TEST, /* a single attempt at the endpoint `config`, with the event in `memory` */

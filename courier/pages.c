@@ -11,7 +11,7 @@
 #include "courier/queues.h"
 #include "courier/reconcile.h"
 
-#define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room goes on at the latest */
+#define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room resumes at the latest after this */
 #define UNREADABLE_AGAIN_US (60 * INT64_C(1000000)) /* try unreadable rows again */
 #define EVENT_BYTES_MOST (1024 * INT64_C(1024)) /* of one page */
 

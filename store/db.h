@@ -6,12 +6,12 @@
  * reading statement replaces a lost connection. Functions return:
  *
  *   0           done;
- *   DB_REFUSED  the store has refused the statement for what it says: a constraint, a value; store/db_refusal.h tells
- *               which. *err is the store's message, for the log and not for a client;
- *   DB_BUSY     another session was in the way (a deadlock, a serialization failure, a lock that was waited for): the
- *               same transaction may succeed at once. *err says so;
- *   <0          the store is away, is read-only, has no room, or did not answer in time: not now. Whether the last
- *               statement took effect matters for db_commit() only, because no other one lasts.
+ *   DB_REFUSED  the store has refused the statement for its content: a constraint, a value; store/db_refusal.h has the
+ *               reason. *err is the store's message, for the log and not for a client;
+ *   DB_BUSY     a conflict with another session (a deadlock, a serialization failure, a time-out of a lock): the same
+ *               transaction may succeed at once. *err is the conflict;
+ *   <0          the store is unavailable, read-only, full, or did not answer in time: not now. Whether the last
+ *               statement took effect matters only for db_commit(): without a commit nothing lasts.
  *
  * After any result but 0 in a transaction call db_rollback() and nothing else. Passwords and values of parameters
  * appear neither in *err nor in the log.

@@ -2,20 +2,19 @@
  * Stores a batch in hook_events, also if PostgreSQL refuses the one statement that should store all of it. What happens
  * then depends on the cause (store/postgres/sqlstate.h):
  *
- *   CAUSE_DUPLICATE  some row is there already: a client sent it again, or a writer stored it and died before it could
- *                    record that. The rows go by INSERT ... ON CONFLICT DO NOTHING. So does the next batch, at once,
+ *   CAUSE_DUPLICATE  a row exists already: a client sent it again, or a writer stored it and died before recording
+ *                    that. The rows are stored by INSERT ... ON CONFLICT DO NOTHING. So is the next batch, at once,
  *                    because resends come in floods
- *   CAUSE_ROW        PostgreSQL will never take some row. The rows are stored in halves, and the halves in halves,
- *                    until the refused row is alone: it becomes a dead letter. k such rows among n cost about
- *                    2 k log2(n / k) statements
- *   CAUSE_RACE       a deadlock with another writer that stores the same events. The rows go by INSERT, which takes
- *                    them in the order of their keys, and is repeated a few times
- *   CAUSE_PARTITION  there is no partition for some row. The months are read again, made, and the rows stored once
- *                    more. A row that is refused again becomes a dead letter if hooksd makes no partition for its
- *                    month; otherwise the store is unavailable
+ *   CAUSE_ROW        PostgreSQL will never take one of the rows. The rows are bisected until the refused row is
+ *                    alone: it becomes a dead letter. k such rows among n cost about 2 k log2(n / k) statements
+ *   CAUSE_RACE       a deadlock with another writer that stores the same events. The rows are stored by INSERT, in
+ *                    the order of their keys, which is repeated a few times
+ *   CAUSE_PARTITION  a row has no partition. The months are read again and made, and the rows are stored once more.
+ *                    A row that is refused again becomes a dead letter if hooksd makes no partition for its month;
+ *                    otherwise the store is unavailable
  *   CAUSE_STORE      the store is unavailable: the caller keeps the records and opens the sink again
  *   CAUSE_UNCLEAR    the store is unavailable if the table refuses even a statement without rows
- *                    (store/postgres/pg_probe.h). Otherwise the row is to blame if the table has taken another row of
+ *                    (store/postgres/pg_probe.h). Otherwise the row is at fault if the table has taken another row of
  *                    this batch, or of another batch within a minute. If the table has taken none, the store is
  *                    unavailable: a trigger that fails for every row must not make dead letters of all events
  *

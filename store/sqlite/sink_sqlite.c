@@ -1,10 +1,10 @@
 /*
- * The SQLite store: a batch is one transaction, one row a record. A row that is refused for what it is (by a CHECK or a
- * trigger that somebody added, by a size beyond SQLite's) is a dead letter, and the rest of the batch is stored. Any
+ * The SQLite store: a batch is one transaction with one row per record. If a row is refused for its content (by a CHECK
+ * or a trigger that somebody added, or for its size) it becomes a dead letter, and the rest of the batch is stored. Any
  * other error is the store's, and nothing of the batch is stored.
  *
- * A refused row may leave something behind: a trigger that fails after the insert need not take back the row. So the
- * first refusal ends the transaction, and the batch is stored in another one, with a savepoint before each row.
+ * A refused row may leave traces: a trigger that fails after the insert need not undo the row. So the first refusal
+ * ends the transaction, and the batch is stored in another one, with a savepoint before each row.
  */
 #include "store/sqlite/sink_sqlite.h"
 

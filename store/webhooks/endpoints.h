@@ -56,8 +56,8 @@ int endpoints_insert(
 
 /*
  * Writes all members but id and version, and raises version by one. reset_state: activates an endpoint that the service
- * disabled, and resets its run of failures. That, or another url or secret, closes the breaker. The end of a pause also
- * resets the run, because no attempt was made meanwhile. *rows has the stored row; none: it is deleted.
+ * disabled, and resets its run of failures. That, or another secret, closes the breaker. The end of a pause also resets
+ * the run, because no attempt was made meanwhile. *rows has the stored row; none: it is deleted.
  */
 int endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *endpoint, bool reset_state,
     struct db_rows **rows, struct error *err); /* six: see above */

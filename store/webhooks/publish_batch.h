@@ -2,21 +2,20 @@
  * Stores a batch of published events in groups (publish_gather.h). One transaction stores the events of many tenants.
  * If it fails, the next step depends on the cause:
  *
- *   a tenant's routes have changed   they are read again, and the events routed again. After two of those in a row each
- *                                    tenant gets a transaction of its own, which keeps its routes from changing
- *   an event is there already        an earlier transaction has stored it, and nobody has learned of that. Events that
- *                                    are there are looked for first, and make no job again
- *   the store does not say why it    the same, and rows are added so that it does
- *   refuses (Citus)
- *   a deadlock or the like           the transaction is repeated a few times
- *   places of an endpoint with fifo  those events have a group of their own tenant's. They come again with the next
- *   are locked for a second          call; for a while nobody waits for such a lock longer than some milliseconds, so
- *                                    that the events of other tenants do not wait with them
- *   it takes longer than it may      the events are stored in halves, and later groups are smaller for a while
- *   an event is refused              the events are stored in halves, and the halves in halves, until the refused event
- *                                    is alone: it becomes a dead letter, if it is to blame. The store is to blame if it
- *                                    took no event of the batch and none within a minute, and the refusal does not name
- *                                    the event's contents
+ *   a tenant's routes have changed   read the routes and route the events again. After the second time in a row each
+ *                                    tenant gets a transaction of its own, which locks its routes
+ *   an event exists already          an earlier transaction has stored it, but its result was lost. Look for existing
+ *                                    events first; they make no jobs again
+ *   a refusal without a reason       the same, and add rows by INSERT, for which the store gives a reason
+ *   (Citus)
+ *   a deadlock or another conflict   repeat the transaction a few times
+ *   places of an endpoint with fifo  the group has only one tenant. Its events come again with the next call. For a
+ *   are locked for a second          while transactions wait only some milliseconds for such a lock, so that events of
+ *                                    other tenants are not delayed
+ *   it takes too long                bisect the events, and make later groups smaller for a while
+ *   an event is refused              bisect the events until the refused event is alone: it becomes a dead letter, if
+ *                                    it is at fault. The store is at fault if it took no event of the batch and none
+ *                                    within a minute, and the refusal does not concern the event's contents
  *
  * For one thread.
  */

@@ -36,7 +36,7 @@ enum test_column { TEST_COLUMN_TENANT, TEST_COLUMN_ATTEMPT, TEST_COLUMN_ENDPOINT
 int test_rows_list(struct db *db, int64_t node_id, struct db_rows **rows, struct error *err);
 
 /*
- * The event of a test, as a row of job_rows_events() whose job_id is the attempt's id; none: the test is over. In a
+ * The event of a test, as a row of job_rows_events() whose job_id is the attempt's id; no row: the test has ended. In a
  * transaction or without.
  */
 int test_rows_event(
