@@ -78,7 +78,7 @@ check_file(const struct doctor *doctor, const char *option, const char *path)
 	check_lock(doctor, option, facts.writer);
 }
 
-/* A file that cannot be read was told of. */
+/* A file that cannot be read has been reported. */
 static void
 check_schema(const struct doctor *doctor, const char *option, const char *path, bool webhooks)
 {

@@ -1,4 +1,4 @@
-/* hooksctl ring: prints what stands in a ring's file, which may be a damaged copy, and makes copies. */
+/* hooksctl ring: prints the contents of a ring's file, which may be a damaged copy, and makes copies. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +34,7 @@ complain(const char *text)
 	return COMMAND_FAILED;
 }
 
-/* A descriptor of the file to look at, whose name goes to *path; or -1 when there is none, which has been said. */
+/* Returns a descriptor of the file to print, and its name in *path; or -1 after reporting why there is none. */
 static int
 open_ring(const struct config *config, const char **path)
 {

@@ -1,4 +1,4 @@
-/* A master keeps its ring's file open, so that /proc has it when its name is gone. */
+/* A master keeps its ring's file open, so that /proc has it after its name was removed. */
 #include "cli/ring_find.h"
 
 #include <dirent.h>

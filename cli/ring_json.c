@@ -1,4 +1,4 @@
-/* Numbers of 64 bits are written as they are: cJSON would make doubles of them. */
+/* Numbers of 64 bits are added as text: cJSON would convert them to doubles. */
 #include "cli/ring_json.h"
 
 #include <inttypes.h>
@@ -39,7 +39,7 @@ add_signed(cJSON *object, const char *name, int64_t value)
 	(void)there(cJSON_AddRawToObject(object, name, text));
 }
 
-/* A text of the segment, which may lack its NUL and hold anything. */
+/* Adds a text of the segment, which may have any bytes and no NUL. */
 static void
 add_text(cJSON *object, const char *name, const char *text, size_t size)
 {

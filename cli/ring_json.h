@@ -6,7 +6,7 @@
 
 #include "shm/segment.h"
 
-/* Prints what cli/ring_text.h prints as one object; its members are in docs/tools.md. name is the file's. */
+/* Prints the contents of cli/ring_text.h as one object; its members are in docs/tools.md. name is the file's. */
 void ring_print_json(FILE *out, const struct segment *segment, const char *name);
 
 #endif

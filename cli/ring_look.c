@@ -1,4 +1,7 @@
-/* Positions and flags come from a file that may hold anything: a loop over parcels is bounded by the lane's slots. */
+/*
+ * The file may be damaged, and its positions and flags may be any numbers: the lane's slots limit a loop over
+ * parcels.
+ */
 #include "cli/ring_look.h"
 
 #include <inttypes.h>
@@ -43,7 +46,7 @@ ring_boot_id_length(const struct segment_header *header)
 	return end != NULL ? (size_t)(end - header->boot_id) : sizeof header->boot_id;
 }
 
-/* Which processes the lane is between. */
+/* Sets the names of the lane's two processes. */
 static void
 name_ends(const struct segment *segment, uint32_t number, struct ring_lane *lane)
 {
@@ -62,7 +65,7 @@ name_ends(const struct segment *segment, uint32_t number, struct ring_lane *lane
 	}
 }
 
-/* Counts the parcels that wait. view is a lane whose arena begins at any address that is not read. */
+/* Counts the parcels that wait. view is a lane whose arena is never read: its address may be any. */
 static void
 count_parcels(const struct segment *segment, uint32_t number, const struct lane *view, struct ring_lane *lane)
 {

@@ -1,4 +1,4 @@
-/* What there is to say of a ring's lanes and ledgers, from a copy of the segment (shm/segment_image.h). */
+/* Describes a ring's lanes and ledgers, from a copy of the segment (shm/segment_image.h). */
 #ifndef CLI_RING_LOOK_H
 #define CLI_RING_LOOK_H
 
@@ -31,17 +31,17 @@ extern const char *const parcel_state_names[PARCEL_STATES];
 
 struct ring_lane {
 	char from[RING_NAME_BYTES], to[RING_NAME_BYTES]; /* "acceptor-0" */
-	bool whole; /* else the lane is damaged, or was copied while in use, and nothing else is known of it */
+	bool whole; /* false: the lane is damaged or was copied while in use; then only its names and sizes are set */
 	uint32_t slots, published, released; /* positions: see shm/lane.h */
-	uint32_t parcels[PARCEL_STATES]; /* that wait */
-	uint64_t events; /* in them */
+	uint32_t parcels[PARCEL_STATES]; /* waiting ones, by state */
+	uint64_t events; /* in the waiting parcels */
 	uint64_t events_ever; /* published */
-	uint64_t bytes, arena_bytes; /* used, of so many */
-	bool has_oldest; /* a record waits whose time is known */
+	uint64_t bytes, arena_bytes; /* used bytes, and all */
+	bool has_oldest; /* the time of a waiting record is known */
 	int64_t oldest_us; /* when the oldest one was received, since 1970 by the wall clock */
 };
 
-/* The lane with that number among all. */
+/* Sets *lane from the lane with that number among all. */
 void ring_lane_look(const struct segment *segment, uint32_t number, struct ring_lane *lane);
 
 /* Whether all lanes are whole, and each ledger has a current page. */
@@ -53,10 +53,10 @@ size_t ring_boot_id_length(const struct segment_header *header);
 /* "writer-1" */
 void ring_process_name(enum role role, uint32_t index, char out[RING_NAME_BYTES]);
 
-/* The name of the metric of a counter of a ledger: of a writer's, or of a publisher's, which has other ones. */
+/* Returns the name of the metric of a ledger's counter; writers and publishers have different ones. */
 const char *ring_ledger_counter(enum role role, uint32_t counter);
 
-/* Names of enum fate, enum append_state and enum append_file; "unknown" for a number that is none. */
+/* Names of enum fate, enum append_state and enum append_file; "unknown" for any other number. */
 const char *ring_fate_name(uint32_t fate);
 const char *ring_append_state_name(uint32_t state);
 const char *ring_append_file_name(uint32_t file);

@@ -1,4 +1,4 @@
-/* Texts in a ring may hold anything that controls a terminal: each is tamed. */
+/* Texts in a damaged ring may have control characters: tame() removes them. */
 #include "cli/ring_text.h"
 
 #include <inttypes.h>

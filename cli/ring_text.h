@@ -6,7 +6,7 @@
 
 #include "shm/segment.h"
 
-/* Prints all that there is to say of a segment's copy (shm/segment_image.h). name is the file's. */
+/* Prints the contents of a segment's copy (shm/segment_image.h). name is the file's. */
 void ring_print_text(FILE *out, const struct segment *segment, const char *name);
 
 #endif

@@ -23,7 +23,7 @@
 #define READ_BYTES ((size_t)256 << 10)
 #define NICENESS 19
 #define YIELD_PARTS 4
-#define TURN_US 2000 /* the shortest stretch of work that is worth a rest */
+#define TURN_US 2000 /* the shortest period of work before a pause */
 
 void
 store_work_begin(struct store_work *work, bool yields)
@@ -34,7 +34,7 @@ store_work_begin(struct store_work *work, bool yields)
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 }
 
-/* sync_file_range(2) commits no journal of the file system: a sync of hooksd would wait for that. */
+/* sync_file_range(2) does not commit the file system's journal: a sync of hooksd would wait for such a commit. */
 static void
 write_piece(struct store_work *work)
 {

@@ -17,7 +17,7 @@
 #include "store/webhooks/upkeep_rows.h"
 
 #define WORK_US (2 * 1000 * 1000)
-/* As many rows as take a few hundredths of a second: in SQLite nobody else writes meanwhile. */
+/* These rows take a few hundredths of a second, during which nobody else writes to SQLite. */
 #define SLICE_ROWS 500
 
 static int
@@ -56,7 +56,7 @@ struct removing {
 	const char *tenant_id;
 	int64_t now_ms; /* by the store's clock */
 	int64_t until_us; /* steady */
-	bool is_late; /* rows are left */
+	bool is_late; /* old rows are left */
 };
 
 static int

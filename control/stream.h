@@ -79,13 +79,13 @@ bool stream_has_room(struct stream *stream);
 /* The bytes of memory that the stream needs until its client has everything. */
 size_t stream_held(struct stream *stream);
 
-/* The thread is woken as soon as text is taken from this stream. */
+/* Wakes the thread as soon as text is taken from this stream. */
 void stream_starve(struct stream *stream);
 
 /* Appends frames. */
 void stream_add(struct stream *stream, const struct bytes *text);
 
-/* The same with the first bytes: the client gets all that is committed from now on. */
+/* The same with the first bytes of the reply: the client gets all that is committed from now on. */
 void stream_set_opened(struct stream *stream, const struct bytes *text);
 
 /* How long the client has been taking what it has, in microseconds. 0: it has everything. */

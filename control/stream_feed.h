@@ -81,7 +81,7 @@ struct stream_feed {
 	int64_t window_us;
 	bool begun; /* the members below are set */
 	bool used; /* a stream uses it: for control/streams.c */
-	bool has_news, has_window; /* rows are behind the front; behind the last look's beginning of the window */
+	bool has_news, has_window; /* rows are behind the front; behind the start of the last look's window */
 	int64_t now_us; /* by the store's clock, just before has_news and has_window were read */
 	bool is_behind; /* a stream is not in step */
 	size_t held; /* bytes that the tenant's streams hold */
@@ -93,7 +93,7 @@ struct stream_feed {
 	int64_t looked_us; /* the last look, by the store's clock */
 	int64_t look_at_us; /* steady: the next one */
 	uint64_t given; /* frames given since the caller set it to 0 */
-	size_t given_bytes; /* of these */
+	size_t given_bytes; /* bytes of these frames */
 };
 
 /* Writes an event's place for clients, and reads it from "Last-Event-ID". */

@@ -5,9 +5,9 @@
 
 #include "base/mem.h"
 
-#define PLACES 2u /* a feed */
+#define PLACES 2u /* places per feed */
 
-/* The feed itself, or the next one behind it, that is asked for. NULL: there is none. */
+/* Returns the first feed, from this one on, whose places are asked about. NULL: there is none. */
 static struct stream_feed *
 asked_from(struct stream_feed *feed, const struct stream_source *source)
 {

@@ -1,6 +1,6 @@
 /*
- * Which feeds have something to read: one statement for all of a kind, so that a thousand tenants without events cost
- * the store what one costs, and a look by its index for each. The streams' thread.
+ * Which feeds have something to read: one statement for all of a kind, so that a tenant without events costs the store
+ * only a search in an index. The streams' thread.
  */
 #ifndef CONTROL_STREAM_NEWS_H
 #define CONTROL_STREAM_NEWS_H

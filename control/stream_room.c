@@ -1,7 +1,7 @@
 /* A stream has a feed of each kind: both know what the streams of their tenant hold. */
 #include "control/stream_room.h"
 
-/* A client that takes its text for so long is a slow one, where others of its tenant lack the room. */
+/* A client that takes its text for longer is slow: its stream may end if others of its tenant lack room. */
 #define SLOW_US (2 * 1000 * 1000)
 
 size_t

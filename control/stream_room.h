@@ -1,7 +1,7 @@
 /*
- * How much memory streams may take. What clients have not got yet is bounded for all streams of the node together, and
- * a tenant's streams get more only while they hold less than is free: a tenant alone gets half of all, and whoever
- * comes later finds room. A stream that gets no more is behind, and reads on when there is room. The streams' thread.
+ * How much memory streams may take. The bytes that wait for clients are limited for all streams of the node together. A
+ * tenant's streams get more only while they hold less than is free, so that a single tenant gets half of all and later
+ * ones find room. A stream that gets no more is behind, and resumes when there is room. The streams' thread.
  */
 #ifndef CONTROL_STREAM_ROOM_H
 #define CONTROL_STREAM_ROOM_H
@@ -13,18 +13,22 @@
 #include "control/stream.h"
 #include "control/stream_feed.h"
 
-/* Of all streams; beyond it one frame of each feed at most. */
+/* The limit of all streams; each feed may exceed it by one frame. */
 #define STREAMS_BYTES_MAX ((size_t)64 << 20)
 
-/* Looks at each stream: what it holds, and whether it is behind. Returns what all of them hold. */
+/*
+ * Sets of each feed how many bytes its tenant's streams hold and whether one is behind. Returns the bytes of all
+ * streams.
+ */
 size_t stream_room_count(struct stream_feed *feeds, struct stream *streams);
 
-/* Gives the feed its room, where all streams hold so much. */
+/* Sets the feed's room; held: the bytes of all streams. */
 void stream_room_give(struct stream_feed *feed, size_t held);
 
 /*
- * After a turn of all feeds. Where room was lacking the thread is to be woken as soon as any text is taken, and of each
- * tenant that lacked it the client that has been taking its text for longest, if that is seconds, is ended.
+ * Call it after a turn of all feeds. If any of them lacked room, the thread is woken as soon as a client takes text. Of
+ * each tenant that lacked room, the stream of the slowest client ends if the client has been taking its text for
+ * seconds.
  */
 void stream_room_look(struct stream_feed *feeds, struct stream *streams, int64_t now_us);
 

@@ -8,7 +8,7 @@
 /* The topic and type of frames of attempts. */
 #define STREAM_DELIVERIES_TOPIC "deliveries.status"
 
-/* The place behind which a stream begins that shall begin behind an event: after_event. Returns as db_query(). */
+/* Sets the place behind which a stream with after_event begins. Returns as db_query(). */
 int stream_find_event(struct db *db, const struct config *config, struct stream *stream, struct error *err);
 
 /* By kind. */

@@ -1,10 +1,10 @@
 /*
- * SQLite begins its log anew when a commit finds that all of it is in the database. The thread cannot bring that about
- * while others commit, but it leaves a short rest, which the next commit's own checkpoint writes.
+ * SQLite restarts its log when a commit finds that all of it is in the database. The thread cannot achieve that while
+ * others commit, but it leaves only a few pages, which the checkpoint of the next commit writes.
  *
  * SQLite writes the pages of a checkpoint to the page cache and then syncs the database. A commit of another connection
  * would wait behind a sync of hundreds of megabytes. So the thread's connection has a write method of its own, which
- * writes each PIECE_BYTES to the disk and then rests for as long as that took.
+ * writes each PIECE_BYTES to the disk and then pauses for as long as that took.
  */
 #include "store/sqlite/sqlite_checkpointer.h"
 
@@ -18,10 +18,10 @@
 #include "base/mem.h"
 
 #define DUE_PAGES 1000 /* SQLite's own wal_autocheckpoint */
-#define LONG_PAGES 3000 /* more are left to the thread */
+#define LONG_PAGES 3000 /* the thread writes a longer log */
 #define PIECE_BYTES (512 << 10)
-#define SLOW_DOWN_MS 1000 /* a commit waits for the thread at most */
-#define RETRY_MS 100 /* while a reader or another process's checkpoint is in the way */
+#define SLOW_DOWN_MS 1000 /* a commit waits at most this long for the thread */
+#define RETRY_MS 100 /* while a reader or another process's checkpoint blocks the thread */
 
 struct sqlite_checkpointer {
 	sqlite3 *db; /* the committing connection */
@@ -31,23 +31,23 @@ struct sqlite_checkpointer {
 	pthread_t thread;
 	bool started;
 
-	pthread_mutex_t lock; /* of the members below */
+	pthread_mutex_t lock; /* protects the members below */
 	pthread_cond_t changed;
 	bool wanted, stopping, hurries;
 	sqlite3 *own_db; /* the thread's connection; NULL: not open yet */
 	int log_pages; /* after the last commit */
-	int done_pages; /* so many of the log are in the database, as far as is known */
-	int most_pages; /* the log may have, while the thread catches up; 0: any number */
-	uint32_t passes; /* of the thread that have ended */
+	int done_pages; /* pages of the log that are in the database, as far as is known */
+	int most_pages; /* limit of log_pages while the thread catches up; 0: none */
+	uint32_t passes; /* completed passes of the thread */
 
-	/* of the thread alone */
+	/* used only by the thread */
 	const sqlite3_io_methods *methods; /* of the database file */
 	sqlite3_io_methods paced;
-	sqlite3_int64 piece_begin, piece_end; /* written since the last rest */
+	sqlite3_int64 piece_begin, piece_end; /* range that was written since the last pause */
 	int piece_bytes;
 };
 
-/* Reading the database opens its log. */
+/* The SELECT opens the log. */
 static const char settings[] = "PRAGMA synchronous = FULL; SELECT count(*) FROM sqlite_schema";
 
 static _Thread_local struct sqlite_checkpointer *self;
@@ -63,7 +63,7 @@ may_rest(void)
 	return may;
 }
 
-/* An error shows again when SQLite syncs the database by a descriptor of its own. */
+/* An error can be ignored here: SQLite gets it too, when it syncs the database by its own descriptor. */
 static void
 write_piece(void)
 {
@@ -133,7 +133,7 @@ open_own(void)
 
 /* ---- the thread ---- */
 
-/* Returns false when the thread is to end. With the lock. */
+/* Returns false if the thread shall end. The caller has the lock. */
 static bool
 wait_for_work(void)
 {
@@ -153,7 +153,10 @@ wait_for_others(void)
 		(void)pthread_cond_clockwait(&self->changed, &self->lock, CLOCK_MONOTONIC, &until);
 }
 
-/* With the lock. The next pass has less to do, or the log may grow as long as a reader is in the way. */
+/*
+ * The limit of the log ends when its rest is short, and also without progress, because then a reader blocks the thread.
+ * The caller has the lock.
+ */
 static void
 end_pass(int done_pages)
 {
@@ -169,7 +172,7 @@ end_pass(int done_pages)
 		wait_for_others();
 }
 
-/* How many pages of the log are in the database; <0: nothing is known. */
+/* Returns how many pages of the log are in the database; <0: unknown. */
 static int
 pass(void)
 {
@@ -212,7 +215,7 @@ on_commit(void *context, sqlite3 *db, const char *name, int pages)
 	pthread_mutex_lock(&checkpointer->lock);
 	checkpointer->log_pages = pages;
 	if (checkpointer->done_pages > pages)
-		checkpointer->done_pages = 0; /* the log has begun anew */
+		checkpointer->done_pages = 0; /* the log was restarted */
 	pthread_mutex_unlock(&checkpointer->lock);
 	return SQLITE_OK;
 }
@@ -228,7 +231,7 @@ sqlite_checkpointer_start(sqlite3 *db, const char *path, int fd)
 	return checkpointer;
 }
 
-/* Commits that come faster than the thread writes wait for it. With the lock. */
+/* Slows down commits that are faster than the thread. The caller has the lock. */
 static void
 wait_for_thread(struct sqlite_checkpointer *checkpointer)
 {
@@ -242,7 +245,7 @@ wait_for_thread(struct sqlite_checkpointer *checkpointer)
 	checkpointer->hurries = false;
 }
 
-/* With the lock. Returns false when there is no thread. */
+/* Returns false if there is no thread. The caller has the lock. */
 static bool
 ask_thread(struct sqlite_checkpointer *checkpointer)
 {

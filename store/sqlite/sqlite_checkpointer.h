@@ -1,7 +1,7 @@
 /*
  * Writes the write-ahead log into the database, in place of SQLite's autocheckpoint. The call that has committed writes
- * a short log, as SQLite does. A reader's transaction can make the log long. Then a thread with a connection of its own
- * writes it, piece by piece, so that no commit waits for all of it.
+ * a short log, as SQLite does. A reader's transaction can make the log long. A thread with its own connection then
+ * writes it piece by piece, so that no commit waits for all of it.
  */
 #ifndef STORE_SQLITE_SQLITE_CHECKPOINTER_H
 #define STORE_SQLITE_SQLITE_CHECKPOINTER_H
@@ -17,10 +17,10 @@ struct sqlite_checkpointer;
  */
 struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const char *path, int fd);
 
-/* Call it after a commit, without the write turn. A failure here loses nothing: the log keeps what it has. */
+/* Call it after a commit, without the write turn. A failure loses nothing: the pages stay in the log. */
 void sqlite_checkpointer_after_commit(struct sqlite_checkpointer *checkpointer);
 
-/* Ends the thread, whose pass is broken off, and frees all. The connection is still open. NULL is allowed. */
+/* Interrupts and ends the thread, and frees all. Call it before the connection is closed. NULL is allowed. */
 void sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer);
 
 #endif

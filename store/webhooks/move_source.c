@@ -1,4 +1,4 @@
-/* The id of before stands behind the mark: a move that goes on has the name with which it began. */
+/* The previous id is kept behind the mark, so that a resumed move has the same name. */
 #include "store/webhooks/move_source.h"
 
 #include <stdio.h>
@@ -7,12 +7,12 @@
 #include "base/crypto.h"
 #include "store/webhooks/pause_rows.h"
 
-#define MARK_BYTES 16 /* of a checksum */
+#define MARK_BYTES 16 /* bytes of the checksum */
 #define REASON                                                                                                         \
 	"everything here was moved to another store, and this one was opened again. A resume of all deliveries sends " \
 	"what waits here, whatever the other store has sent"
 
-/* Two databases of one server have one number. */
+/* The database's name is added, because all databases of a server have one system identifier. */
 static const struct db_statement name_store = {
     "SELECT COALESCE((SELECT store_id FROM store_identity WHERE id = 1), ''), current_database() || '/' ||"
     " current_schema()",
