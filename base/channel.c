@@ -50,6 +50,7 @@ channel_send(int end, const struct channel_message *message, struct error *err)
 		header.msg_control = &control;
 		header.msg_controllen = CMSG_SPACE(fds_bytes);
 		rights = CMSG_FIRSTHDR(&header);
+		assert(rights != NULL);
 		rights->cmsg_level = SOL_SOCKET;
 		rights->cmsg_type = SCM_RIGHTS;
 		rights->cmsg_len = CMSG_LEN(fds_bytes);

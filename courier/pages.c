@@ -134,13 +134,14 @@ static void
 reconcile(struct jobs *jobs, struct queue *queue, const struct news *page)
 {
 	uint32_t count = page->row_count;
-	const struct page_row *row = count > 0 ? &page->rows[count - 1] : NULL;
+	const struct page_row *end = page->last ? NULL : &page->rows[count - 1];
 	const struct job_place after = {page->fifo ? queue->cursor_seq : 0, queue->cursor};
 
+	assert(page->last || count > 0);
 	jobs_page_begins(jobs);
 	for (uint32_t i = 0; i < count; i++)
 		jobs_page_has(jobs, queue, page->rows[i].job_id, page->rows[i].due_us);
-	jobs_page_ends(jobs, queue, &after, page->last ? NULL : &(struct job_place){row->fifo_seq, row->job_id});
+	jobs_page_ends(jobs, queue, &after, end == NULL ? NULL : &(struct job_place){end->fifo_seq, end->job_id});
 }
 
 /* Stops the orders that have a dead letter: none of their jobs is begun. */

@@ -238,6 +238,7 @@ work(void *argument)
 			(void)pthread_cond_wait(&shared->changed, &shared->lock);
 		if (shared->closed)
 			break;
+		assert(lookup != NULL);
 		for (place = 0; shared->running[place] != NULL; place++)
 			;
 		shared->running[place] = lookup;

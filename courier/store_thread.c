@@ -175,7 +175,8 @@ static void
 rest(struct store_thread *thread, int rc, bool worked)
 {
 	if (rc != 0) {
-		sleep_until(thread, clock_steady_us() + backoff_next_ms(&thread->backoff) * 1000ll, false, false);
+		sleep_until(
+		    thread, clock_steady_us() + backoff_next_ms(&thread->backoff) * INT64_C(1000), false, false);
 	} else if (!worked) {
 		bool paced =
 		    store_duties_outcomes_wait(thread->duties); /* asked first, so that a due time includes theirs */
