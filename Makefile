@@ -21,6 +21,10 @@ lint: ## format and static analysis of the C sources
 	@.ci/deps lint
 	@.ci/lint
 
+analyze: ## clang-tidy and gcc's analyzer over the C sources; minutes
+	@.ci/deps build clang
+	@.ci/analyze
+
 asan: ## the tests with the address and undefined behaviour sanitizers; T=spool as above
 	@.ci/deps build test
 	@.ci/asan $(T)
@@ -92,4 +96,4 @@ clean: ## removes what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r name does; do printf '  make %-14s %s\n' "$$name" "$$does"; done
 
-.PHONY: help build run test check-fast lint asan watch test-postgres chaos fuzz torture picture bench bench-check deb sbom valgrind format clean
+.PHONY: help build run test check-fast lint analyze asan watch test-postgres chaos fuzz torture picture bench bench-check deb sbom valgrind format clean
