@@ -166,6 +166,13 @@ read_target(struct head *head, const char *bytes, size_t at, size_t len)
 	return HEAD_PARTIAL;
 }
 
+/* What follows such a request is none to some readers, libh2o among them. */
+static bool
+is_connect(const char *line, size_t len)
+{
+	return (len == 7 && memcmp(line, "CONNECT", 7) == 0) || (len == 11 && memcmp(line, "CONNECT-UDP", 11) == 0);
+}
+
 static int
 read_request_line(struct head *head, const char *line, size_t len)
 {
@@ -184,6 +191,8 @@ read_request_line(struct head *head, const char *line, size_t len)
 		return refuse(head, 400, "The request has no path");
 	head->method_len = (uint32_t)method;
 	head->target = (struct head_part){(uint32_t)target, (uint32_t)(len - version_len - target)};
+	if (is_connect(line, method))
+		return refuse(head, 400, "CONNECT asks for a tunnel, and this is no proxy");
 	return read_target(head, line, target, len - version_len - target);
 }
 

@@ -4,7 +4,7 @@ import pytest
 
 from harness.client import detail
 from harness.daemon import Daemon
-from harness.framing import ACCEPTED, CHUNKED, CLOSES, EVENT, LENGTH, REFUSED, chunks, post
+from harness.framing import ACCEPTED, CHUNKED, CLOSES, EVENT, HOST, LENGTH, REFUSED, chunks, get, post
 
 GOOD = post(LENGTH)
 GOOD_CHUNKS = post(CHUNKED, body=chunks())
@@ -72,3 +72,17 @@ def test_a_client_that_waits_for_100_continue_sends_its_chunks_after_it(daemon):
         connection.send(b"\n" + HIDDEN)
         assert connection.read_reply().status == 400
         assert connection.closed_by_peer()
+
+
+@pytest.mark.parametrize("sent, status", [
+    (post(b"Connection: Upgrade", b"Upgrade: websocket"), 422),
+    (get(HOST, b"Connection: upgrade", b"Upgrade: TLS/1.0", body=GOOD), 200)], ids=["a POST", "a GET"])
+def test_what_follows_a_request_for_another_protocol_is_no_body(daemon, sent, status):
+    """The other protocol is not granted. The answer is the last one of its connection, so what follows is no request either."""
+    events = received(daemon)
+    with daemon.raw() as connection:
+        connection.send(sent)
+        reply = connection.read_reply()
+        assert (reply.status, reply.headers["Connection"]) == (status, "close")
+        assert connection.closed_by_peer()
+    assert received(daemon) == events

@@ -30,6 +30,12 @@ same(struct span a, struct span b)
 	return a.len == b.len && strncasecmp(a.base, b.base, a.len) == 0;
 }
 
+static bool
+equal(struct span text, const char *word)
+{
+	return text.len == strlen(word) && memcmp(text.base, word, text.len) == 0;
+}
+
 /* Whether it has only characters of that set. */
 static bool
 consists_of(struct span text, const char *set)
@@ -148,6 +154,8 @@ read_first_line(struct request *request, struct span line)
 	if (line.len != 8 || memcmp(line.base, "HTTP/1.", 7) != 0 || !consists_of(skip(line, 7), DIGITS))
 		return WRONG;
 	request->of_1_0 = line.base[7] == '0';
+	if (equal(method, "CONNECT") || equal(method, "CONNECT-UDP"))
+		return WRONG;
 	if (target.len == 0 || memchr(target.base, '#', target.len) != NULL)
 		return WRONG;
 	if (*target.base == '/' || same(target, span_of("*")))

@@ -71,6 +71,7 @@ test_whole(void **state)
 	check_whole("POST /events?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 35\r\nX:\r\nY: \t a\tb \r\n\r\n");
 	check_whole("OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n");
 	check_whole("M-SEARCH /\xc3\xa9 HTTP/1.1\r\nhost:h\r\nx_!#$%&'*+.^`|~-: \xc3\xa9\r\n\r\n");
+	check_whole("CONNECT-A / HTTP/1.1\r\nHost: h\r\n\r\n");
 	check_whole("POST / HTTP/1.0\r\nContent-Length: 5\r\ncontent-length:5\r\n\r\n");
 	check_whole("POST / HTTP/1.0\r\nContent-Length: 9999999999999999999\r\n\r\n");
 	check_whole("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-Continue\r\n\r\n");
@@ -177,6 +178,9 @@ test_what_is_not_http(void **state)
 	    {"GET / HTTP/1.10\r\n\r\n", 19, "HTTP/1.1 and HTTP/1.0"},
 	    {"GET / http/1.1\r\n\r\n", 18, "HTTP/1.1 and HTTP/1.0"},
 	    {"GET /\r\n", 7, "HTTP/1.1 and HTTP/1.0"},
+	    {"CONNECT h:443 HTTP/1.1\r\n", 24, "tunnel"},
+	    {"CONNECT /a HTTP/1.1\r\n", 21, "tunnel"},
+	    {"CONNECT-UDP / HTTP/1.1\r\n", 24, "tunnel"},
 	    {"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n", 32, "HTTP/1.1 and HTTP/1.0"},
 	    {"GET  HTTP/1.1\r\n\r\n", 17, "no path"},
 	    {"GET /a b HTTP/1.1\r\n\r\n", 21, "blank"},

@@ -219,6 +219,9 @@ REFUSED = {
     "a URL of another scheme": line(b"GET ftp://h/livez HTTP/1.1"),
     "a URL without slashes": line(b"GET http:h/livez HTTP/1.1"),
     "a host and a port": line(b"CONNECT h:443 HTTP/1.1"),
+    "a tunnel to a path": line(b"CONNECT /livez HTTP/1.1"),
+    "a tunnel to a URL": line(b"CONNECT http://h/livez HTTP/1.1"),
+    "a tunnel for UDP": line(b"CONNECT-UDP / HTTP/1.1"),
     "a path without a slash": line(b"GET livez HTTP/1.1"),
     "a fragment": line(b"GET /livez#a HTTP/1.1"),
     "a control character in the path": line(b"GET /livez\x01 HTTP/1.1"),
@@ -314,5 +317,7 @@ ACCEPTED = {
     "trailers that are taken": (post(b"TE: trailers", LENGTH), 202),
     "HTTP/2 that is asked for": (
         post(b"Connection: Upgrade, HTTP2-Settings, keep-alive", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk", LENGTH), 202),
+    "another protocol that is asked for": (post(b"Connection: Upgrade", b"Upgrade: websocket", LENGTH), 202, CLOSES),
+    "a method that is like CONNECT": (line(b"connect /livez HTTP/1.1"), 405),
     "the end of the connection": (post(b"Connection: close", LENGTH), 202, CLOSES),
 }
