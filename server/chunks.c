@@ -185,6 +185,7 @@ read_data(struct chunks *chunks, size_t len)
 {
 	size_t come = chunks->left < len ? (size_t)chunks->left : len;
 
+	chunks->data += come;
 	chunks->left -= come;
 	if (chunks->left == 0)
 		chunks->state = DATA_CR;

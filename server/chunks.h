@@ -16,6 +16,7 @@
 
 /* The state of reading a body. All zero before its first byte. */
 struct chunks {
+	uint64_t data; /* bytes of chunk data received so far */
 	uint64_t left; /* bytes of the current chunk still to come */
 	uint32_t text; /* bytes of the line with its size, or of the trailers */
 	uint8_t state;

@@ -155,6 +155,22 @@ test_limits(void **state)
 	assert_int_equal(read_long("2000\r\n", 0x2000, "\r\n0\r\n\r\n"), CHUNKS_WHOLE);
 }
 
+/* What is counted is what the client means to send, however small the chunks. */
+static void
+test_data(void **state)
+{
+	static const char body[] = "5;a=b\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\na: b\r\n\r\n";
+	struct chunks chunks;
+	size_t total;
+
+	for (size_t cut = 0; cut < sizeof body; cut++) {
+		assert_int_equal(read_in_two(body, sizeof body - 1, cut, &chunks, &total), CHUNKS_WHOLE);
+		assert_int_equal(chunks.data, strlen("hello world"));
+	}
+	assert_int_equal(read_in_two(body, strlen("5;a=b\r\nhel"), 3, &chunks, &total), CHUNKS_PARTIAL);
+	assert_int_equal(chunks.data, strlen("hel"));
+}
+
 int
 main(void)
 {
@@ -162,6 +178,7 @@ main(void)
 	    cmocka_unit_test(test_whole),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
