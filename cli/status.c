@@ -3,12 +3,14 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/ring_find.h"
+#include "cli/tame.h"
 #include "shm/counters.h"
 #include "shm/heartbeat.h"
 #include "shm/metrics.h"
@@ -19,7 +21,7 @@ print_process(const struct segment *segment, const struct config *config, bool r
 {
 	const struct process_slot *slot = segment_slot(segment, role, index);
 	const char *store = "-";
-	char name[32], error[ERROR_TEXT_MAX] = "";
+	char name[32], error[ERROR_TEXT_MAX] = "", *shown;
 	uint64_t restarts = 0;
 	bool lives = running && slot_pid(slot) != 0;
 	bool silent = lives && heartbeat_late(slot, config->stuck_after_seconds, clock_steady_us());
@@ -31,10 +33,12 @@ print_process(const struct segment *segment, const struct config *config, bool r
 		store = store_state_name(store_report_state(&slot->store));
 		store_report_error(&slot->store, error);
 	}
+	shown = tame(error);
 	(void)snprintf(name, sizeof name, "%s-%" PRIu32, role_table[role].name, index);
 	printf("%-15s %8d  %-9s %8" PRId64 "  %-10s %8" PRIu64 "%s%s\n", name, slot_pid(slot),
-	    silent ? "silent" : process_state_name(slot_state(slot)), up, store, restarts, error[0] != '\0' ? "  " : "",
-	    error);
+	    silent ? "silent" : process_state_name(slot_state(slot)), up, store, restarts, shown[0] != '\0' ? "  " : "",
+	    shown);
+	free(shown);
 }
 
 static void
