@@ -75,7 +75,7 @@ read_value(struct span value, struct span *key)
 static struct span
 decode(h2o_req_t *req, struct span text)
 {
-	char *out = h2o_mem_alloc_pool(&req->pool, text.len + 1);
+	char *out = libh2o_alloc(req, text.len + 1);
 	size_t len = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
@@ -223,7 +223,7 @@ static bool
 refuse_for_limit(struct acceptor *acceptor, struct exchange *exchange, int64_t wait_us)
 {
 	int64_t seconds = (wait_us + 999999) / 1000000;
-	char *header = h2o_mem_alloc_pool(&exchange->req->pool, 24);
+	char *header = libh2o_alloc(exchange->req, 24);
 	char text[128];
 	int len = snprintf(header, 24, "%lld", (long long)seconds);
 
@@ -251,7 +251,7 @@ refuse_for_share(struct acceptor *acceptor, struct exchange *exchange)
 static void
 set_caller(struct exchange *exchange, const struct api_key *found)
 {
-	struct api_key *key = h2o_mem_alloc_pool(&exchange->req->pool, sizeof *key);
+	struct api_key *key = libh2o_alloc(exchange->req, sizeof *key);
 
 	*key = *found;
 	exchange->key = key;

@@ -2,6 +2,7 @@
 #ifndef SERVER_CLIENT_H
 #define SERVER_CLIENT_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@
 #include "config/config.h"
 #include "server/address.h"
 #include "server/chunks.h"
+#include "server/h2o_compat.h"
 #include "server/head.h"
 #include "server/held.h"
 #include "server/holdings.h"
@@ -25,7 +27,7 @@ struct ssl_st;
 /* Why a connection is surplus: it gets only answers about health and metrics, or a refusal (client_limits.h). */
 enum surplus { SURPLUS_NONE, SURPLUS_LIMIT, SURPLUS_ADDRESS };
 
-/* Only connection.c and client_limits.c use the members. */
+/* Only connection.c, handshake.c and client_limits.c use the members. */
 struct connection {
 	struct connections *all;
 	h2o_socket_t *socket; /* its on_close.data is this connection */
@@ -37,9 +39,11 @@ struct connection {
 	bool client_is_known; /* by its certificate */
 	bool ended; /* the client has ended its side by TLS (close_notify) */
 	bool has_begun; /* a byte of a request has come, or a part of its first TLS record */
+	bool head_is_gone; /* libh2o has removed the head of the arriving request from the socket's input */
+	bool asks_api, asks_head; /* the kind of that request, for a refusal: set when the head is removed */
 	struct head head; /* of the arriving request */
 	struct chunks chunks; /* of its chunked body */
-	size_t chunks_at; /* offset in the socket's input of the first byte that chunks has not read */
+	size_t seen; /* bytes of the socket's input that connection.c has read */
 	struct exchange *exchange; /* of the request being answered; NULL: libh2o did not pass it on */
 	uint64_t most_body; /* limit for its body, if that has not come with the head */
 	size_t request_bytes; /* bytes of the answered request in the socket's input */
@@ -61,6 +65,9 @@ struct connection {
  */
 typedef void connection_refuse(struct connection *connection, int status, const char *why, enum counter reason);
 
+/* Called when the handshake is finished. The client then speaks HTTP. */
+typedef void connection_begin(struct connection *connection);
+
 /* Called with a whole head. Returns whether the request is refused, with *refusal; else sets most_body. */
 typedef bool connection_judge(struct connection *connection, struct refusal *refusal);
 
@@ -72,6 +79,7 @@ struct connections {
 	struct linger_list *linger; /* for refused connections */
 	connection_refuse *refuse;
 	connection_judge *judge;
+	connection_begin *begin; /* only with TLS */
 	struct ssl_ctx_st *tls; /* NULL: plain HTTP */
 	struct key_table *api_keys; /* NULL: there are no keys */
 	h2o_linklist_t resting, busy; /* in the order of entry */
@@ -89,7 +97,19 @@ struct connections {
 static inline struct connection *
 connection_of(const h2o_req_t *req)
 {
-	return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+	return libh2o_socket_of(req->conn)->on_close.data;
+}
+
+/*
+ * Call it with the last answer of a connection: the connection then lingers after libh2o has closed it
+ * (server/linger.h). Lingering must wait for that, because libh2o sends close_notify to a TLS client.
+ */
+static inline void
+connection_linger(struct connection *connection)
+{
+	/* Without a descriptor the client may miss the answer, nothing worse. */
+	if (connection->lingers < 0)
+		connection->lingers = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 0);
 }
 
 #endif

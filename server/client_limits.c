@@ -339,7 +339,7 @@ refuse_surplus(struct connections *connections, int64_t before_us)
 static uint64_t
 arrived(const struct connection *connection)
 {
-	const uint64_t bytes = connection->socket->input->size;
+	const uint64_t bytes = libh2o_held_bytes(connection->socket);
 	uint64_t records = 0;
 
 	if (connection->ssl != NULL)

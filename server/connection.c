@@ -2,17 +2,16 @@
  * libh2o has no hook between two requests, but its sockets' callbacks can be replaced. It sets the read callback when
  * it begins to wait for a request: in h2o_accept() and in the callback of a written answer. Both times connection.c
  * replaces it, and calls libh2o's callback once a head is complete. To notice the second time, it also replaces the
- * write callback whenever libh2o gets an answer. With TLS, h2o_accept() follows the handshake; before that a callback
- * of ours checks that the first byte is TLS.
+ * write callback whenever libh2o gets an answer. With TLS, h2o_accept() follows the handshake (handshake.c).
  *
  * While a body arrives, another callback stays in place: it counts the bytes, checks a chunked body, and then calls
- * libh2o's callback. libh2o removes the bytes between chunks, so the next unchecked byte is where the input ended after
- * that call. A client may wait for "100 Continue" before its body. libh2o sets its read callback again after writing
- * that, so the callback of that write is replaced, too.
+ * libh2o's callback. libh2o removes the bytes between chunks, or all bytes, so the next unchecked byte is where the
+ * input ended after that call. A client may wait for "100 Continue" before its body. libh2o sets its read callback
+ * again after writing that, so the callback of that write is replaced, too. A libh2o that moves bodies gets a body of
+ * known length only when it is complete, because until then the request can be handed over.
  */
 #include "server/connection.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,13 +25,12 @@
 #include "server/client_limits.h"
 #include "server/client_log.h"
 #include "server/h2o_internals.h"
+#include "server/handshake.h"
 #include "server/parked.h"
 #include "server/raw_reply.h"
 #include "server/route.h"
 #include "server/tls.h"
 #include "shm/counters.h"
-
-#define TLS_HANDSHAKE 0x16 /* the first byte of a handshake record */
 
 _Static_assert(
     HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "libh2o takes every head that passes here");
@@ -72,15 +70,6 @@ asks_api(const h2o_buffer_t *input)
 	return route_is_of_api(target, (size_t)(end - target));
 }
 
-/* Lingering must wait for libh2o's close, because that sends close_notify to a TLS client. */
-static void
-linger_when_closed(struct connection *connection)
-{
-	/* Without a descriptor the client may miss the answer, nothing worse. */
-	if (connection->lingers < 0)
-		connection->lingers = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 0);
-}
-
 static void
 on_refused(h2o_socket_t *socket, const char *err)
 {
@@ -90,6 +79,16 @@ on_refused(h2o_socket_t *socket, const char *err)
 		libh2o_read(socket, h2o_socket_error_closed);
 	else
 		h2o_socket_close(socket);
+}
+
+/* Stores what the form of a refusal depends on, while the head is still in the input. */
+static void
+note_head(struct connection *connection)
+{
+	const h2o_buffer_t *input = connection->socket->input;
+
+	connection->asks_api = asks_api(input);
+	connection->asks_head = connection->head.method_len == 4 && memcmp(input->bytes, "HEAD", 4) == 0;
 }
 
 /* Answers and then closes the connection. libh2o must not be answering or shaking hands on it. */
@@ -102,13 +101,15 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 	counter_add(connection->all->slot, reason, 1);
 	counter_add(connection->all->slot, status >= 500 ? COUNTER_HTTP_OTHER_5XX : COUNTER_HTTP_OTHER_4XX, 1);
 	client_log_refusal(socket, status, why);
+	if (!connection->head_is_gone)
+		note_head(connection);
 	connection->refusal = mem_new(RAW_REPLY_BYTES, 1);
 	answer.base = connection->refusal;
-	answer.len = raw_reply(answer.base, status, why, asks_api(socket->input));
-	if (connection->head.method_len == 4 && memcmp(socket->input->bytes, "HEAD", 4) == 0)
+	answer.len = raw_reply(answer.base, status, why, connection->asks_api);
+	if (connection->asks_head)
 		answer.len = (size_t)(strstr(answer.base, "\r\n\r\n") + 4 - answer.base);
 	connection->answered = true;
-	linger_when_closed(connection);
+	connection_linger(connection);
 	h2o_socket_read_stop(socket);
 	h2o_socket_write(socket, &answer, 1, on_refused);
 }
@@ -122,6 +123,10 @@ on_aside_written(h2o_socket_t *socket, const char *err)
 	struct connection *connection = socket->on_close.data;
 	struct connections *all = connection->all;
 
+	if (libh2o_goes_on(err)) {
+		connection->aside(socket, err);
+		return;
+	}
 	all->passed_on = connection;
 	connection->aside(socket, err);
 	await_body(all);
@@ -143,20 +148,41 @@ await_body(struct connections *all)
 	socket = connection->socket;
 	if (awaits_request(socket)) {
 		(void)libh2o_swap_on_read(socket, on_body);
-		connection->chunks_at = socket->input->size;
+		connection->seen = socket->input->size;
 	} else if (h2o_socket_is_writing(socket)) {
 		connection->aside = libh2o_swap_on_written(socket, on_aside_written);
 	}
 }
 
-/* Passes the checked bytes of a request to libh2o. */
+/* Whether libh2o gets the parts of the body as they arrive, instead of the complete body. */
+static bool
+comes_in_parts(const struct connection *connection)
+{
+	const struct head *head = &connection->head;
+
+	return !LIBH2O_MOVES_BODIES || head->has_coding || head->expects ||
+	       head->body_bytes > connection->all->config->max_body_bytes;
+}
+
+/* Passes the checked bytes of a request to libh2o, or awaits more of its body first. */
 static void
 pass_on(struct connection *connection)
 {
 	struct connections *all = connection->all;
+	h2o_socket_t *socket = connection->socket;
 
+	if (!comes_in_parts(connection)) {
+		if (socket->input->size - connection->head.line < connection->head.body_bytes) {
+			(void)libh2o_swap_on_read(socket, on_body);
+			connection->seen = socket->input->size;
+			return;
+		}
+	} else if (LIBH2O_MOVES_BODIES && !connection->head_is_gone) {
+		note_head(connection);
+		connection->head_is_gone = true;
+	}
 	all->passed_on = connection;
-	libh2o_read(connection->socket, NULL);
+	libh2o_read(socket, NULL);
 	await_body(all);
 }
 
@@ -168,14 +194,13 @@ static void
 read_body(struct connection *connection)
 {
 	const h2o_buffer_t *input = connection->socket->input;
-	const size_t at = connection->chunks_at;
+	const size_t at = connection->seen;
 	size_t used = 0;
 
 	if (connection->head.has_coding &&
 	    chunks_read(&connection->chunks, input->bytes + at, input->size - at, &used) == CHUNKS_REFUSED)
 		refuse(connection, 400, connection->chunks.why, COUNTER_REJECTED_HTTP);
-	else if (connection->head.body_bytes > connection->most_body ||
-		 at + used - connection->head.line > connection->most_body)
+	else if (connection->head.body_bytes > connection->most_body || connection->chunks.data > connection->most_body)
 		refuse(connection, 413, too_large, COUNTER_REJECTED_BODY_SIZE);
 	else
 		pass_on(connection);
@@ -187,7 +212,7 @@ begin_body(struct connection *connection)
 {
 	struct refusal refusal;
 
-	connection->chunks_at = connection->head.line;
+	connection->seen = connection->head.line;
 	if (connection->all->judge(connection, &refusal))
 		refuse(connection, refusal.status, refusal.text, refusal.reason);
 	else
@@ -200,7 +225,7 @@ closes(struct connection *connection, const char *err)
 {
 	h2o_socket_t *socket = connection->socket;
 
-	if (err == NULL && connection->ended && socket->bytes_read == 0)
+	if (err == NULL && connection->ended && socket->input->size == connection->seen)
 		err = h2o_socket_error_closed; /* libh2o misses this end */
 	if (err == NULL)
 		return false;
@@ -216,9 +241,9 @@ on_body(h2o_socket_t *socket, const char *err)
 
 	if (closes(connection, err))
 		return;
-	if (socket->input->size == connection->chunks_at)
+	if (socket->input->size == connection->seen)
 		return; /* only a partial TLS record has come */
-	if (limits_hold(connection, socket->input->size))
+	if (limits_hold(connection, libh2o_held_bytes(socket)))
 		read_body(connection);
 }
 
@@ -267,9 +292,11 @@ static void
 read_request(struct connection *connection)
 {
 	h2o_socket_t *socket = connection->socket;
+	const bool begun = connection->head.searched > 0 || begins(socket);
 	int state;
 
-	if (connection->head.searched == 0 && !begins(socket))
+	connection->seen = socket->input->size;
+	if (!begun)
 		return;
 	begin_request(connection);
 	state = head_read(&connection->head, socket->input->bytes, socket->input->size);
@@ -284,7 +311,7 @@ on_read(h2o_socket_t *socket, const char *err)
 
 	if (closes(connection, err))
 		return;
-	if (connection->all->tls != NULL && socket->bytes_read == 0)
+	if (connection->all->tls != NULL && socket->input->size == connection->seen)
 		begin_request(connection); /* only a partial TLS record has come */
 	else
 		read_request(connection);
@@ -298,8 +325,9 @@ rest(struct connection *connection, h2o_buffer_t *early)
 
 	connection->head = (struct head){0};
 	connection->chunks = (struct chunks){0};
-	connection->has_begun = connection->answered = connection->unread = false;
+	connection->has_begun = connection->answered = connection->unread = connection->head_is_gone = false;
 	connection->exchange = NULL;
+	connection->seen = 0;
 	if (connection->ssl != NULL)
 		connection->records_at = tls_bytes_read(connection->ssl);
 	(void)limits_hold(connection, 0);
@@ -328,9 +356,13 @@ on_written(h2o_socket_t *socket, const char *err)
 	struct connection *connection = socket->on_close.data;
 	h2o_buffer_t *early;
 
+	if (libh2o_goes_on(err)) {
+		libh2o_written(socket, err);
+		return;
+	}
 	if (err != NULL || !connection->stays_open) {
 		if (err == NULL && has_more(connection))
-			linger_when_closed(connection); /* otherwise a reset may lose the answer */
+			connection_linger(connection); /* otherwise a reset may lose the answer */
 		libh2o_written(socket, err);
 		return;
 	}
@@ -345,10 +377,7 @@ connection_answered(h2o_req_t *req)
 	struct connection *connection = connection_of(req);
 	h2o_socket_t *socket = connection->socket;
 
-	/* libh2o will consume up to the body's end, even after removing the sizes of chunks. */
-	connection->request_bytes = req->entity.base != NULL
-					? (size_t)(req->entity.base + req->entity.len - socket->input->bytes)
-					: connection->head.line;
+	connection->request_bytes = libh2o_bytes_of_answered(req, socket, connection->head.line);
 	connection->stays_open = libh2o_keeps_open(req);
 	PROBE_ANSWER(req, req->res.status);
 	connection->answered = true;
@@ -356,17 +385,12 @@ connection_answered(h2o_req_t *req)
 }
 
 bool
-connection_reads_chunks(const h2o_req_t *req)
+connection_is_apart(const h2o_req_t *req)
 {
 	const struct connection *connection = connection_of(req);
 
-	return connection->head.has_coding && libh2o_on_read(connection->socket) == on_body;
-}
-
-void
-connection_linger(const h2o_req_t *req)
-{
-	linger_when_closed(connection_of(req));
+	return (connection->head.has_coding || connection->head_is_gone) &&
+	       libh2o_on_read(connection->socket) == on_body;
 }
 
 bool
@@ -401,64 +425,9 @@ begin_http(struct connection *connection)
 	rest(connection, early);
 }
 
-static void
-on_handshake(h2o_socket_t *socket, const char *err)
-{
-	struct connection *connection = socket->on_close.data;
-	struct process_slot *slot = connection->all->slot;
-
-	if (err == NULL) {
-		counter_add(
-		    slot, h2o_socket_get_ssl_session_reused(socket) == 1 ? COUNTER_TLS_RESUMED : COUNTER_TLS_FULL, 1);
-		begin_http(connection);
-		return;
-	}
-	counter_add(slot, COUNTER_TLS_FAILED, 1);
-	client_log_handshake(socket, err);
-	linger_when_closed(connection); /* otherwise a reset may lose the alert with the reason */
-	h2o_socket_close(socket);
-}
-
-static void
-on_session(h2o_socket_t *socket, const SSL *ssl)
-{
-	struct connection *connection = socket->on_close.data;
-
-	connection->ssl = ssl;
-	connection->client_is_known = tls_client_is_known(ssl);
-}
-
-static void
-on_end(h2o_socket_t *socket)
-{
-	struct connection *connection = socket->on_close.data;
-
-	connection->ended = true;
-}
-
-static void
-on_first_bytes(h2o_socket_t *socket, const char *err)
-{
-	struct connection *connection = socket->on_close.data;
-
-	if (err != NULL) {
-		h2o_socket_close(socket);
-		return;
-	}
-	if (socket->input->size == 0)
-		return;
-	limits_enter(connection, &connection->all->busy);
-	if (socket->input->bytes[0] == TLS_HANDSHAKE)
-		h2o_socket_ssl_handshake(socket, connection->all->tls, NULL, on_handshake);
-	else
-		refuse(connection, 400, "This port speaks TLS: use https:// here", COUNTER_REJECTED_HTTP);
-}
-
 void
 connections_init(struct connections *connections)
 {
-	static const struct libh2o_tls_events events = {.handshake_done = on_session, .ended = on_end};
-
 	connections->refuse = refuse;
 	connections->count = connections->surplus_count = 0;
 	h2o_linklist_init_anchor(&connections->resting);
@@ -467,7 +436,7 @@ connections_init(struct connections *connections)
 	held_init(&connections->held);
 	crypto_random(connections->seed, sizeof connections->seed);
 	if (connections->tls != NULL)
-		libh2o_watch_tls(connections->tls, &events);
+		handshakes_init(connections, begin_http);
 }
 
 void
@@ -487,10 +456,8 @@ connection_take(struct connections *connections, h2o_socket_t *socket, bool full
 	socket->on_close.cb = on_close;
 	socket->on_close.data = connection;
 	connections->count++;
-	if (connections->tls == NULL) {
+	if (connections->tls == NULL)
 		begin_http(connection);
-		return;
-	}
-	limits_enter(connection, &connections->resting);
-	h2o_socket_read_start(socket, on_first_bytes);
+	else
+		handshake_await(connection);
 }

@@ -43,15 +43,9 @@ bool connection_client_is_known(const h2o_req_t *req);
 void connection_answered(h2o_req_t *req);
 
 /*
- * Call it with the last answer of a connection: the connection then lingers after libh2o has closed it
- * (server/linger.h).
+ * Whether the rest of the request is arriving, and libh2o has already removed a part of the request from the input: the
+ * sizes of chunks, or everything. Then no other process can continue reading it.
  */
-void connection_linger(const h2o_req_t *req);
-
-/*
- * Whether a chunked body is arriving on the request's connection, and libh2o has already removed the first chunks'
- * sizes.
- */
-bool connection_reads_chunks(const h2o_req_t *req);
+bool connection_is_apart(const h2o_req_t *req);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "server/connection.h"
 #include "server/exchange.h"
+#include "server/h2o_compat.h"
 #include "server/reply.h"
 #include "shm/counters.h"
 #include "shm/key_table.h"
@@ -139,9 +140,7 @@ control_refuse(struct exchange *exchange, const char *code, const char *text)
 static void
 close_connection(const struct control_call *call)
 {
-	h2o_conn_t *conn = call->exchange->req->conn;
-
-	(void)shutdown(h2o_socket_get_fd(conn->callbacks->get_socket(conn)), SHUT_RDWR);
+	(void)shutdown(h2o_socket_get_fd(libh2o_socket_of(call->exchange->req->conn)), SHUT_RDWR);
 }
 
 /*

@@ -165,13 +165,13 @@ pack(h2o_req_t *req, void *data)
 {
 	struct packing *packing = data;
 	struct handover_batch *batch = &packing->drain->batch;
-	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+	h2o_socket_t *socket = libh2o_socket_of(req->conn);
 	struct handover_note note;
 
 	if (!awaits_request(socket))
 		return 0; /* later, after its answer */
-	if (connection_reads_chunks(req)) {
-		/* The successor could not continue a half-read chunked body. */
+	if (connection_is_apart(req)) {
+		/* The successor could not continue a half-read request. */
 		if (clock_steady_us() - packing->drain->since_us > SLOW_US)
 			(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 		return 0;

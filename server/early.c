@@ -15,10 +15,9 @@ look_up(const struct connection *connection, struct route_path *path, struct rou
 	const char *bytes = connection->socket->input->bytes;
 	h2o_mem_pool_t pool;
 	h2o_iovec_t normal;
-	size_t query_at, *indexes;
 
 	h2o_mem_init_pool(&pool);
-	normal = h2o_url_normalize_path(&pool, bytes + head->target.at, head->target.len, &query_at, &indexes);
+	normal = libh2o_normal_path(&pool, bytes + head->target.at, head->target.len);
 	route_read_path(path, normal.base, normal.len);
 	h2o_mem_clear_pool(&pool);
 	route_find(&routes, (struct span){bytes, head->method_len}, path, match);

@@ -22,14 +22,14 @@ struct error_ostream {
 
 /* The text of libh2o's error, or a better one. */
 static cJSON *
-error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iovec_t *bufs, size_t count)
+error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const libh2o_vector *vectors, size_t count)
 {
 	char text[256];
 	size_t len = 0;
 
 	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < bufs[i].len && len + 1 < sizeof text; k++)
-			text[len++] = bufs[i].base[k];
+		for (size_t k = 0; k < vectors[i].len && len + 1 < sizeof text; k++)
+			text[len++] = libh2o_vector_bytes(&vectors[i])[k];
 	text[len] = '\0';
 	return reply_error_tree(req, req->res.status,
 	    req->res.status == 413 ? reply_body_too_large_text(acceptor->config->max_body_bytes, false) : text);
@@ -37,12 +37,12 @@ error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iove
 
 /* The only send of an error body: it is small, so libh2o sends it whole. */
 static void
-send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
+send_as_json(h2o_ostream_t *self, h2o_req_t *req, libh2o_vector *vectors, size_t count, h2o_send_state_t state)
 {
 	struct acceptor *acceptor = ((struct error_ostream *)self)->acceptor;
-	cJSON *tree = error_tree(acceptor, req, bufs, count);
+	cJSON *tree = error_tree(acceptor, req, vectors, count);
 	char *json = cJSON_PrintUnformatted(tree);
-	h2o_iovec_t body = h2o_strdup(&req->pool, json, SIZE_MAX);
+	libh2o_vector body = libh2o_vector_of(h2o_strdup(&req->pool, json, SIZE_MAX));
 
 	cJSON_free(json);
 	cJSON_Delete(tree);
@@ -50,7 +50,7 @@ send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t coun
 	req->res.content_length = body.len;
 	h2o_ostream_send_next(self, req, &body, count > 0 ? 1 : 0, state); /* 0: the answer to a HEAD */
 	if (!libh2o_keeps_open(req))
-		connection_linger(req);
+		connection_linger(connection_of(req));
 }
 
 static void
@@ -61,7 +61,7 @@ on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 	/* The errors of this service are JSON already: an error in plain text is libh2o's. */
 	if (req->res.status >= 400 && at != -1 && req->res.headers.entries[at].value.len >= 10 &&
 	    h2o_memis(req->res.headers.entries[at].value.base, 10, H2O_STRLIT("text/plain"))) {
-		struct error_ostream *ostream = (void *)h2o_add_ostream(req, sizeof *ostream, slot);
+		struct error_ostream *ostream = (void *)libh2o_add_ostream(req, sizeof *ostream, slot);
 
 		req->res.headers.entries[at].value = h2o_iovec_init(H2O_STRLIT("application/json"));
 		ostream->acceptor = ((struct error_filter *)filter)->acceptor;

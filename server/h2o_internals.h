@@ -11,18 +11,33 @@
 #include <stdint.h>
 
 #include <h2o.h>
-#include <h2o/http1.h>
-#include <h2o/version.h>
 
-/* h2o 2.2 calls its library 0.13. */
-_Static_assert(H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13,
-    "this libh2o is not of h2o 2.2: check each point of the list in server/h2o_internals.c against its lib/http1.c");
+#include "server/h2o_compat.h"
 
-/* The first read buffer of a connection; libh2o doubles it for larger bodies. libh2o's default, 8192, is two pages. */
+/*
+ * The first read buffer of a connection; libh2o doubles it for larger bodies. 2.2 has a default of 8192, two pages;
+ * 2.3 always takes two pages.
+ */
 #define LIBH2O_READ_BYTES 4096
 
 /* Sets up libh2o's read buffers. Call it before the first connection. */
 void libh2o_init_buffers(void);
+
+/* Restricts libh2o to HTTP/1, and sets its time-outs so high that it closes no connection by itself. */
+void libh2o_configure(h2o_globalconf_t *config);
+
+/* Runs one turn of the loop, sleeping at most wait_ms. now_us: steady; libh2o uses it to free unused memory. */
+void libh2o_run(h2o_loop_t *loop, int64_t now_us, int32_t wait_ms);
+
+/* Bytes of the arriving body that libh2o has moved out of the socket's input. */
+size_t libh2o_moved_bytes(h2o_socket_t *socket);
+
+/* All bytes of the arriving request in memory. */
+static inline size_t
+libh2o_held_bytes(h2o_socket_t *socket)
+{
+	return socket->input->size + (LIBH2O_MOVES_BODIES ? libh2o_moved_bytes(socket) : 0);
+}
 
 /* The socket's callback for new bytes or the connection's end. Only while it reads. */
 static inline h2o_socket_cb

@@ -23,11 +23,6 @@
 #include "shm/heartbeat.h"
 
 /*
- * libh2o has one time-out for resting connections and slow requests, by the wall clock; client_limits.c has better
- * ones. So this is far above those, and below the time since 1970, because libh2o subtracts it from that.
- */
-#define LIBH2O_TIMEOUT_MS (10 * 24 * 3600 * UINT64_C(1000))
-/*
  * Each stored batch frees the memory of hundreds of requests. glibc trims free memory above twice the largest block
  * that it has unmapped. Freeing one block of this size at start raises that threshold; without it trimming costs
  * batches 10 % of CPU.
@@ -85,8 +80,7 @@ configure_http(struct acceptor *acceptor)
 
 	h2o_config_init(&acceptor->globalconf);
 	acceptor->globalconf.server_name = h2o_iovec_init(H2O_STRLIT("hooksd"));
-	acceptor->globalconf.http1.upgrade_to_http2 = 0;
-	acceptor->globalconf.http1.req_timeout = LIBH2O_TIMEOUT_MS;
+	libh2o_configure(&acceptor->globalconf);
 	/*
 	 * One more than the limit, because libh2o refuses a chunked body that reaches it. body_read() enforces the
 	 * limit.
@@ -182,7 +176,7 @@ turn(struct loop *loop, int32_t wait_ms)
 		if (outlets_answer_due(&acceptor->events) || outlets_answer_due(&acceptor->publishes))
 			wait_ms = 0;
 	}
-	h2o_evloop_run(acceptor->context.loop, wait_ms);
+	libh2o_run(acceptor->context.loop, now_us, wait_ms);
 	if (waiting)
 		wake_disarm(&loop->wake);
 	return true;

@@ -17,7 +17,7 @@ on_early_bytes(h2o_socket_t *socket, const char *err)
 void
 park(h2o_req_t *req)
 {
-	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+	h2o_socket_t *socket = libh2o_socket_of(req->conn);
 
 	h2o_socket_dont_read(socket, 1);
 	h2o_socket_read_start(socket, on_early_bytes);
@@ -26,7 +26,7 @@ park(h2o_req_t *req)
 void
 unpark(h2o_req_t *req)
 {
-	h2o_socket_dont_read(req->conn->callbacks->get_socket(req->conn), 0);
+	h2o_socket_dont_read(libh2o_socket_of(req->conn), 0);
 }
 
 bool

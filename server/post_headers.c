@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ingest/event_id.h"
+#include "server/h2o_compat.h"
 
 bool
 post_is_lenient(const h2o_req_t *req)
@@ -45,7 +46,7 @@ joined(h2o_req_t *req, const char *name, size_t most)
 		if (all.len + 1 + value.len > most)
 			return (struct span){NULL, 0};
 		if (buffer == NULL)
-			buffer = h2o_mem_alloc_pool(&req->pool, most);
+			buffer = libh2o_alloc(req, most);
 		if (all.len > 0)
 			buffer[all.len++] = ',';
 		memcpy(buffer + all.len, value.base, value.len);

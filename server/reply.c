@@ -299,7 +299,7 @@ reply_accepted(h2o_req_t *req, uint32_t events, const char *reached, const char 
 {
 	const char *message = events > 0 ? "Events accepted" : "No events to store";
 	size_t size = 96 + (rejected != NULL ? strlen(rejected) : 0);
-	char *body = h2o_mem_alloc_pool(&req->pool, size);
+	char *body = libh2o_alloc(req, size);
 	int len = snprintf(body, size, "{\"accepted\":%u,\"message\":\"%s\"%s%s}", events, message,
 	    rejected != NULL ? "," : "", rejected != NULL ? rejected : "");
 

@@ -165,7 +165,7 @@ answer_other_method(const struct acceptor *acceptor, const struct exchange *exch
 {
 	h2o_req_t *req = exchange->req;
 	bool cors = acceptor->config->cors_origins != NULL;
-	char *allow = h2o_mem_alloc_pool(&req->pool, ROUTE_ALLOW_BYTES);
+	char *allow = libh2o_alloc(req, ROUTE_ALLOW_BYTES);
 
 	route_allow(&routes, exchange->match.route, cors, allow);
 	if (cors && h2o_memis(req->method.base, req->method.len, H2O_STRLIT("OPTIONS")))
@@ -230,8 +230,9 @@ static int
 on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct acceptor *acceptor = ((struct routes_handler *)handler)->acceptor;
-	struct exchange *exchange = h2o_mem_alloc_pool(&req->pool, sizeof *exchange);
+	struct exchange *exchange = libh2o_alloc(req, sizeof *exchange);
 
+	libh2o_ignore_upgrade(req);
 	exchange->req = req;
 	exchange->events = 0;
 	exchange->published = exchange->batch = false;
@@ -278,6 +279,7 @@ on_answer(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_t **slot)
 	int class = req->res.status / 100; /* 304 counts as 2xx */
 
 	counter_add(acceptor->slot, answers + (class == 5 ? 2 : class == 4), 1);
+	libh2o_add_date(req);
 	if (libh2o_keeps_open(req))
 		reply_add_header(req, "Keep-Alive", filter->keep_alive, strlen(filter->keep_alive));
 	if (acceptor->config->cors_origins != NULL)

@@ -44,6 +44,7 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 	static h2o_generator_t generator;
 	h2o_iovec_t body = {.base = (char *)(uintptr_t) "ok", .len = 2};
 
+	libh2o_ignore_upgrade(req);
 	strict_add(&handled, req->entity.base, req->entity.len);
 	req->res.status = 200;
 	req->res.reason = "OK";
@@ -63,7 +64,7 @@ set_up(void)
 		return;
 	libh2o_init_buffers();
 	h2o_config_init(&server.globalconf);
-	server.globalconf.http1.upgrade_to_http2 = 0;
+	libh2o_configure(&server.globalconf);
 	server.globalconf.max_request_entity_size = STRICT_BODY_MAX;
 	host = h2o_config_register_host(&server.globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
 	h2o_create_handler(&host->fallback_path, sizeof(h2o_handler_t))->on_req = on_request;
@@ -72,6 +73,7 @@ set_up(void)
 	linger_init(&server.linger, server.context.loop);
 	server.config.idle_timeout_seconds = server.config.request_timeout_seconds = 3600;
 	server.config.max_connections = 2;
+	server.config.max_body_bytes = STRICT_BODY_MAX;
 	server.config.max_header_bytes = HEAD_BYTES_MAX;
 	server.config.max_buffered_bytes = UINT64_MAX;
 	server.connections = (struct connections){.config = &server.config,

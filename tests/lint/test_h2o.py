@@ -1,12 +1,14 @@
-"""Only server/h2o_internals.[ch] touch what libh2o keeps to itself, and they say for which version of it they were written."""
+"""Only two files touch what libh2o keeps to itself, and only they know that there are versions of it."""
 
 import re
 import unittest
 
 from tree import ROOT, files
 
-HOME = ("server/h2o_internals.c", "server/h2o_internals.h")
+HOME = ("server/h2o_internals.c", "server/h2o_internals.h", "server/h2o_compat.h")
 PRIVATE = re.compile(r"(?:->|\.)_[a-z]\w*|\b(?:h2o_connection_id|h2o_socket_buffer_prototype|http1_is_persistent|shutdown_requested)\b")
+
+VERSION = re.compile(r"\bH2O_(?:LIBRARY_)?VERSION\w*|\bLIBH2O_IS_\w+|h2o/version\.h")
 
 
 def code(text):
@@ -14,12 +16,17 @@ def code(text):
     return re.sub(r'/\*.*?\*/|"(?:[^"\\\n]|\\.)*"', "", text, flags=re.DOTALL)
 
 
+def uses(pattern, sources):
+    """What of the sources, but for those that may, has the pattern."""
+    found = {str(path): pattern.findall(code((ROOT / path).read_text())) for path in sources if str(path) not in HOME}
+    return {path: names for path, names in found.items() if names}
+
+
 class H2oInternals(unittest.TestCase):
     def test_private_parts_are_used_in_one_place(self):
         sources = files(".c", ".h", directories=("server",))
         self.assertGreater(len(sources), 20)
-        found = {str(path): PRIVATE.findall(code((ROOT / path).read_text())) for path in sources if str(path) not in HOME}
-        self.assertEqual({}, {path: names for path, names in found.items() if names})
+        self.assertEqual({}, uses(PRIVATE, sources))
 
     def test_a_private_part_is_seen(self):
         for line in ("socket->_cb.read = f;", "p._initial_buf.capacity = 1;", "n = h2o_connection_id;", "req->http1_is_persistent"):
@@ -27,8 +34,18 @@ class H2oInternals(unittest.TestCase):
                 self.assertTrue(PRIVATE.findall(code(line)))
         self.assertEqual([], PRIVATE.findall(code('/* ->_cb */ log("._x"); __m128i bytes;')))
 
-    def test_the_version_is_checked(self):
-        self.assertRegex((ROOT / HOME[1]).read_text(), r"_Static_assert\(H2O_LIBRARY_VERSION_MAJOR == ")
+    def test_versions_are_told_apart_in_one_place(self):
+        sources = files(".c", ".h", ".build", directories=("server", "tests"))
+        self.assertGreater(len(sources), 100)
+        self.assertEqual({}, uses(VERSION, sources))
+
+    def test_a_version_is_seen(self):
+        for line in ("#if H2O_LIBRARY_VERSION_MINOR == 13", "#ifdef H2O_VERSION_BASE", "#if !LIBH2O_IS_2_2", "#include <h2o/version.h>"):
+            with self.subTest(line=line):
+                self.assertTrue(VERSION.findall(line))
+
+    def test_no_other_version_is_built_with(self):
+        self.assertRegex((ROOT / "server/h2o_compat.h").read_text(), r"#else\n#error")
 
 
 if __name__ == "__main__":
