@@ -87,6 +87,16 @@ def test_who_waits_for_a_descriptor_gets_one_although_the_clock_was_set_back(mak
     assert daemon.post_event(minimal()).status == 202
 
 
+def test_a_clock_that_was_set_back_is_not_told_at_each_request(make_hooksd, clock):
+    daemon = make_hooksd(ACCEPTORS=1, **clock.environment()).start()
+    clock.set(-2 * DAY)
+    assert daemon.get("/livez").status == 200
+    before = len(daemon.log().splitlines())
+    for _ in range(100):
+        assert daemon.get("/livez").status == 200
+    assert len(daemon.log().splitlines()) < before + 10
+
+
 def test_a_key_that_seemed_to_have_expired_is_valid_when_the_clock_is_right_again(make_hookline, clock):
     """A machine may start with a clock that is set right by the network later."""
     hookline = make_hookline("embedded").start()
