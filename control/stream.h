@@ -36,6 +36,7 @@ struct stream_reading {
 
 struct stream {
 	struct stream *next; /* in the list of control/streams.h */
+	uint64_t number; /* the list is in descending order of it */
 	char tenant_id[LIST_ID_BYTES];
 	struct topic_filter topic;
 	struct stream_reading readings[STREAM_KINDS];

@@ -360,10 +360,25 @@ catch_up(struct stream_feed *feed, struct db *db, struct stream *stream, bool *a
 	rc = feed->source->read(db, feed->tenant_id, &reading->place, SLICE_ROWS, &rows, err);
 	if (rc != 0)
 		return rc;
+	feed->caught_up = stream->number;
 	if (take_rows(feed, stream, reading, rows) && !reading->in_step)
 		*again = true;
 	db_rows_free(rows);
 	return 0;
+}
+
+/* Begins behind the stream that was last, in the order of the list: room may not suffice for all of them. */
+static int
+catch_all_up(struct stream_feed *feed, struct db *db, struct stream *streams, bool *again, struct error *err)
+{
+	const uint64_t last = feed->caught_up;
+	int rc = 0;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (struct stream *stream = streams; rc == 0 && stream != NULL; stream = stream->next)
+			if ((stream->number < last) == (pass == 0))
+				rc = catch_up(feed, db, stream, again, err);
+	return rc;
 }
 
 /* ---- the whole ---- */
@@ -418,7 +433,5 @@ stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams
 		rc = look(feed, db, streams, err);
 	if (rc == 0 && feed->has_news)
 		rc = go_forward(feed, db, streams, again, err);
-	for (struct stream *stream = streams; rc == 0 && feed->is_behind && stream != NULL; stream = stream->next)
-		rc = catch_up(feed, db, stream, again, err);
-	return rc;
+	return rc == 0 && feed->is_behind ? catch_all_up(feed, db, streams, again, err) : rc;
 }

@@ -87,6 +87,7 @@ struct stream_feed {
 	size_t held; /* bytes that the tenant's streams hold */
 	size_t room; /* bytes of frames that streams may still get in this turn: control/stream_room.h */
 	bool lacks_room; /* a stream found no room */
+	uint64_t caught_up; /* the number of the stream that last read by itself: the next one begins */
 	struct stream_place front;
 	struct stream_places seen; /* in order */
 	struct stream_place floor; /* places before it may have been given and forgotten */

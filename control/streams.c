@@ -43,6 +43,7 @@ struct streams {
 	int64_t next_us, last_us; /* steady: the next turn if this node stores something; if it does not */
 	pthread_mutex_t lock; /* guards what follows */
 	struct stream *first;
+	uint64_t made; /* streams, ever */
 	bool ending;
 	bool rung; /* a turn is due */
 };
@@ -82,6 +83,7 @@ streams_add(struct streams *streams, struct stream *stream)
 	else if (of_tenant >= STREAMS_TENANT_MAX)
 		rc = STREAMS_TENANT_FULL;
 	if (rc == 0) {
+		stream->number = ++streams->made;
 		stream->next = streams->first;
 		streams->first = stream;
 	}

@@ -177,6 +177,7 @@ connect_client(uint32_t number, const char *resume)
 	struct client *client = &clients[number];
 
 	*client = (struct client){.stream = stream_new("acme")};
+	client->stream->number = number + 1;
 	client->stream->opened = true;
 	client->stream->ring = ring;
 	client->stream->readings[STREAM_EVENTS] =

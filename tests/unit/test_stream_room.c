@@ -91,6 +91,25 @@ test_clients_that_wait_for_room_miss_nothing(void **state)
 }
 
 static void
+test_clients_get_room_in_turn(void **state)
+{
+	connect_all(4, 10);
+	for (int step = 0; step < 40; step++) {
+		scene.now_us += 500 * 1000;
+		(void)turn(step % 5 == 0);
+		if (step % 4 == 3)
+			for (uint32_t n = 0; n < 2 * LISTENERS; n++) /* the second time they have it whole */
+				take(&clients[n % LISTENERS]);
+		if (step != 11)
+			continue;
+		for (uint32_t n = 0; n < LISTENERS; n++)
+			assert_true(clients[n].resume[0] != '\0');
+	}
+	scene.frame_bytes = FRAME_BYTES;
+	let_go();
+}
+
+static void
 test_a_tenant_without_news_is_not_read(void **state)
 {
 	struct error err;
@@ -112,6 +131,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_clients_that_do_not_read_take_no_more_memory_than_there_is_for_all),
 	    cmocka_unit_test(test_clients_that_wait_for_room_miss_nothing),
+	    cmocka_unit_test(test_clients_get_room_in_turn),
 	    cmocka_unit_test(test_a_tenant_without_news_is_not_read),
 	};
 
