@@ -40,4 +40,12 @@ config_api_is_on(const struct config *config)
 	return config->hl_store == HL_STORE_POSTGRES || config->hl_store == HL_STORE_EMBEDDED;
 }
 
+/* Whether control serves streams of hook events: of rows in SQLite, or by the log in PostgreSQL. */
+static inline bool
+config_streams_hook_events(const struct config *config)
+{
+	return config_api_is_on(config) && (config->storage == STORAGE_SQLITE || (config->storage == STORAGE_POSTGRES &&
+										     config->event_stream_seconds > 0));
+}
+
 #endif

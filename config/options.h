@@ -63,7 +63,8 @@ enum secret_for {
 	SECRET_FOR_CONTROL = 2,
 	SECRET_FOR_PUBLISHER = 4,
 	SECRET_FOR_COURIER = 8,
-	SECRET_FOR_ACCEPTOR = 16
+	SECRET_FOR_ACCEPTOR = 16,
+	SECRET_FOR_HOOK_STREAMS = 32 /* control, where it reads hook events */
 };
 
 struct option {

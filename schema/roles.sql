@@ -1,7 +1,7 @@
 -- Makes roles by which the service has no more rights than it needs:
 --
 --     hooks_owner      owns the tables: migrations, the functions of DBAs, `hooksctl deadletter retry`
---     hooks_writer     for hooksd: adds hook events and dead letters, makes months by functions; changes, removes nothing
+--     hooks_writer     for hooksd: adds hook events and dead letters, makes months by functions; changes, removes no event
 --     hooks_reader     for dashboards: reads all but secrets
 --
 -- and two more for webhooks, if their tables exist or with -v webhooks=1:
@@ -72,10 +72,11 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
        format('REVOKE ALL ON %s FROM %I, %I', c.oid::regclass, :'writer', :'reader'),
        format('GRANT SELECT ON %s TO %I', c.oid::regclass, :'reader'),
        CASE WHEN c.relname = 'hooks_schema_migrations' THEN format('GRANT SELECT ON %s TO %I', c.oid::regclass, :'writer')
+            WHEN c.relname = 'hook_event_log' THEN format('GRANT SELECT, INSERT, DELETE ON %s TO %I', c.oid::regclass, :'writer')
             WHEN c.relnamespace <> 'hooks_archive'::regnamespace THEN format('GRANT SELECT, INSERT ON %s TO %I', c.oid::regclass, :'writer') END
 	FROM pg_class c
 	WHERE c.relnamespace = quote_ident(:'schema')::regnamespace
-	      AND c.relname IN ('hook_events', 'hook_events_dead_letters', 'hooks_schema_migrations')
+	      AND c.relname IN ('hook_events', 'hook_event_log', 'hook_events_dead_letters', 'hooks_schema_migrations')
 	   OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(format('%I.hook_events', :'schema')))
 	   OR c.relnamespace = 'hooks_archive'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^hook_events_\d{4}_\d\d$' \gexec
 

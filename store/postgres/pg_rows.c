@@ -17,32 +17,43 @@ void
 rows_init(struct rows *rows, struct session *session, const struct sink_env *env)
 {
 	*rows = (struct rows){.session = session, .env = env, .most = UINT32_MAX};
-	row_add_insert_sql(&rows->insert_sql, ROW_COLUMNS_OF_DEFAULT_TENANT);
-	bytes_add(&rows->insert_sql, "", 1);
-	row_add_insert_sql(&rows->insert_tenants_sql, ROW_COLUMNS);
-	bytes_add(&rows->insert_tenants_sql, "", 1);
+	for (int tenants = 0; tenants < 2; tenants++)
+		for (int logged = 0; logged < 2; logged++) {
+			struct bytes *sql = &rows->insert_sql[tenants][logged];
+
+			row_add_insert_sql(sql, tenants ? ROW_COLUMNS : ROW_COLUMNS_OF_DEFAULT_TENANT, logged);
+			bytes_add(sql, "", 1);
+		}
 }
 
 void
 rows_free(struct rows *rows)
 {
-	bytes_free(&rows->insert_sql);
-	bytes_free(&rows->insert_tenants_sql);
+	for (int i = 0; i < 4; i++)
+		bytes_free(&rows->insert_sql[i / 2][i % 2]);
+	bytes_free(&rows->copy_sql);
 	bytes_free(&rows->chunk);
 	for (unsigned column = 0; column < ROW_COLUMNS; column++)
 		bytes_free(&rows->arrays[column]);
 }
 
+/* Statements of one message are one transaction. COPY stands last: its result counts. */
 static int
-begin_copy(struct rows *rows, uint32_t columns, int64_t deadline, struct error *err)
+begin_copy(struct rows *rows, const struct batch *batch, uint32_t columns, int64_t deadline, struct error *err)
 {
-	char sql[sizeof PG_DURABLE_SQL + SESSION_SETTINGS_MAX + ROW_COPY_SQL_MAX];
 	const struct session *session = rows->session;
+	struct bytes *sql = &rows->copy_sql;
 
-	if (!session->pooled)
-		return pg_copy_begin(session->pg, row_copy_sql(columns), deadline, err);
-	(void)snprintf(sql, sizeof sql, PG_DURABLE_SQL "%s%s", session->settings, row_copy_sql(columns));
-	return pg_copy_begin(session->pg, sql, deadline, err);
+	sql->len = 0;
+	if (session->pooled) {
+		bytes_add_text(sql, PG_DURABLE_SQL);
+		bytes_add_text(sql, session->settings);
+	}
+	if (session->logs && batch->count > 0)
+		row_add_log_sql(sql, batch->records, batch->count);
+	bytes_add_text(sql, row_copy_sql(columns));
+	bytes_add(sql, "", 1);
+	return pg_copy_begin(session->pg, sql->base, deadline, err);
 }
 
 static int
@@ -51,7 +62,7 @@ copy(struct rows *rows, const struct batch *batch, uint64_t *stored, struct erro
 	struct pg *pg = rows->session->pg;
 	int64_t deadline = deadline_begin(rows->session->deadline);
 	uint32_t columns = row_columns(batch->records, batch->count);
-	int rc = begin_copy(rows, columns, deadline, err);
+	int rc = begin_copy(rows, batch, columns, deadline, err);
 
 	rows->chunk.len = 0;
 	row_copy_begin(&rows->chunk);
@@ -76,7 +87,7 @@ insert(struct rows *rows, const struct batch *batch, uint64_t *stored, struct er
 {
 	struct pg_param params[ROW_COLUMNS];
 	uint32_t columns = row_columns(batch->records, batch->count);
-	const struct bytes *sql = columns == ROW_COLUMNS ? &rows->insert_tenants_sql : &rows->insert_sql;
+	const struct bytes *sql = &rows->insert_sql[columns == ROW_COLUMNS][rows->session->logs && batch->count > 0];
 	const struct pg_statement statement = {sql->base, params, columns};
 	PGresult *result;
 

@@ -24,7 +24,8 @@ struct rows {
 	uint32_t most; /* rows in one statement; at least 1 */
 	bool sent; /* the last statement was sent completely */
 	bool in_doubt; /* some rows may be stored; the caller clears it */
-	struct bytes insert_sql, insert_tenants_sql; /* texts: of rows without and with tenant_id */
+	struct bytes insert_sql[2][2]; /* texts: of rows without and with tenant_id, not logged and logged */
+	struct bytes copy_sql;
 	struct bytes chunk;
 	struct bytes arrays[ROW_COLUMNS];
 };

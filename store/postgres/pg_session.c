@@ -34,7 +34,8 @@
 	"(SELECT string_agg(relname || ' is UNLOGGED', ', ' ORDER BY relname) FROM pg_class "                          \
 	"WHERE relpersistence = 'u' AND oid IN (SELECT inhrelid FROM pg_inherits "                                     \
 	"WHERE inhparent = 'hook_events'::regclass UNION ALL VALUES ('hook_events'::regclass), "                       \
-	"(to_regclass('hook_events_dead_letters'))))), EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
+	"(to_regclass('hook_events_dead_letters'))))), EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'), "    \
+	"coalesce(has_table_privilege(to_regclass('hook_event_log'), 'INSERT'), false)"
 
 void
 session_init(struct session *session, struct deadline *deadline)
@@ -92,6 +93,20 @@ session_prepare(struct session *session, struct error *err)
 	return session_check(session, err);
 }
 
+/* Citus takes neither a second statement beside COPY nor one that stores into two tables. */
+static void
+find_log(struct session *session, bool may_insert)
+{
+	bool logs = session->wants_log && may_insert && !session->citus;
+
+	if (session->wants_log && !logs && !session->told_of_log)
+		log_warning("hook events are stored without the log that /events/stream reads",
+		    LOG_STR("reason",
+			session->citus ? "the database has Citus" : "this role may not insert into hook_event_log"));
+	session->told_of_log = session->wants_log && !logs;
+	session->logs = logs;
+}
+
 int
 session_check(struct session *session, struct error *err)
 {
@@ -105,6 +120,7 @@ session_check(struct session *session, struct error *err)
 		log_warning("PostgreSQL may lose what it has committed when it crashes", LOG_STR("reason", warning));
 	(void)error_set(&session->warned, "%s", warning);
 	session->citus = PQgetvalue(result, 0, 1)[0] == 't';
+	find_log(session, PQgetvalue(result, 0, 2)[0] == 't');
 	PQclear(result);
 	return 0;
 }

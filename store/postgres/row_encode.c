@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/calendar.h"
+#include "base/format.h"
 #include "store/postgres/jsonb_text.h"
 
 /* 2000-01-01, where PostgreSQL's time begins, in days since 1970-01-01, where the time of records begins. */
@@ -163,18 +164,63 @@ row_add_unnest_sql(struct bytes *sql, uint32_t columns)
 	bytes_add_text(sql, ")");
 }
 
+#define LOG_SQL "INSERT INTO hook_event_log (first_day, last_day, event_ids) "
+
 void
-row_add_insert_sql(struct bytes *sql, uint32_t columns)
+row_add_insert_sql(struct bytes *sql, uint32_t columns, bool logged)
 {
 	const char *names = columns == ROW_COLUMNS ? ROW_NAMES : ROW_NAMES_OF_DEFAULT_TENANT;
 
+	if (logged)
+		bytes_add_text(sql, "WITH stored AS (");
 	bytes_add_text(sql, "INSERT INTO hook_events (");
 	bytes_add_text(sql, names);
 	bytes_add_text(sql, ") SELECT * FROM ");
 	row_add_unnest_sql(sql, columns);
 	bytes_add_text(sql, " AS event (");
 	bytes_add_text(sql, names);
-	bytes_add_text(sql, ") ORDER BY event_id, created_date " ROW_CONFLICT_SQL " RETURNING 1");
+	bytes_add_text(sql, ") ORDER BY event_id, created_date " ROW_CONFLICT_SQL " RETURNING ");
+	if (!logged)
+		bytes_add_text(sql, "1");
+	else
+		bytes_add_text(sql,
+		    "event_id, created_date), logged AS (" LOG_SQL
+		    "SELECT min(created_date), max(created_date), array_agg(event_id) FROM stored HAVING count(*) > 0"
+		    ") SELECT 1 FROM stored");
+}
+
+/* The day of a time, in quotes and with a comma. */
+static void
+add_day(struct bytes *sql, int64_t us)
+{
+	char text[FORMAT_TIME_BYTES];
+
+	format_time(us, text);
+	bytes_add_text(sql, "'");
+	bytes_add(sql, text, sizeof "2026-11-22" - 1);
+	bytes_add_text(sql, "', ");
+}
+
+void
+row_add_log_sql(struct bytes *sql, const struct record *const *records, uint32_t count)
+{
+	int64_t first_us = records[0]->timestamp_us, last_us = first_us;
+
+	for (uint32_t i = 1; i < count; i++) {
+		int64_t us = records[i]->timestamp_us;
+
+		first_us = us < first_us ? us : first_us;
+		last_us = us > last_us ? us : last_us;
+	}
+	bytes_add_text(sql, LOG_SQL "VALUES (");
+	add_day(sql, first_us);
+	add_day(sql, last_us);
+	bytes_add_text(sql, "'{");
+	for (uint32_t i = 0; i < count; i++) {
+		format_uuid(records[i]->event_id, bytes_reserve(sql, FORMAT_UUID_BYTES));
+		sql->len += FORMAT_UUID_BYTES;
+		bytes_add_text(sql, i + 1 < count ? "," : "}'); ");
+	}
 }
 
 void

@@ -38,7 +38,6 @@ uint32_t row_columns(const struct record *const *records, uint32_t count);
 bool row_has_column(const char *name);
 
 /* The statement whose data row_copy_begin(), row_copy() for each record, and row_copy_end() append to out. */
-#define ROW_COPY_SQL_MAX sizeof "COPY hook_events (" ROW_NAMES ") FROM STDIN (FORMAT binary)"
 const char *row_copy_sql(uint32_t columns);
 
 void row_copy_begin(struct bytes *out);
@@ -54,9 +53,12 @@ void row_add_unnest_sql(struct bytes *sql, uint32_t columns);
 /*
  * Appends the INSERT of these rows, in the order of the key, so that writers that store the same events do not
  * deadlock. RETURNING makes Citus count the rows inserted instead of the rows given; in PostgreSQL it costs no
- * measurable time.
+ * measurable time. With logged it also adds the rows that it has stored to hook_event_log.
  */
-void row_add_insert_sql(struct bytes *sql, uint32_t columns);
+void row_add_insert_sql(struct bytes *sql, uint32_t columns, bool logged);
+
+/* Appends the statement, with a semicolon, that adds these records, at least one, to hook_event_log: for COPY. */
+void row_add_log_sql(struct bytes *sql, const struct record *const *records, uint32_t count);
 
 /* Replaces out's contents by the column's values of all records. */
 void row_array(struct bytes *out, enum row_column column, const struct record *const *records, uint32_t count);

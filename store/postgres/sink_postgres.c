@@ -137,6 +137,7 @@ sink_postgres_new(const struct config *config, const struct sink_env *env)
 	s->config = config;
 	s->deadline = (struct deadline){.statement_ms = config->store_timeout_ms, .env = env};
 	session_init(&s->session, &s->deadline);
+	s->session.wants_log = config_streams_hook_events(config);
 	partitions_init(&s->partitions, config->partitions_ahead, &s->session, env);
 	rows_init(&s->rows, &s->session, env);
 	pg_batch_init(&s->batch, &s->rows, &s->partitions, config->data_dir);

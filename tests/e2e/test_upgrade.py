@@ -163,23 +163,24 @@ def test_an_upgrade_stays_in_its_schema(database):
     assert database.query("SELECT * FROM events.archive_old_partitions(0)") == []
 
 
-LAST_FUNCTION = {2: "drop_analytics_indexes(year int, month int)", 3: "hooks_distribute(shards int)",
-                 4: "drop_archived_partitions(parent regclass, months_to_keep int, confirm text)",
-                 5: "hooks_distribute_events(shards int)"}
+LAST_OBJECT = {2: "FUNCTION drop_analytics_indexes(year int, month int)", 3: "FUNCTION hooks_distribute(shards int)",
+               4: "FUNCTION drop_archived_partitions(parent regclass, months_to_keep int, confirm text)",
+               5: "FUNCTION hooks_distribute_events(shards int)", 6: "TABLE hook_event_log"}
 
 
 def test_a_migration_that_fails_leaves_the_old_version(old_store):
     """The upgrade's last object cannot be made: nothing of it stays, and the next attempt works."""
-    function = LAST_FUNCTION[old_store.old_version + 1]
-    functions = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
-    old_store.query(f"CREATE FUNCTION {function} RETURNS int LANGUAGE sql AS 'SELECT 1'")
-    before = old_store.value(functions)
+    last = LAST_OBJECT[old_store.old_version + 1]
+    objects = ("SELECT (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace)"
+               " + (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace)")
+    old_store.query(f"CREATE {last} {'()' if last.startswith('TABLE') else 'RETURNS int LANGUAGE sql AS $$SELECT 1$$'}")
+    before = old_store.value(objects)
     result = migrate(old_store)
     assert result.returncode == 1
-    assert function.partition("(")[0] in result.stderr
+    assert last.split()[1].partition("(")[0] in result.stderr
     assert old_store.value(VERSION) == old_store.old_version
-    assert old_store.value(functions) == before
-    old_store.query(f"DROP FUNCTION {function}")
+    assert old_store.value(objects) == before
+    old_store.query(f"DROP {last}")
     assert migrate(old_store).returncode == 0
     assert sum(partitions(old_store).values()) == 401
 

@@ -252,7 +252,7 @@ test_insert_statement(void **state)
 {
 	struct bytes sql = {0};
 
-	row_add_insert_sql(&sql, ROW_COLUMNS_OF_DEFAULT_TENANT);
+	row_add_insert_sql(&sql, ROW_COLUMNS_OF_DEFAULT_TENANT, false);
 	bytes_add(&sql, "", 1);
 	assert_string_equal(sql.base,
 	    "INSERT INTO hook_events (event_id, timestamp, received_at, created_date, event_type, session_id, "
@@ -264,12 +264,50 @@ test_insert_statement(void **state)
 	bytes_free(&sql);
 }
 
+static void
+test_insert_statement_that_logs(void **state)
+{
+	struct bytes sql = {0};
+
+	row_add_insert_sql(&sql, ROW_COLUMNS, true);
+	bytes_add(&sql, "", 1);
+	assert_memory_equal(sql.base, "WITH stored AS (INSERT INTO hook_events (", 41);
+	assert_non_null(strstr(sql.base,
+	    " RETURNING event_id, created_date), logged AS (INSERT INTO hook_event_log (first_day, last_day, "
+	    "event_ids) "
+	    "SELECT min(created_date), max(created_date), array_agg(event_id) FROM stored HAVING count(*) > 0) "
+	    "SELECT 1 FROM stored"));
+	bytes_free(&sql);
+}
+
+static void
+test_statement_that_logs_a_batch(void **state)
+{
+	struct record *records[] = {
+	    record_of(&(struct event){.id = 7, .timestamp_us = 946771200000001, .event_type = "", .session_id = ""}),
+	    record_of(&(struct event){.id = 8, .timestamp_us = 946684799999999, .event_type = "", .session_id = ""}),
+	};
+	struct bytes sql = {0};
+
+	row_add_log_sql(&sql, (const struct record *const *)records, 2);
+	bytes_add(&sql, "", 1);
+	assert_memory_equal(sql.base,
+	    "INSERT INTO hook_event_log (first_day, last_day, event_ids) VALUES ('1999-12-31', '2000-01-02', '{", 98);
+	assert_non_null(strstr(sql.base, "07,"));
+	assert_non_null(strstr(sql.base, "08}'); "));
+	for (int i = 0; i < 2; i++)
+		free(records[i]);
+	bytes_free(&sql);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_columns_by_name),
 	    cmocka_unit_test(test_insert_statement),
+	    cmocka_unit_test(test_insert_statement_that_logs),
+	    cmocka_unit_test(test_statement_that_logs_a_batch),
 	    cmocka_unit_test(test_copy_frame),
 	    cmocka_unit_test(test_copy_row),
 	    cmocka_unit_test(test_times),
