@@ -2,6 +2,8 @@
 #ifndef API_OPERATIONS_H
 #define API_OPERATIONS_H
 
+#include <stdbool.h>
+
 #include "api/scopes.h"
 
 enum api_operation {
@@ -9,6 +11,13 @@ enum api_operation {
 #include "api/operation_list.def"
 	API_OPERATIONS
 };
+
+/* Whether the reply is a stream, which does not end by itself. */
+static inline bool
+operation_is_stream(enum api_operation operation)
+{
+	return operation == OPERATION_STREAM || operation == OPERATION_HOOK_EVENT_STREAM;
+}
 
 struct api_operation_info {
 	const char *method; /* "GET" */

@@ -52,13 +52,25 @@ show(const struct reader *reader, const cJSON *tree)
 	static const char *const of_event[] = {"created_at", "topic", "id", "payload", NULL};
 	static const char *const of_attempt[] = {
 	    "ts", "topic", "event_id", "endpoint_id", "attempt_n", "status", "http_status", "latency_ms", NULL};
-	bool is_attempt = cJSON_HasObjectItem(tree, "attempt_id");
+	static const char *const of_hook_event[] = {"timestamp", "session_id", "event_type", "event_id", "data", NULL};
+	const char *const *members = cJSON_HasObjectItem(tree, "attempt_id")   ? of_attempt
+				     : cJSON_HasObjectItem(tree, "event_type") ? of_hook_event
+									       : of_event;
 
 	if (reader->for_people)
-		api_print_line(stdout, tree, is_attempt ? of_attempt : of_event);
+		api_print_line(stdout, tree, members);
 	else
 		(void)printf("%s\n", reader->data.base);
 	(void)fflush(stdout);
+}
+
+/* An attempt has none: it comes once. */
+static const char *
+id_of(const cJSON *tree)
+{
+	bool is_hook_event = cJSON_HasObjectItem(tree, "event_type");
+
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, is_hook_event ? "event_id" : "id"));
 }
 
 /* Ends the frame after an empty line. */
@@ -71,7 +83,7 @@ end_frame(struct reader *reader)
 	if (reader->data.len > 0) {
 		bytes_add(&reader->data, "", 1);
 		tree = cJSON_Parse(reader->data.base);
-		id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, "id"));
+		id = id_of(tree);
 		if (tree != NULL && (id == NULL || !is_known(reader, id)))
 			show(reader, tree);
 	}

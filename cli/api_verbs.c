@@ -348,9 +348,15 @@ static const struct api_option stream_options[] = {
     {"topic", API_QUERY, "topic", "a pattern of topics; deliveries have deliveries.status [#]"},
     {"types", API_QUERY, "types", "events or deliveries [both]"},
     {"from", API_QUERY, "last_event_id", "go on behind this: the id of a frame or of an event [now]"}, END};
+static const struct api_option hook_stream_options[] = {
+    {"type", API_QUERY, "type", "only those of a type; A,B: of several"},
+    {"session", API_QUERY, "session", "only those of a session"},
+    {"from", API_QUERY, "last_event_id", "go on behind this: the id of a frame [now]"}, END};
 static const struct api_verb stream_verbs[] = {
     {"follow", NULL, "GET", "/v1/stream", stream_options, .is_stream = true,
 	.help = "shows what comes until it is stopped, and connects again when the service is restarted"},
+    {"hooks", NULL, "GET", "/events/stream", hook_stream_options, .is_stream = true,
+	.help = "the same of hook events, as they are stored"},
     END,
 };
 

@@ -13,6 +13,7 @@
 #include "control/endpoints.h"
 #include "control/event_deletion.h"
 #include "control/events.h"
+#include "control/hook_stream_open.h"
 #include "control/inbox.h"
 #include "control/job_changes.h"
 #include "control/jobs.h"
@@ -47,6 +48,7 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_EVENT_DELETE_MANY] = event_delete_many,
     [OPERATION_EVENT_GET] = event_get,
     [OPERATION_STREAM] = stream_open,
+    [OPERATION_HOOK_EVENT_STREAM] = hook_stream_open,
     [OPERATION_DELIVERY_LIST] = delivery_list,
     [OPERATION_DELIVERY_GET] = delivery_get,
     [OPERATION_JOB_LIST] = job_list,

@@ -39,10 +39,12 @@ struct control {
 	const struct config *config;
 	struct store_log store_log;
 	struct db_turn env;
+	struct db_env hook_env; /* of reading hook events: nobody has turns there */
 	struct secrets secrets;
 	struct key_loader *keys;
 	struct upkeep *upkeep; /* NULL: no API */
-	struct streams *streams; /* as above */
+	struct streams *streams; /* of webhooks; NULL: no API */
+	struct streams *hook_streams; /* of hook events; NULL: not served */
 	struct workers workers;
 	struct peers peers;
 	struct peer items[CHANNELS_MAX];
@@ -62,6 +64,8 @@ begin_to_leave(struct control *control)
 	workers_end_tests(&control->workers);
 	if (control->streams != NULL)
 		streams_end(control->streams);
+	if (control->hook_streams != NULL)
+		streams_end(control->hook_streams);
 	control->leave_by_us = clock_steady_us() + control->peers.timeout_us + LEAVE_US;
 	for (uint32_t i = 0; i < control->count; i++)
 		peer_say_bye(&control->items[i]);
@@ -111,7 +115,7 @@ may_leave(const struct control *control, int64_t now)
 static void
 wait_for_work(struct control *control)
 {
-	struct pollfd fds[CHANNELS_MAX + 3];
+	struct pollfd fds[CHANNELS_MAX + 4];
 	int32_t wait_ms = control->period_ms;
 
 	for (uint32_t i = 0; i < control->count; i++)
@@ -121,11 +125,13 @@ wait_for_work(struct control *control)
 	fds[control->count + 1] = (struct pollfd){.fd = control->workers.done_fd, .events = POLLIN};
 	fds[control->count + 2] =
 	    (struct pollfd){.fd = control->streams != NULL ? streams_fd(control->streams) : -1, .events = POLLIN};
+	fds[control->count + 3] = (struct pollfd){
+	    .fd = control->hook_streams != NULL ? streams_fd(control->hook_streams) : -1, .events = POLLIN};
 	if (control->peers.open > 0 && wait_ms > STALLED_LOOK_MS)
 		wait_ms = STALLED_LOOK_MS;
 	if (control->leave_by_us != 0)
 		wait_ms = LEAVE_LOOK_MS;
-	(void)poll(fds, control->count + 3, wait_ms);
+	(void)poll(fds, control->count + 4, wait_ms);
 }
 
 static void
@@ -140,6 +146,8 @@ turn(struct control *control)
 	take_replies(control);
 	if (control->streams != NULL)
 		streams_heard(control->streams);
+	if (control->hook_streams != NULL)
+		streams_heard(control->hook_streams);
 	for (uint32_t i = 0; i < control->count; i++) {
 		if (control->peers.open > 0)
 			peer_cut_off_stalled(&control->items[i], now);
@@ -166,10 +174,15 @@ start_threads(struct control *control, const struct config *config, struct error
 	secrets_open(&control->secrets, config);
 	if (db_turn_open(&control->env, config, control->segment, control->slot, err) != 0)
 		return -1;
-	if (api &&
-	    (control->streams = streams_start(config, control->segment, control->slot, context.env, err)) == NULL)
+	if (api && (control->streams = streams_start(
+			&streams_of_webhooks, config, control->segment, control->slot, context.env, err)) == NULL)
+		return -1;
+	if (config_streams_hook_events(config) &&
+	    (control->hook_streams = streams_start(
+		 &streams_of_hook_events, config, control->segment, control->slot, &control->hook_env, err)) == NULL)
 		return -1;
 	context.streams = control->streams;
+	context.hook_streams = control->hook_streams;
 	if (workers_start(&control->workers, &context, err) != 0)
 		return -1;
 	if (api)
@@ -187,6 +200,8 @@ stop_threads(struct control *control)
 	if (control->upkeep != NULL && !upkeep_stop(control->upkeep, until_us))
 		ended = false;
 	if (control->streams != NULL && !streams_stop(control->streams, until_us))
+		ended = false;
+	if (control->hook_streams != NULL && !streams_stop(control->hook_streams, until_us))
 		ended = false;
 	if (!ended)
 		return false;

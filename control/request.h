@@ -37,6 +37,7 @@ struct control_context {
 	const struct secrets *secrets; /* api/secrets.h */
 	struct key_loader *keys; /* for handlers that change keys: control/key_loader.h */
 	struct streams *streams; /* control/streams.h; NULL without an API */
+	struct streams *hook_streams; /* of hook events; NULL where none are served */
 	struct test_waits *tests; /* control/test_waits.h; set by workers_start() */
 };
 

@@ -1,7 +1,7 @@
 /*
- * A client of GET /v1/stream: what it asked for, its place, and the text that waits for it. A handler makes the stream;
- * the thread of control/streams.h adds text and frees the stream; the loop's thread takes the text and leaves the
- * stream in the end.
+ * A client of GET /v1/stream or GET /events/stream: what it asked for, its place, and the text that waits for it. A
+ * handler makes the stream; the thread of control/streams.h adds text and frees the stream; the loop's thread takes the
+ * text and leaves the stream in the end.
  */
 #ifndef CONTROL_STREAM_H
 #define CONTROL_STREAM_H
@@ -18,7 +18,13 @@
 struct stream_feed;
 
 /* The kinds of rows that a stream may carry. */
-enum stream_kind { STREAM_EVENTS, STREAM_DELIVERIES, STREAM_KINDS };
+enum stream_kind { STREAM_EVENTS, STREAM_DELIVERIES, STREAM_HOOK_EVENTS, STREAM_KINDS };
+
+/* Which hook events a stream carries; "": all. */
+struct hook_filter {
+	char types[QUERY_VALUE_BYTES]; /* with commas between */
+	char session[QUERY_VALUE_BYTES];
+};
 
 /* The place of a row among those of its kind and its tenant: in the order of times, then of ids. */
 struct stream_place {
@@ -39,6 +45,7 @@ struct stream {
 	uint64_t number; /* the list is in descending order of it */
 	char tenant_id[LIST_ID_BYTES];
 	struct topic_filter topic;
+	struct hook_filter hooks; /* of hook events */
 	struct stream_reading readings[STREAM_KINDS];
 	char after_event[OBJECT_ID_BYTES]; /* the event behind which it begins, until its place is found; "": found */
 	void (*ring)(void *context); /* wakes the streams' thread */

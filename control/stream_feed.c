@@ -89,7 +89,7 @@ stream_resume_write(const struct stream_feed *feed, const struct stream_place *p
 	struct list_page page = {.after_us = place->us};
 
 	/* Rows that this client has not got may still appear before rows of the window. */
-	if (place->us >= feed->looked_us - feed->window_us && newest_us > feed->window_us)
+	if (!feed->source->in_order && place->us >= feed->looked_us - feed->window_us && newest_us > feed->window_us)
 		page.young_us = newest_us - feed->window_us;
 	memcpy(page.after, place->id, sizeof place->id);
 	list_cursor_write(resume_form, &page, out);
@@ -128,7 +128,7 @@ row_of(const struct stream_feed *feed, const struct db_rows *rows, uint32_t numb
 static bool
 fits(const struct stream_feed *feed, const struct stream *stream, const struct row *row)
 {
-	return topic_filter_fits(&stream->topic, feed->source->topic(row->rows, row->number));
+	return feed->source->fits(stream, row->rows, row->number);
 }
 
 /* false: the stream has no room. */
@@ -257,6 +257,9 @@ look(struct stream_feed *feed, struct db *db, struct stream *streams, struct err
 
 	/* A row that was not there at the last look began at most a window before it. */
 	from_us = (feed->begun ? feed->looked_us : feed->now_us) - feed->window_us;
+	/* New rows get the numbers of removed rows. */
+	if (feed->source->in_order && feed->now_us < feed->looked_us)
+		from_us = feed->now_us - feed->window_us;
 	rc = feed->source->places(db, feed->tenant_id, from_us, feed->begun ? &feed->front : &end, &rows, err);
 	if (rc != 0)
 		return rc;
@@ -404,12 +407,10 @@ stream_feed_free(struct stream_feed *feed)
 int
 stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err)
 {
-	int64_t now_ms;
-	int rc = feed->source->now(db, &now_ms, err);
+	int rc = feed->source->now(db, &feed->now_us, err);
 
 	if (rc != 0)
 		return rc;
-	feed->now_us = now_ms * 1000;
 	feed->has_window = true;
 	return look(feed, db, NULL, err);
 }

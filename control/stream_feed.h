@@ -39,8 +39,10 @@ struct stream_asked {
 struct stream_source {
 	enum stream_kind kind;
 	bool by_id; /* a place's time is in its id; false: it is the second column of a list of places */
+	bool of_all_tenants; /* one feed serves all tenants; fits() checks the tenant of a row */
+	bool in_order; /* rows appear in the order of their places, which are row numbers: a client resumes exactly */
 
-	int (*now)(struct db *db, int64_t *now_ms, struct error *err);
+	int (*now)(struct db *db, int64_t *now_us, struct error *err);
 
 	/* Reads the rows behind that place, in order, at most `limit`. */
 	int (*read)(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit,
@@ -53,14 +55,19 @@ struct stream_source {
 	int (*places)(struct db *db, const char *tenant_id, int64_t from_us, const struct stream_place *last,
 	    struct db_rows **rows, struct error *err); /* six: as above */
 
-	/* Finds which of these places have a row of their tenant behind them: their numbers, one column. */
+	/*
+	 * Finds which of these places have a row of their tenant behind them: their numbers, one column. NULL: each
+	 * may have, so a feed of this source always reads.
+	 */
 	int (*stirs)(struct db *db, const struct stream_asked *asked, uint32_t count, struct db_rows **numbers,
 	    struct error *err);
 
 	/* The id of a row of read(); and its time, unless by_id. */
 	struct span (*id)(const struct db_rows *rows, uint32_t row);
 	int64_t (*us)(const struct db_rows *rows, uint32_t row);
-	struct span (*topic)(const struct db_rows *rows, uint32_t row);
+
+	/* Whether the stream has asked for such a row. */
+	bool (*fits)(const struct stream *stream, const struct db_rows *rows, uint32_t row);
 
 	/* Appends the frame of a row. resume: the Last-Event-ID by which a client gets the rows behind it. */
 	void (*write)(
@@ -78,7 +85,7 @@ struct stream_feed {
 	struct stream_feed *next; /* in the list of control/streams.c */
 	const struct stream_source *source;
 	char tenant_id[LIST_ID_BYTES];
-	int64_t window_us;
+	int64_t window_us; /* by the source's clock */
 	bool begun; /* the members below are set */
 	bool used; /* a stream uses it: for control/streams.c */
 	bool has_news, has_window; /* rows are behind the front; behind the start of the last look's window */
@@ -91,7 +98,7 @@ struct stream_feed {
 	struct stream_place front;
 	struct stream_places seen; /* in order */
 	struct stream_place floor; /* places before it may have been given and forgotten */
-	int64_t looked_us; /* the last look, by the store's clock */
+	int64_t looked_us; /* the last look, by the source's clock */
 	int64_t look_at_us; /* steady: the next one */
 	uint64_t given; /* frames given since the caller set it to 0 */
 	size_t given_bytes; /* bytes of these frames */

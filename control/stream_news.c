@@ -2,6 +2,7 @@
 #include "control/stream_news.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -46,7 +47,7 @@ stream_news_ask(struct stream_feed *feeds, const struct stream_source *source, s
 	struct stream_asked *asked;
 	uint32_t count = 0, place = 0;
 	bool *found;
-	int64_t now_ms;
+	int64_t now_us;
 	int rc;
 
 	if (first == NULL)
@@ -57,12 +58,14 @@ stream_news_ask(struct stream_feed *feeds, const struct stream_source *source, s
 	found = mem_new(count, sizeof *found);
 	for (struct stream_feed *feed = first; feed != NULL; feed = asked_from(feed->next, source), place += PLACES)
 		ask_for(feed, &asked[place]);
-	rc = source->now(db, &now_ms, err);
-	if (rc == 0)
+	rc = source->now(db, &now_us, err);
+	if (rc == 0 && source->stirs != NULL)
 		rc = find(source, db, asked, count, found, err);
+	else
+		memset(found, true, count);
 	place = 0;
 	for (struct stream_feed *feed = first; rc == 0 && feed != NULL; feed = asked_from(feed->next, source)) {
-		feed->now_us = now_ms * 1000;
+		feed->now_us = now_us;
 		feed->has_news = found[place++];
 		feed->has_window = found[place++];
 	}

@@ -17,9 +17,8 @@
 
 /* ---- the place ---- */
 
-/* Reads the text that names the place; "": none. false: the request has been answered. */
-static bool
-read_last_id(const struct request *request, char text[QUERY_VALUE_BYTES], struct reply *reply)
+bool
+stream_last_id(const struct request *request, char text[QUERY_VALUE_BYTES], struct reply *reply)
 {
 	const struct span header = request->last_event_id;
 
@@ -44,7 +43,7 @@ read_place(const struct request *request, struct stream *stream, struct reply *r
 	struct stream_reading *events = &stream->readings[STREAM_EVENTS];
 	char text[QUERY_VALUE_BYTES];
 
-	if (!read_last_id(request, text, reply))
+	if (!stream_last_id(request, text, reply))
 		return false;
 	events->in_step = text[0] == '\0';
 	if (events->in_step || stream_resume_read(text, &events->place))
@@ -76,10 +75,10 @@ read_kinds(const struct request *request, struct stream *stream, struct reply *r
 	return true;
 }
 
-static void
-begin(const struct request *request, struct stream *stream, struct reply *reply)
+void
+stream_begin(struct streams *streams, struct stream *stream, struct reply *reply)
 {
-	int rc = streams_add(request->context->streams, stream);
+	int rc = streams_add(streams, stream);
 
 	if (rc == 0) {
 		reply->status = 200;
@@ -104,7 +103,7 @@ stream_open(const struct request *request, struct reply *reply)
 
 	if (filter_topic(request, &stream->topic, reply) && read_kinds(request, stream, reply) &&
 	    read_place(request, stream, reply))
-		begin(request, stream, reply);
+		stream_begin(request->context->streams, stream, reply);
 	else
 		stream_free(stream);
 }

@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 #include "control/events.h"
+#include "control/hook_event_source.h"
+#include "control/stream_frame.h"
 #include "control/tree.h"
 #include "store/webhooks/attempt_lists.h"
 #include "store/webhooks/event_lists.h"
@@ -17,23 +19,15 @@
  */
 #define ATTEMPT_US (INT64_C(330) * 1000 * 1000)
 
-/* Appends the tree as the data of a frame, and the frame's end. Takes the tree. */
-static void
-add_data(struct bytes *out, cJSON *tree)
+static int
+now(struct db *db, int64_t *now_us, struct error *err)
 {
-	char *text = cJSON_PrintUnformatted(tree);
+	int64_t now_ms;
+	int rc = store_clock_now(db, &now_ms, err);
 
-	if (text == NULL)
-		mem_none(0);
-	/* A payload written into the store by hand may have line feeds between JSON tokens. */
-	for (char *at = text; *at != '\0'; at++)
-		if (*at == '\n' || *at == '\r')
-			*at = ' ';
-	bytes_add_text(out, "data: ");
-	bytes_add_text(out, text);
-	bytes_add_text(out, "\n\n");
-	cJSON_free(text);
-	cJSON_Delete(tree);
+	if (rc == 0)
+		*now_us = now_ms * 1000;
+	return rc;
 }
 
 /* ---- which tenants have any ---- */
@@ -115,10 +109,10 @@ event_us(const struct db_rows *rows, uint32_t row)
 	return db_rows_int(rows, row, EVENT_COLUMN_STORED_US);
 }
 
-static struct span
-event_topic(const struct db_rows *rows, uint32_t row)
+static bool
+event_fits(const struct stream *stream, const struct db_rows *rows, uint32_t row)
 {
-	return stored_event_of_row(rows, row, EVENT_COLUMN_EVENT).topic;
+	return topic_filter_fits(&stream->topic, stored_event_of_row(rows, row, EVENT_COLUMN_EVENT).topic);
 }
 
 static void
@@ -129,18 +123,18 @@ write_event(const char *tenant_id, const struct db_rows *rows, uint32_t row, con
 	bytes_add_text(out, "id: ");
 	bytes_add_text(out, resume);
 	bytes_add_text(out, "\n");
-	add_data(out, event_show(tenant_id, &event, db_rows_int(rows, row, EVENT_COLUMN_JOBS)));
+	stream_add_data(out, event_show(tenant_id, &event, db_rows_int(rows, row, EVENT_COLUMN_JOBS)));
 }
 
 static const struct stream_source events = {
     .kind = STREAM_EVENTS,
-    .now = store_clock_now,
+    .now = now,
     .read = read_events,
     .places = list_events,
     .stirs = stirring_events,
     .id = event_id,
     .us = event_us,
-    .topic = event_topic,
+    .fits = event_fits,
     .write = write_event,
 };
 
@@ -178,10 +172,12 @@ attempt_id(const struct db_rows *rows, uint32_t row)
 	return db_rows_text(rows, row, ATTEMPT_COLUMN_ID);
 }
 
-static struct span
-attempt_topic(const struct db_rows *rows, uint32_t row)
+static const struct span attempt_topic = {STREAM_DELIVERIES_TOPIC, sizeof STREAM_DELIVERIES_TOPIC - 1};
+
+static bool
+attempt_fits(const struct stream *stream, const struct db_rows *rows, uint32_t row)
 {
-	return (struct span){STREAM_DELIVERIES_TOPIC, sizeof STREAM_DELIVERIES_TOPIC - 1};
+	return topic_filter_fits(&stream->topic, attempt_topic);
 }
 
 static const char *
@@ -198,7 +194,7 @@ write_attempt(const char *tenant_id, const struct db_rows *rows, uint32_t row, c
 	int64_t lasted_ms = db_rows_int(rows, row, ATTEMPT_COLUMN_DURATION_MS);
 	cJSON *tree = tree_new();
 
-	tree_add_text(tree, "topic", attempt_topic(rows, row));
+	tree_add_text(tree, "topic", attempt_topic);
 	tree_add_text(tree, "attempt_id", attempt_id(rows, row));
 	tree_add_text(tree, "job_id", db_rows_text(rows, row, ATTEMPT_COLUMN_JOB));
 	tree_add_text(tree, "event_id", db_rows_text(rows, row, ATTEMPT_COLUMN_EVENT));
@@ -209,30 +205,35 @@ write_attempt(const char *tenant_id, const struct db_rows *rows, uint32_t row, c
 	tree_add_int(tree, "latency_ms", lasted_ms);
 	tree_add_int(tree, "ts", db_rows_int(rows, row, ATTEMPT_COLUMN_STARTED_MS) + lasted_ms);
 	bytes_add_text(out, "event: " STREAM_DELIVERIES_TOPIC "\n");
-	add_data(out, tree);
+	stream_add_data(out, tree);
 }
 
 static const struct stream_source attempts = {
     .kind = STREAM_DELIVERIES,
     .by_id = true,
-    .now = store_clock_now,
+    .now = now,
     .read = read_attempts,
     .places = list_attempts,
     .stirs = stirring_attempts,
     .id = attempt_id,
-    .topic = attempt_topic,
+    .fits = attempt_fits,
     .write = write_attempt,
 };
 
-/* ---- both ---- */
+/* ---- all ---- */
 
-const struct stream_source *const stream_sources[STREAM_KINDS] = {
-    [STREAM_EVENTS] = &events,
-    [STREAM_DELIVERIES] = &attempts,
-};
+const struct stream_source *
+stream_source_of(const struct config *config, enum stream_kind kind)
+{
+	if (kind == STREAM_HOOK_EVENTS)
+		return config->storage == STORAGE_SQLITE ? &stream_hook_rows : &stream_hook_log;
+	return kind == STREAM_EVENTS ? &events : &attempts;
+}
 
 int64_t
 stream_window_us(const struct config *config, enum stream_kind kind)
 {
+	if (kind == STREAM_HOOK_EVENTS && config->storage == STORAGE_SQLITE)
+		return STREAM_HOOK_ROWS_WINDOW;
 	return 2 * (int64_t)config->store_timeout_ms * 1000 + (kind == STREAM_DELIVERIES ? ATTEMPT_US : 0);
 }

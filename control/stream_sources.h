@@ -1,4 +1,4 @@
-/* The sources of streams: a tenant's published events, and its attempts. For the streams' thread. */
+/* The sources of streams: a tenant's published events, its attempts, and hook events. For the streams' threads. */
 #ifndef CONTROL_STREAM_SOURCES_H
 #define CONTROL_STREAM_SOURCES_H
 
@@ -11,10 +11,9 @@
 /* Sets the place behind which a stream with after_event begins. Returns as db_query(). */
 int stream_find_event(struct db *db, const struct config *config, struct stream *stream, struct error *err);
 
-/* By kind. */
-extern const struct stream_source *const stream_sources[STREAM_KINDS];
+const struct stream_source *stream_source_of(const struct config *config, enum stream_kind kind);
 
-/* How old the place of a newly appearing row may be. */
+/* How old, by the source's clock, the place of a newly appearing row may be. */
 int64_t stream_window_us(const struct config *config, enum stream_kind kind);
 
 #endif

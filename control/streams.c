@@ -18,6 +18,7 @@
 #include "control/stream_sources.h"
 #include "control/upkeep_thread.h"
 #include "shm/counters.h"
+#include "store/event_log.h"
 
 /*
  * How often the thread checks whether this node has stored something; how often it asks the store for rows of
@@ -31,7 +32,24 @@
 #define RETRY_LEAST_MS 1000u
 #define RETRY_SPREAD_MS 2000u
 
+#define TIDY_US (INT64_C(60) * 1000 * 1000)
+
+struct streams_store {
+	const char *name; /* of the thread, in the log */
+	bool of_events; /* the store of hook events */
+	enum counter stored[2]; /* they grow when this node has stored something */
+};
+
+const struct streams_store streams_of_webhooks = {
+    .name = "streams", .stored = {COUNTER_MESSAGES_STORED, COUNTER_OUTCOMES_STORED}};
+const struct streams_store streams_of_hook_events = {
+    .name = "streams of hook events", .of_events = true, .stored = {COUNTER_STORED, COUNTER_STORED}};
+
+/* Of all threads of this process. */
+static _Atomic uint32_t all_clients;
+
 struct streams {
+	const struct streams_store *store;
 	const struct config *config;
 	const struct segment *segment;
 	struct process_slot *slot;
@@ -41,6 +59,8 @@ struct streams {
 	struct stream_feed *feeds;
 	uint64_t stored; /* stored by this node at the start of the last turn */
 	int64_t next_us, last_us; /* steady: the next turn if this node stores something; if it does not */
+	int64_t tidy_us; /* steady: when old rows of the event log are removed next; INT64_MAX: never */
+	uint32_t clients; /* counted in all_clients */
 	pthread_mutex_t lock; /* guards what follows */
 	struct stream *first;
 	uint64_t made; /* streams, ever */
@@ -188,16 +208,20 @@ is_needed(void *context)
 	uint32_t count = remove_left(streams);
 
 	remove_unused_feeds(streams);
-	level_set(streams->slot, LEVEL_STREAM_CLIENTS, count);
-	return count > 0;
+	all_clients += count - streams->clients;
+	streams->clients = count;
+	level_set(streams->slot, LEVEL_STREAM_CLIENTS, all_clients);
+	return count > 0 || clock_steady_us() >= streams->tidy_us;
 }
 
 static struct stream_feed *
 feed_of(struct streams *streams, const char *tenant_id, enum stream_kind kind)
 {
-	const struct stream_source *source = stream_sources[kind];
+	const struct stream_source *source = stream_source_of(streams->config, kind);
 	struct stream_feed *feed = streams->feeds;
 
+	if (source->of_all_tenants)
+		tenant_id = "";
 	while (feed != NULL && (feed->source != source || strcmp(feed->tenant_id, tenant_id) != 0))
 		feed = feed->next;
 	if (feed == NULL) {
@@ -277,8 +301,8 @@ open_those_that_began(struct stream *first)
 static bool
 is_due(struct streams *streams, int64_t now_us)
 {
-	uint64_t stored = segment_counter_sum(streams->segment, COUNTER_MESSAGES_STORED) +
-			  segment_counter_sum(streams->segment, COUNTER_OUTCOMES_STORED);
+	uint64_t stored = segment_counter_sum(streams->segment, streams->store->stored[0]) +
+			  segment_counter_sum(streams->segment, streams->store->stored[1]);
 	bool due = now_us >= streams->last_us || (stored != streams->stored && now_us >= streams->next_us);
 
 	pthread_mutex_lock(&streams->lock);
@@ -319,7 +343,8 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 	held = stream_room_count(streams->feeds, first);
 	opened = open_those_that_began(first);
 	for (int kind = 0; rc == 0 && kind < STREAM_KINDS; kind++)
-		rc = stream_news_ask(streams->feeds, stream_sources[kind], db, err);
+		rc =
+		    stream_news_ask(streams->feeds, stream_source_of(streams->config, (enum stream_kind)kind), db, err);
 	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; last = feed, feed = feed->next) {
 		stream_room_give(feed, held);
 		if (!feed->begun) {
@@ -343,15 +368,31 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 }
 
 static int
+tidy(struct streams *streams, struct db *db, struct error *err)
+{
+	int64_t now_us = clock_steady_us();
+	bool more = false;
+	int rc;
+
+	if (now_us < streams->tidy_us)
+		return 0;
+	streams->tidy_us = now_us + TIDY_US;
+	rc = event_log_tidy(db, streams->config->event_stream_seconds, &more, err);
+	if (more)
+		streams->tidy_us = now_us;
+	return rc;
+}
+
+static int
 turn(void *context, struct db *db, struct error *err)
 {
 	struct streams *streams = context;
 	int64_t began_us = clock_steady_us(), ended_us;
 	bool again = false;
-	int rc;
+	int rc = tidy(streams, db, err);
 
-	if (!is_due(streams, began_us))
-		return 0;
+	if (rc != 0 || !is_due(streams, began_us))
+		return rc;
 	rc = read_for_all(streams, db, &again, err);
 	ended_us = clock_steady_us();
 	streams->next_us = ended_us + (SHARE - 1) * (ended_us - began_us);
@@ -362,11 +403,13 @@ turn(void *context, struct db *db, struct error *err)
 }
 
 struct streams *
-streams_start(const struct config *config, const struct segment *segment, struct process_slot *slot,
-    const struct db_env *env, struct error *err)
+streams_start(const struct streams_store *store, const struct config *config, const struct segment *segment,
+    struct process_slot *slot, const struct db_env *env,
+    struct error *err) /* six: what a process has, and which streams */
 {
 	struct streams *streams = mem_new(1, sizeof *streams);
-	const struct upkeep_duty duty = {.name = "streams",
+	const struct upkeep_duty duty = {.name = store->name,
+	    .of_events = store->of_events,
 	    .period_us = ASK_US,
 	    .is_needed = is_needed,
 	    .config = config,
@@ -374,7 +417,11 @@ streams_start(const struct config *config, const struct segment *segment, struct
 	    .turn = turn,
 	    .context = streams};
 
-	*streams = (struct streams){.config = config,
+	const bool has_log = store->of_events && config->storage == STORAGE_POSTGRES;
+
+	*streams = (struct streams){.store = store,
+	    .tidy_us = has_log ? clock_steady_us() + TIDY_US : INT64_MAX,
+	    .config = config,
 	    .segment = segment,
 	    .slot = slot,
 	    .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),

@@ -1,7 +1,8 @@
 /*
- * The clients of GET /v1/stream, and the thread that reads the store for all of them: a few statements per turn, and a
- * few more for each tenant with news, however many clients it has. It reads at once when this node has stored
- * something, and twice a second for rows of other nodes. Without clients it has no connection.
+ * The clients of streams, and the thread that reads a store for all of them: a few statements per turn, and a few more
+ * for each tenant with news, however many clients it has. It reads at once when this node has stored something, and
+ * twice a second for rows of other nodes. Without clients it has no connection. There are two: one reads the webhooks'
+ * store for GET /v1/stream, the other the store of hook events for GET /events/stream.
  */
 #ifndef CONTROL_STREAMS_H
 #define CONTROL_STREAMS_H
@@ -21,9 +22,14 @@
 
 struct streams;
 
+/* The store that a thread reads. */
+struct streams_store;
+extern const struct streams_store streams_of_webhooks, streams_of_hook_events;
+
 /* Starts the thread; slot is this process's. Everything is borrowed. NULL: failed, with *err. */
-struct streams *streams_start(const struct config *config, const struct segment *segment, struct process_slot *slot,
-    const struct db_env *env, struct error *err);
+struct streams *streams_start(const struct streams_store *store, const struct config *config,
+    const struct segment *segment, struct process_slot *slot, const struct db_env *env,
+    struct error *err); /* six: what a process has, and which streams */
 
 /* Ends the thread; waits until until_us (steady) at most. false: it is still at work. */
 bool streams_stop(struct streams *streams, int64_t until_us);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/repeat.h"
+#include "store/store.h"
 #include "store/webhooks_store.h"
 
 #define TURN_US (500 * 1000)
@@ -29,7 +30,8 @@ turn(struct upkeep_thread *thread, struct error *err)
 {
 	const struct upkeep_duty *duty = &thread->duty;
 
-	if (thread->db == NULL && db_open(&thread->db, duty->config, duty->env, err) != 0) {
+	if (thread->db == NULL &&
+	    (duty->of_events ? store_open_events : db_open)(&thread->db, duty->config, duty->env, err) != 0) {
 		thread->db = NULL;
 		return -1;
 	}
@@ -42,7 +44,12 @@ tell(struct upkeep_thread *thread, int rc, const struct error *err)
 	int64_t now_us = clock_steady_us();
 	uint64_t times = rc == 0 ? repeat_over(&thread->failing, now_us) : repeat_met(&thread->failing, now_us);
 
-	if (times > 0 && rc == 0)
+	if (times > 0 && rc != 0 && thread->duty.of_events)
+		log_warning("streams cannot read the store of hook events", LOG_STR("error", err->text),
+		    LOG_UINT("times", times));
+	else if (times > 0 && thread->duty.of_events)
+		log_info("streams read the store of hook events again", LOG_UINT("times", times));
+	else if (times > 0 && rc == 0)
 		log_info("the upkeep of the webhooks' store works again", LOG_STR("duty", thread->duty.name),
 		    LOG_UINT("times", times));
 	else if (times > 0)
@@ -52,9 +59,10 @@ tell(struct upkeep_thread *thread, int rc, const struct error *err)
 
 /* Sleeps for a period, or until upkeep_thread_ring(). false: the thread must end. */
 static bool
-sleep_a_turn(struct upkeep_thread *thread)
+sleep_a_turn(struct upkeep_thread *thread, bool failed)
 {
-	int64_t until_us = clock_steady_us() + (thread->duty.period_us != 0 ? thread->duty.period_us : TURN_US);
+	int64_t period_us = thread->duty.period_us != 0 && !failed ? thread->duty.period_us : TURN_US;
+	int64_t until_us = clock_steady_us() + period_us;
 	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 	bool stopping;
 
@@ -72,8 +80,10 @@ run(void *argument)
 {
 	struct upkeep_thread *thread = argument;
 
+	const struct upkeep_duty *duty = &thread->duty;
+	bool failed;
+
 	do {
-		const struct upkeep_duty *duty = &thread->duty;
 		struct error err;
 		bool needed = duty->is_needed == NULL || duty->is_needed(duty->context);
 		int rc = needed ? turn(thread, &err) : 0;
@@ -83,7 +93,8 @@ run(void *argument)
 			db_close(thread->db);
 			thread->db = NULL;
 		}
-	} while (sleep_a_turn(thread));
+		failed = rc < 0;
+	} while (sleep_a_turn(thread, failed));
 	db_close(thread->db);
 	return NULL;
 }

@@ -1,4 +1,4 @@
-/* A background thread of control, with its own connection to the webhooks' store. */
+/* A background thread of control, with its own connection to the webhooks' store or that of hook events. */
 #ifndef CONTROL_UPKEEP_THREAD_H
 #define CONTROL_UPKEEP_THREAD_H
 
@@ -14,6 +14,7 @@ struct upkeep_thread;
 /* The thread's duty, done in turns. Everything is borrowed until upkeep_thread_stop(). */
 struct upkeep_duty {
 	const char *name; /* in the log */
+	bool of_events; /* the store of hook events, which it only reads */
 	int64_t period_us; /* between two turns; 0: half a second */
 	/* Whether there is anything to do, asked before each turn; if not, there is no connection. NULL: always. */
 	bool (*is_needed)(void *context);

@@ -232,7 +232,7 @@ workers_start(struct workers *workers, const struct control_context *context, st
 bool
 workers_give(struct workers *workers, struct call *call)
 {
-	if (call->request.operation != OPERATION_STREAM || workers->context.streams == NULL)
+	if (!operation_is_stream(call->request.operation) || workers->context.streams == NULL)
 		return call_queue_put(&workers->queue, call);
 	run_handler(workers, NULL, call);
 	give_back(workers, call);

@@ -184,18 +184,26 @@ write_store_file(struct sandbox *sandbox, const struct store_file *file)
 		write_file(sandbox, file->path, file->option);
 }
 
+/* A reader of SQLite's writes also: its locks are in a file beside the database. */
+static void
+use_events(struct sandbox *sandbox, const struct config *config)
+{
+	const struct store_file file = store_file(config);
+
+	write_store_file(sandbox, &file);
+	store_credentials_each(config, read_place, sandbox);
+	sandbox->connects |= config->storage == STORAGE_POSTGRES;
+}
+
 static void
 store_events(struct sandbox *sandbox, const struct config *config, const struct segment *segment)
 {
-	const struct store_file file = store_file(config);
 	const char *earlier = segment->header->jsonl_path;
 
-	write_store_file(sandbox, &file);
+	use_events(sandbox, config);
 	/* A writer of an earlier run may have died while appending there. */
 	if (access(earlier, F_OK) == 0)
 		write_beside(sandbox, earlier);
-	store_credentials_each(config, read_place, sandbox);
-	sandbox->connects |= config->storage == STORAGE_POSTGRES;
 }
 
 static void
@@ -223,6 +231,8 @@ confine(const struct config *config, const struct segment *segment, const struct
 		write_data_dir(&sandbox, config->data_dir);
 	if (rights->stores_events)
 		store_events(&sandbox, config, segment);
+	if (rights->reads_events && config_streams_hook_events(config))
+		use_events(&sandbox, config);
 	if (rights->stores_webhooks)
 		store_webhooks(&sandbox, config, segment);
 	if (sandbox.connects)

@@ -12,6 +12,7 @@
 struct rights {
 	bool serves; /* serves strangers on inherited listeners; opens nothing */
 	bool stores_events; /* uses the store of hook events */
+	bool reads_events; /* reads the store of hook events, if it serves streams of them */
 	bool stores_webhooks; /* writes or reads the store of webhooks */
 	bool delivers; /* connects to endpoints, anywhere */
 	enum { DATA_DIR_UNUSED, DATA_DIR_OF_FIRST, DATA_DIR_OF_EACH } data_dir; /* writes its own files there */

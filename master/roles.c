@@ -96,7 +96,7 @@ static const struct {
 	{
 	    .rules = {.role = ROLE_CONTROL, .drain_phase = 2, .may_keep_dying = true, .rolls_on_hup = true},
 	    .secrets = SECRET_FOR_CONTROL,
-	    .rights = {.stores_webhooks = true},
+	    .rights = {.stores_webhooks = true, .reads_events = true},
 	    .answers_frames = true,
 	    .run = run_control,
 	},
@@ -229,6 +229,8 @@ secrets_of(const struct config *config, enum role role)
 		return SECRET_FOR_NONE;
 	if (role == ROLE_PUBLISHER && config->hl_store != HL_STORE_POSTGRES)
 		return SECRET_FOR_NONE;
+	if (role == ROLE_CONTROL && config->storage == STORAGE_POSTGRES && config_streams_hook_events(config))
+		return table[role].secrets | SECRET_FOR_HOOK_STREAMS;
 	return table[role].secrets;
 }
 

@@ -30,7 +30,7 @@ rule_of(const struct config *config, const struct route *route)
 		return KEY_IGNORED;
 	if (route->scope == SCOPE_METRICS)
 		return config->metrics_require_key ? KEY_REQUIRED : KEY_IGNORED;
-	if (strncmp(route->path, "/events", 7) == 0)
+	if (route->scope == SCOPE_EVENTS_PUBLISH && strncmp(route->path, "/events", 7) == 0)
 		return config->require_api_key ? KEY_REQUIRED : KEY_OPTIONAL;
 	return KEY_REQUIRED;
 }
@@ -135,7 +135,7 @@ read_key(const struct exchange *exchange, struct span *key)
 {
 	enum key_text found = read_header(exchange->req, key);
 
-	if (found == KEY_TEXT_NONE && exchange->match.route->operation == OPERATION_STREAM)
+	if (found == KEY_TEXT_NONE && operation_is_stream(exchange->match.route->operation))
 		found = read_query(exchange->req, key);
 	return found;
 }
@@ -154,7 +154,8 @@ static cJSON *
 error_tree(const struct exchange *exchange, const char *error, const char *code, const char *text)
 {
 	cJSON *tree = cJSON_CreateObject();
-	bool is_of_api = strncmp(exchange->match.route->path, "/v1/", 4) == 0;
+	const struct route *route = exchange->match.route;
+	bool is_of_api = strncmp(route->path, "/v1/", 4) == 0 || operation_is_stream(route->operation);
 
 	if (is_of_api) {
 		cJSON_AddStringToObject(tree, "error", error);
@@ -356,7 +357,7 @@ auth_refuses_early(const struct connection *connection, const struct route *rout
 		value =
 		    (struct span){connection->socket->input->bytes + head->authorization.at, head->authorization.len};
 	*refusal = (struct refusal){401, COUNTER_REJECTED_UNAUTHORIZED, NULL};
-	if (rule != KEY_IGNORED && route->operation != OPERATION_STREAM) /* its key may be in the query */
+	if (rule != KEY_IGNORED && !operation_is_stream(route->operation)) /* its key may be in the query */
 		refusal->text = head->authorizations > 1 ? no_key_text : why_unauthorized(all->api_keys, rule, value);
 	return refusal->text != NULL;
 }

@@ -32,7 +32,7 @@ place_of(struct control_calls *calls, uint32_t number)
 static bool
 is_stream(const struct control_call *call)
 {
-	return call->exchange->match.route->operation == OPERATION_STREAM;
+	return operation_is_stream(call->exchange->match.route->operation);
 }
 
 /* Whether the reply is a stream and not a refusal. */

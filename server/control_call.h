@@ -1,7 +1,7 @@
 /*
- * Calls: requests to control, from their arrival to the end of the reply, which for a stream (OPERATION_STREAM) may
- * take hours. During a call libh2o does not read from the connection; only a failing write shows that the client has
- * gone. Acceptors.
+ * Calls: requests to control, from their arrival to the end of the reply, which for a stream (operation_is_stream())
+ * may take hours. During a call libh2o does not read from the connection; only a failing write shows that the client
+ * has gone. Acceptors.
  */
 #ifndef SERVER_CONTROL_CALL_H
 #define SERVER_CONTROL_CALL_H

@@ -196,7 +196,7 @@ void
 control_link_forward(struct control_link *link, struct exchange *exchange)
 {
 	struct bytes frames = {0};
-	const bool is_stream = exchange->match.route->operation == OPERATION_STREAM;
+	const bool is_stream = operation_is_stream(exchange->match.route->operation);
 	struct control_call *call;
 	uint32_t number;
 

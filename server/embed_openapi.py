@@ -4,7 +4,7 @@ Joins the parts of the OpenAPI document and writes them as C strings, JSON and Y
 embed_openapi.py VERSION OUTPUT PART...
 
 What several parts have as objects is one object of the document. `every_response_of_v1` of one part stands for what
-each operation under /v1 can answer besides its own responses.
+each operation under /v1, and each stream, can answer besides its own responses.
 """
 
 import json
@@ -28,7 +28,7 @@ def join(whole, part):
 def add_responses_of_v1(document):
     responses = document.pop("every_response_of_v1")
     for path, item in document["paths"].items():
-        for method in item.keys() - {"parameters"} if path.startswith("/v1/") else ():
+        for method in item.keys() - {"parameters"} if path.startswith("/v1/") or path.endswith("/stream") else ():
             own = item[method]["responses"]
             item[method]["responses"] = dict(sorted((responses | own).items()))
 

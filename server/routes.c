@@ -108,10 +108,11 @@ struct routes_filter {
 	char keep_alive[32]; /* value of the Keep-Alive header */
 };
 
+/* Also what control answers by another path. */
 static bool
 is_of_api(const struct route *route)
 {
-	return route_is_of_api(route->path, strlen(route->path));
+	return route->serve == forward || route_is_of_api(route->path, strlen(route->path));
 }
 
 /* Describes the service, for a person who opens its address. */
@@ -143,11 +144,12 @@ get_index(struct acceptor *acceptor, struct exchange *exchange)
 
 /* Answers a request whose path is in no row, or whose API is off. */
 static void
-reply_not_found(const struct acceptor *acceptor, h2o_req_t *req)
+reply_not_found(const struct acceptor *acceptor, const struct exchange *exchange)
 {
 	char paths[ROUTE_PATHS_BYTES], text[ROUTE_PATHS_BYTES + 64];
+	h2o_req_t *req = exchange->req;
 
-	if (route_is_of_api(req->path_normalized.base, req->path_normalized.len)) {
+	if (exchange->match.route != NULL || route_is_of_api(req->path_normalized.base, req->path_normalized.len)) {
 		reply_error(req, 404,
 		    config_api_is_on(acceptor->config)
 			? "Not Found: there is no such path; GET / lists them"
@@ -245,7 +247,7 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 		return 0;
 	if (exchange->match.route == NULL || is_off(acceptor, exchange->match.route) ||
 	    is_detour(req, exchange->match.route))
-		reply_not_found(acceptor, req);
+		reply_not_found(acceptor, exchange);
 	else if (!exchange->match.method_fits)
 		answer_other_method(acceptor, exchange);
 	else if (browsers_admit_host(acceptor, exchange) && auth_admit(acceptor, exchange) &&

@@ -24,8 +24,9 @@
 	    "As hooks_requests_refused_total, and requests refused with 429 because of HL_MAX_QUEUE_DEPTH.")           \
 	X(API_STORE_OPS, COUNTER, "store_ops_total", "operations", "op, status",                                       \
 	    "Operations on the webhooks' store, by kind, and whether the store was available.")                        \
-	X(API_STREAM_CLIENTS, GAUGE, "stream_clients", "clients", "", "Clients of /v1/stream that are connected.")     \
+	X(API_STREAM_CLIENTS, GAUGE, "stream_clients", "clients", "",                                                  \
+	    "Clients of /v1/stream and /events/stream that are connected.")                                            \
 	X(API_STREAM_EVENTS, COUNTER, "stream_events_total", "events", "",                                             \
-	    "Events and attempts at delivery that were sent to clients of /v1/stream, to each of them.")
+	    "Events, attempts at delivery and hook events that were sent to clients of streams, to each of them.")
 
 #endif

@@ -6,11 +6,13 @@
 #include "store/jsonl/jsonl_inspect.h"
 #include "store/jsonl/sink_jsonl.h"
 #include "store/null/sink_null.h"
+#include "store/postgres/db_postgres.h"
 #include "store/postgres/event_reader_postgres.h"
 #include "store/postgres/migrate.h"
 #include "store/postgres/pg_files.h"
 #include "store/postgres/pg_url.h"
 #include "store/postgres/sink_postgres.h"
+#include "store/sqlite/db_sqlite.h"
 #include "store/sqlite/event_reader_sqlite.h"
 #include "store/sqlite/sink_sqlite.h"
 #include "store/sqlite/sqlite_identity.h"
@@ -70,14 +72,19 @@ static const struct store {
 	int (*migrate)(const struct config *config, struct store_migrated *done, struct error *err);
 	int (*read)(
 	    const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err);
+	int (*open_events)(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 } stores[] = {
-    [STORAGE_POSTGRES] = {.new = sink_postgres_new, .migrate = migrate_postgres, .read = event_reader_postgres},
+    [STORAGE_POSTGRES] = {.new = sink_postgres_new,
+	.migrate = migrate_postgres,
+	.read = event_reader_postgres,
+	.open_events = db_postgres_open_events},
     [STORAGE_JSONL] = {.new = sink_jsonl_new, .check = check_jsonl, .file = file_jsonl},
     [STORAGE_SQLITE] = {.new = sink_sqlite_new,
 	.check = check_sqlite,
 	.file = file_sqlite,
 	.migrate = migrate_sqlite,
-	.read = event_reader_sqlite},
+	.read = event_reader_sqlite,
+	.open_events = db_sqlite_open_events},
     [STORAGE_NULL] = {.new = sink_null_new},
 };
 
@@ -139,4 +146,13 @@ store_read(const struct config *config, const struct event_wish *filter, event_f
 
 	assert(store->read != NULL);
 	return store->read(config, filter, fn, arg, err);
+}
+
+int
+store_open_events(struct db **db, const struct config *config, const struct db_env *env, struct error *err)
+{
+	const struct store *store = store_of(config);
+
+	assert(store->open_events != NULL);
+	return store->open_events(db, config, env, err);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "store/db.h"
 #include "store/event_reader.h"
 #include "store/migration.h"
 #include "store/sink.h"
@@ -51,5 +52,12 @@ int store_migrate(const struct config *config, struct store_migrated *done, stru
  */
 int store_read(
     const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err);
+
+/*
+ * Connects to the database of hook events, STORAGE_POSTGRES or STORAGE_SQLITE, to read it beside the processes that
+ * write it (store/event_log.h). config and env are borrowed for the connection's life. 0 with *db to be released by
+ * db_close(), or <0: not now, because the database is away or its schema is not this program's, for instance.
+ */
+int store_open_events(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
 #endif

@@ -28,7 +28,7 @@
 #include "store/postgres/pg.h"
 
 #define PAUSE_US 500000
-#define READ_ONLY "the server at HL_POSTGRES_URL is read-only"
+#define READ_ONLY "the server at %s is read-only"
 
 /*
  * statement_timeout is a little shorter than ours, so that the server ends each statement before we give it up.
@@ -44,6 +44,7 @@
 
 struct db_postgres {
 	struct db super;
+	const char *url, *option; /* borrowed; the second names the first */
 	struct pg *pg; /* NULL: not connected */
 	char settings[384]; /* a transaction begins with these statements; "": the session has the settings */
 	int64_t retry_us; /* steady: no new connection before */
@@ -175,7 +176,7 @@ check_writable(struct db_postgres *p, struct error *err)
 		return -1;
 	bool writable = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
 	PQclear(result);
-	return writable ? 0 : error_set(err, READ_ONLY ": perhaps it is a standby");
+	return writable ? 0 : error_set(err, READ_ONLY ": perhaps it is a standby", p->option);
 }
 
 static int
@@ -203,7 +204,7 @@ static int
 connect_to(struct db_postgres *p, struct error *err)
 {
 	int64_t began_us = clock_steady_us();
-	int rc = pg_open(&p->pg, p->super.config->hl_postgres_url, &p->failure);
+	int rc = pg_open(&p->pg, p->url, &p->failure);
 
 	if (rc == 0) {
 		pg_on_wait(p->pg, on_wait, p);
@@ -263,7 +264,7 @@ run_once(struct db_postgres *p, struct pg_statement *statement, PGresult **resul
 		return rc;
 	if (statement != NULL)
 		PQclear(*result);
-	return error_set(err, READ_ONLY ": perhaps another server has taken its place");
+	return error_set(err, READ_ONLY ": perhaps another server has taken its place", p->option);
 }
 
 static int64_t
@@ -446,15 +447,8 @@ postgres_close(struct db *db)
 
 /* Checks the schema once: under a running service it can only become newer, which does no harm. */
 static int
-open_schema(struct db_postgres *p, bool migrate, struct error *err)
-{
-	int applied = 0;
-
-	return migrate_webhooks(p->pg, migrate, &applied, err);
-}
-
-static int
-open_db(struct db **out, const struct config *config, const struct db_env *env, bool migrate, struct error *err)
+open_db(struct db **out, const struct config *config, const struct db_env *env, bool of_events, bool migrate,
+    struct error *err) /* six: which database, and what to do there */
 {
 	static const struct db_ops ops = {
 	    .begin = postgres_begin,
@@ -468,24 +462,36 @@ open_db(struct db **out, const struct config *config, const struct db_env *env, 
 	    .close = postgres_close,
 	};
 	struct db_postgres *p = mem_new(1, sizeof *p);
+	int rc, applied = 0;
 
 	p->super = (struct db){.ops = &ops, .config = config, .env = env, .deadline_us = INT64_MAX};
-	if (connect_to(p, err) != 0 || open_schema(p, migrate, err) != 0) {
+	p->url = of_events ? config->database_url : config->hl_postgres_url;
+	p->option = of_events ? "DATABASE_URL" : "HL_POSTGRES_URL";
+	rc = connect_to(p, err);
+	if (rc == 0)
+		rc = of_events ? migrate_check(p->pg, &postgres_migrations, err)
+			       : migrate_webhooks(p->pg, migrate, &applied, err);
+	if (rc == 0)
+		*out = &p->super;
+	else
 		postgres_close(&p->super);
-		return -1;
-	}
-	*out = &p->super;
-	return 0;
+	return rc;
 }
 
 int
 db_postgres_open(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
 {
-	return open_db(out, config, env, config->auto_migrate, err);
+	return open_db(out, config, env, false, config->auto_migrate, err);
 }
 
 int
 db_postgres_open_to_look(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
 {
-	return open_db(out, config, env, false, err);
+	return open_db(out, config, env, false, false, err);
+}
+
+int
+db_postgres_open_events(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+{
+	return open_db(out, config, env, true, false, err);
 }

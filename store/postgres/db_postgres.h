@@ -10,4 +10,7 @@ int db_postgres_open(struct db **db, const struct config *config, const struct d
 /* db_open_to_look() for HL_STORE_POSTGRES. */
 int db_postgres_open_to_look(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
+/* store_open_events() for STORAGE_POSTGRES. */
+int db_postgres_open_events(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
 #endif

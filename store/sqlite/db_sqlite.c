@@ -5,6 +5,7 @@
 #include "store/sqlite/db_sqlite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/db.h"
@@ -32,6 +34,7 @@ struct db_sqlite {
 	struct sqlite_checkpointer *checkpointer; /* of the session */
 	bool has_turn;
 	bool looks; /* opened by db_sqlite_open_to_look(): never opened again */
+	bool follows; /* opened by db_sqlite_open_events(): reads only, and is not counted in `connections` */
 	int64_t now_ms; /* wall clock, when the transaction began */
 	int64_t until_us; /* steady: deadline of the statement, or of the wait for the turn */
 };
@@ -109,7 +112,7 @@ close_session(struct db_sqlite *s)
 	db_kept_finalize(&s->kept);
 	(void)pthread_mutex_lock(&connections.lock);
 	sqlite_session_close(&s->session);
-	connections.open--;
+	connections.open -= !s->follows;
 	(void)pthread_mutex_unlock(&connections.lock);
 }
 
@@ -202,6 +205,38 @@ leave_moved(struct db_sqlite *s)
 	close_session(s);
 }
 
+/* Opens the database to read it beside the process that writes it. Closing a descriptor of O_PATH gives up no locks. */
+static int
+open_to_follow(struct db_sqlite *s, struct error *err)
+{
+	const char *path = s->session.path;
+	int applied, code = sqlite3_open_v2(path, &s->session.db, SQLITE_OPEN_READONLY, NULL);
+	int rc = code == SQLITE_OK ? 0 : sqlite_session_failed(&s->session, code, err);
+
+	s->session.fd = open(path, O_PATH | O_CLOEXEC);
+	begin_call(s);
+	if (rc == 0)
+		code = sqlite_identity_of(s->session.kind, s->session.db, path, err);
+	if (rc == 0 && code != 0)
+		rc = code < 0 ? -1 : sqlite_session_failed(&s->session, code, err);
+	if (rc == 0)
+		rc = sqlite_migrate_schema(&s->session, false, &applied, err);
+	if (rc == 0)
+		rc = add_functions(s, err);
+	if (rc != 0)
+		close_session(s);
+	return rc;
+}
+
+static int
+keep_following(struct db_sqlite *s, struct error *err)
+{
+	if (s->session.db != NULL && files_in_place(s->session.fd, s->session.path))
+		return 0;
+	close_session(s);
+	return open_to_follow(s, err);
+}
+
 /*
  * Opens the database if it is closed, or if another file has replaced the open one. A file that is gone may be put
  * back, so it stays open until then.
@@ -209,6 +244,8 @@ leave_moved(struct db_sqlite *s)
 static int
 keep_open(struct db_sqlite *s, struct error *err)
 {
+	if (s->follows)
+		return keep_following(s, err);
 	if (s->session.db != NULL && (s->looks || sqlite_session_in_place(&s->session)))
 		return 0;
 	if (s->looks)
@@ -402,20 +439,20 @@ static const struct db_ops ops = {
 };
 
 static struct db_sqlite *
-make(const struct config *config, const struct db_env *env)
+make(const struct config *config, const struct db_env *env, const struct sqlite_kind *kind, const char *path)
 {
 	struct db_sqlite *s = mem_new(1, sizeof *s);
 
 	s->super = (struct db){.ops = &ops, .config = config, .env = env, .deadline_us = INT64_MAX};
 	s->session_env = (struct sink_env){.context = s, .store_until_us = env_until, .heartbeat = beat};
-	sqlite_session_init(&s->session, &sqlite_webhooks, config->hl_data_path, &s->session_env);
+	sqlite_session_init(&s->session, kind, path, &s->session_env);
 	return s;
 }
 
 int
 db_sqlite_open(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
 {
-	struct db_sqlite *s = make(config, env);
+	struct db_sqlite *s = make(config, env, &sqlite_webhooks, config->hl_data_path);
 
 	if (open_session(s, err) != 0) {
 		free(s);
@@ -428,7 +465,7 @@ db_sqlite_open(struct db **out, const struct config *config, const struct db_env
 int
 db_sqlite_open_to_look(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
 {
-	struct db_sqlite *s = make(config, env);
+	struct db_sqlite *s = make(config, env, &sqlite_webhooks, config->hl_data_path);
 	int applied, code = sqlite_open_unchanged(config->hl_data_path, &s->session.db);
 	int rc = code == SQLITE_OK ? 0 : sqlite_session_failed(&s->session, code, err);
 
@@ -441,6 +478,20 @@ db_sqlite_open_to_look(struct db **out, const struct config *config, const struc
 		rc = add_functions(s, err);
 	if (rc != 0) {
 		sqlite_close(&s->super);
+		return -1;
+	}
+	*out = &s->super;
+	return 0;
+}
+
+int
+db_sqlite_open_events(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+{
+	struct db_sqlite *s = make(config, env, &sqlite_events, config->sqlite_path);
+
+	s->follows = true;
+	if (open_to_follow(s, err) != 0) {
+		free(s);
 		return -1;
 	}
 	*out = &s->super;

@@ -13,4 +13,7 @@ int db_sqlite_open(struct db **db, const struct config *config, const struct db_
 /* db_open_to_look() for HL_STORE_EMBEDDED. */
 int db_sqlite_open_to_look(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
+/* store_open_events() for STORAGE_SQLITE. */
+int db_sqlite_open_events(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
 #endif

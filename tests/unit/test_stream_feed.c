@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "control/hook_event_source.h"
 #include "tests/unit/stream_fixture.h"
 
 static void
@@ -144,6 +145,19 @@ test_what_is_no_place_is_refused(void **state)
 	assert_false(stream_resume_read("0190a5b0-0000-7000-8000-000000000000", &place));
 }
 
+static void
+test_a_list_of_types_has_whole_words(void **state)
+{
+	static const char *const have[] = {"", "a.b", "a.b,c", "c,a.b", "c,,a.b,d"};
+	static const char *const have_not[] = {"a", "a.bc", "xa.b", "a.b.c,b", ",", "a.b c"};
+	const struct span type = {"a.b", strlen("a.b")};
+
+	for (size_t i = 0; i < sizeof have / sizeof *have; i++)
+		assert_true(hook_types_have(have[i], type));
+	for (size_t i = 0; i < sizeof have_not / sizeof *have_not; i++)
+		assert_false(hook_types_have(have_not[i], type));
+}
+
 int
 main(void)
 {
@@ -153,6 +167,7 @@ main(void)
 	    cmocka_unit_test(test_a_client_that_resumes_at_another_process_misses_nothing),
 	    cmocka_unit_test(test_settled_rows_are_not_repeated_to_who_resumes),
 	    cmocka_unit_test(test_what_is_no_place_is_refused),
+	    cmocka_unit_test(test_a_list_of_types_has_whole_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

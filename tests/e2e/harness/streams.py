@@ -1,4 +1,4 @@
-"""A client of GET /v1/stream."""
+"""A client of GET /v1/stream, or of GET /events/stream."""
 
 import contextlib
 import http.client
@@ -37,8 +37,8 @@ class Frame:
 class Stream:
     """Connected until it is closed; `with` closes it. key=None: without Authorization."""
 
-    def __init__(self, daemon, key, last_id=None, headers=(), timeout=TIMEOUT, **query):
-        path = "/v1/stream" + ("?" + urllib.parse.urlencode(query) if query else "")
+    def __init__(self, daemon, key, last_id=None, headers=(), timeout=TIMEOUT, path="/v1/stream", **query):
+        path += ("?" + urllib.parse.urlencode(query) if query else "")
         headers = dict(headers) | ({"Authorization": f"Bearer {key}"} if key else {})
         headers |= {"Last-Event-ID": last_id} if last_id else {}
         self.connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=timeout)
@@ -93,8 +93,8 @@ class Stream:
         """The next frames with data, so many."""
         return [self.next() for _ in range(count)]
 
-    def until(self, ids):
-        """The frames up to the one with which all these events have come."""
+    def until(self, ids, name="id"):
+        """The frames up to the one with which all these events have come; name: of the member that has their ids."""
         missing, frames = set(ids), []
         deadline = time.monotonic() + TIMEOUT
         while missing:
@@ -102,7 +102,7 @@ class Stream:
             frame = self.next()
             assert frame is not None, f"the stream ends before {missing}"
             frames.append(frame)
-            missing.discard(frame.data.get("id"))
+            missing.discard(frame.data.get(name))
         return frames
 
     def ends(self):
