@@ -82,7 +82,7 @@ export function sessions({ api, query: asked, signal }) {
 		);
 		history.replaceState(null, "", `#/sessions${query(filter)}`);
 		try {
-			await follow(api, `/events/stream${query({ session: filter.session, types: filter.types })}`, {
+			await follow(api, `/events/stream${query({ session: filter.session, type: filter.types })}`, {
 				signal: running.signal,
 				state: (text) => {
 					state.textContent = `Stream: ${text}`;
@@ -107,6 +107,7 @@ export function sessions({ api, query: asked, signal }) {
 					? note(
 							"warn",
 							"This service offers no stream of hook events.",
+							error.message,
 						)
 					: problem(error),
 			);

@@ -26,7 +26,7 @@ def packages(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def hookline(tmp_path_factory):
-    hookline = make_hookline(tmp_path_factory.mktemp("hookline"), "embedded")
+    hookline = make_hookline(tmp_path_factory.mktemp("hookline"), "embedded", STORAGE_TYPE="sqlite")
     try:
         hookline.start()
         yield hookline

@@ -252,6 +252,32 @@ export async function a_session_is_a_timeline_in_the_order_of_its_times({ open, 
 	]);
 }
 
+export async function hook_events_appear_in_their_session({ open, signIn, api, until }) {
+	const post = (session_id, event_type) => api("POST", "/events", { session_id, event_type, data: { n: 1 } });
+	const appears = (session) =>
+		until(session, async () => {
+			await post(session, "tool_started");
+			return page.locator("summary").getByText(session).count();
+		});
+	const page = await open();
+	await signIn(page, "sessions");
+	await appears("s-first");
+	await appears("s-live");
+	assert.equal(await page.locator("main > div > details").count(), 2);
+	await page.getByLabel("Session").fill("s-live");
+	await page.getByLabel("Types").fill("session_completed,tool_failed");
+	await page.getByRole("button", { name: "Follow" }).click();
+	await page.getByText("What agents report from now on appears here").waitFor();
+	await until("the event that was asked for", async () => {
+		await post("s-live", "tool_started");
+		await post("s-first", "tool_failed");
+		await post("s-live", "tool_failed");
+		return page.locator(".timeline .badge").count();
+	});
+	assert.deepEqual([...new Set(await page.locator(".timeline .badge").allTextContents())], ["tool_failed"]);
+	assert.equal(await page.locator("main > div > details").count(), 1);
+}
+
 export async function a_service_without_streams_says_so({ open, signIn, goTo, allow }) {
 	allow(/status of 404/);
 	const page = await open();
