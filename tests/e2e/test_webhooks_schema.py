@@ -135,7 +135,7 @@ def columns_in_postgres(database):
         SELECT relname, attname, format_type(atttypid, NULL), attnotnull, col_description(attrelid, attnum) FROM pg_class
         JOIN pg_attribute ON attrelid = pg_class.oid
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped
-          AND relname !~ '^hook_events|^hooks_'""")
+          AND relname !~ '^hook_event|^hooks_'""")
     assert [row[:2] for row in rows if not row[4]] == [], "every column has a comment"
     return {(table, column): (of_type, not_null) for table, column, of_type, not_null, _ in rows}
 

@@ -12,7 +12,7 @@ TYPES = """SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.attnotn
 # One row each, and what a store says of itself.
 OF_THE_STORE = {"changes", "inbox_keys", "store_identity", "hookline_schema_migrations", "delivery_nodes", "endpoint_tests"}
 NOT_MOVED = {"endpoints": {"lease_epoch", "lease_until", "pinned_node_id"}}
-HOOK_EVENTS = {"hook_events", "hook_events_dead_letters", "hooks_schema_migrations"}
+HOOK_EVENTS = {"hook_events", "hook_event_log", "hook_events_dead_letters", "hooks_schema_migrations"}
 MONTH_MS = 30 * 86400000
 SPECIAL = ("", "\x01\t\n\"\\'", "Grüße, 日本語, 😀, e\u0301", "%_{}[],;$1 NULL \\N", " ")
 
