@@ -167,7 +167,7 @@ page_tree(const struct list_kind *kind, const struct list_page *page, const stru
  * db_query().
  */
 static int
-settle(const struct request *request, const struct list_kind *kind, struct list_page *page, int64_t *young_us,
+find_young(const struct request *request, const struct list_kind *kind, struct list_page *page, int64_t *young_us,
     struct error *err)
 {
 	int64_t timeout_us, now_ms;
@@ -204,7 +204,7 @@ list_collect(const struct request *request, const struct list_kind *kind, const 
 
 	if (filling.items == NULL)
 		mem_none(0);
-	rc = settle(request, kind, &whole, &filling.young_us, &err);
+	rc = find_young(request, kind, &whole, &filling.young_us, &err);
 	slice = (struct list_slice){
 	    whole.after[0] != '\0' ? whole.after : NULL, whole.after_us, whole.descending, whole.limit};
 	do {

@@ -82,7 +82,7 @@ job_dequeue(struct job *job)
 
 /* Puts the lane's next job into the heap; no other job of the lane stands there. Its lifetime begins with its turn. */
 static void
-settle(struct jobs *jobs, struct queue *queue, struct fifo_lane *lane)
+set_heap_job(struct jobs *jobs, struct queue *queue, struct fifo_lane *lane)
 {
 	struct job *next = fifo_next(lane);
 
@@ -135,7 +135,7 @@ job_change_state(struct jobs *jobs, struct job *job, enum job_state state)
 		enqueue(job);
 	}
 	if (job->lane != NULL)
-		settle(jobs, queue, job->lane);
+		set_heap_job(jobs, queue, job->lane);
 	update_size(jobs, queue);
 	if (queue->breaker.state != BREAKER_CLOSED)
 		look_update(jobs->look, queue);
@@ -159,7 +159,7 @@ job_end_turn(struct jobs *jobs, struct job *job)
 	if (lane == NULL)
 		return;
 	fifo_remove(job);
-	settle(jobs, job->queue, lane);
+	set_heap_job(jobs, job->queue, lane);
 	update_size(jobs, job->queue);
 	ready_update(jobs->ready, job->queue);
 }

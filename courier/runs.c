@@ -189,7 +189,7 @@ gather(const struct runs *runs, int64_t now_us, struct run *due[AT_ONCE])
 }
 
 static void
-settle(struct run *run, int64_t now_us)
+mark_stored(struct run *run, int64_t now_us)
 {
 	run->stored_us = now_us;
 	if (run->changed_breaker) {
@@ -226,7 +226,7 @@ store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, str
 		if (rows[i].locked)
 			due[i]->not_before_us = now_us + SECOND_US;
 		else
-			settle(due[i], now_us);
+			mark_stored(due[i], now_us);
 	return rc;
 }
 

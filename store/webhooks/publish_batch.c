@@ -134,7 +134,7 @@ forget_outcomes(struct publication *const *items, uint32_t count)
 
 /* Follows the commit: sets outcomes and hands over jobs. */
 static void
-settle(struct publish_batch *b, const struct publication_group *group, int64_t begun_us)
+finish_group(struct publish_batch *b, const struct publication_group *group, int64_t begun_us)
 {
 	bool known = false;
 
@@ -174,7 +174,7 @@ transact(struct publish_batch *b, struct publication *const *items, uint32_t cou
 	if (commits)
 		rc = publish_check_and_commit(b->db, b->config, &group, err);
 	if (rc == 0) {
-		settle(b, &group, begun_us);
+		finish_group(b, &group, begun_us);
 		publish_gather_fast(&b->gather);
 	} else {
 		(void)snprintf(b->sqlstate, sizeof b->sqlstate, "%s", rc == DB_REFUSED ? db_sqlstate(b->db) : "");

@@ -104,7 +104,7 @@ read_answers(int fd, struct answers *answers)
 
 /* Runs the loop until nothing more happens without new bytes. */
 static void
-settle(int fd, struct answers *answers)
+run_until_quiet(int fd, struct answers *answers)
 {
 	size_t before;
 
@@ -148,7 +148,7 @@ converse(const char *bytes, size_t len, size_t piece, struct answers *answers)
 		assert(sent == (ssize_t)part);
 		bytes += part;
 		len -= part;
-		settle(fds[0], answers);
+		run_until_quiet(fds[0], answers);
 	}
 	close(fds[0]);
 	for (int i = 0; i < 3; i++)

@@ -76,7 +76,7 @@ events_of(const struct scene *scene, uint32_t flags)
 }
 
 static void
-settle(struct scene *scene)
+commit_and_settle(struct scene *scene)
 {
 	ledger_commit(&segment_writer(&scene->segment, ROLE_WRITER, 0)->ledger);
 	settle_lanes(&scene->segment, ROLE_WRITER, 0);
@@ -89,7 +89,7 @@ refuse(void *context)
 
 	(void)intake_draft_refusals(
 	    &scene->intake, ledger_draft(&segment_writer(&scene->segment, ROLE_WRITER, 0)->ledger), true);
-	settle(scene);
+	commit_and_settle(scene);
 }
 
 static const uint32_t mixed[PARCELS] = {LANE_AWAITED, 0, LANE_AWAITED, LANE_AWAITED, 0};
@@ -104,18 +104,18 @@ test_what_is_refused_is_passed_over(void **state)
 	ledger = &segment_writer(&scene.segment, ROLE_WRITER, 0)->ledger;
 	assert_int_equal(
 	    intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), events_of(&scene, LANE_AWAITED));
-	settle(&scene);
+	commit_and_settle(&scene);
 	assert_int_equal(lane_released(&scene.lane), 1);
 	assert_int_equal(segment_waiting(&scene.segment, BOOKS_EVENTS), events_of(&scene, 0));
 	/* Once. */
 	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), 0);
-	settle(&scene);
+	commit_and_settle(&scene);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), events_of(&scene, LANE_AWAITED));
 
 	assert_true(intake_gather(&scene.intake));
 	assert_int_equal(scene.intake.count, events_of(&scene, 0));
 	intake_draft_release(&scene.intake, ledger_draft(ledger), FATE_STORED);
-	settle(&scene);
+	commit_and_settle(&scene);
 	assert_int_equal(lane_depth(&scene.lane), 0);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DAMAGED), 0);
 	for (uint32_t i = 0; i < PARCELS; i++)
@@ -162,7 +162,7 @@ test_what_is_in_doubt_is_kept(void **state)
 	later = publish(&scene, PARCELS, LANE_AWAITED);
 	assert_int_equal(
 	    intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), events_of(&scene, LANE_AWAITED) + later);
-	settle(&scene);
+	commit_and_settle(&scene);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), later);
 	assert_int_equal(segment_waiting(&scene.segment, BOOKS_EVENTS), kept);
 	for (uint32_t i = 0; i < PARCELS; i++)
@@ -170,7 +170,7 @@ test_what_is_in_doubt_is_kept(void **state)
 		    mixed[i] | LANE_IN_DOUBT | (mixed[i] == LANE_AWAITED ? LANE_DISMISSED : 0));
 	assert_int_equal(lane_flags(&scene.lane, PARCELS + 1), LANE_AWAITED | LANE_REFUSED);
 	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), 0);
-	settle(&scene);
+	commit_and_settle(&scene);
 	assert_true(intake_gather(&scene.intake));
 	assert_int_equal(scene.intake.count, kept);
 	end_scene(&scene);

@@ -39,7 +39,7 @@ publish(uint32_t number)
 }
 
 static void
-settle(void)
+commit_and_settle(void)
 {
 	ledger_commit(ledger);
 	settle_lanes(&segment, ROLE_PUBLISHER, 0);
@@ -70,7 +70,7 @@ set_up(void **state)
 	*intake.outcomes[2] = (struct publish_outcome){.result = PUBLISH_STORED, .fresh = 1};
 	*intake.outcomes[3] = (struct publish_outcome){.result = PUBLISH_KNOWN};
 	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
-	settle();
+	commit_and_settle();
 	return 0;
 }
 
@@ -115,14 +115,14 @@ test_what_is_not_done_is_gathered_again_and_what_is_done_counts_when_it_is_relea
 	assert_int_equal(intake.outcomes[0]->result, PUBLISH_STORED);
 	*intake.outcomes[1] = (struct publish_outcome){.result = PUBLISH_STORED};
 	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
-	settle();
+	commit_and_settle();
 	assert_int_equal(lane_depth(&lane), 1);
 	assert_books(2, 2, 0);
 	assert_true(intake_gather(&intake));
 	assert_int_equal(intake.count, 2);
 	*intake.outcomes[0] = *intake.outcomes[1] = (struct publish_outcome){.result = PUBLISH_TOO_MANY};
 	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
-	settle();
+	commit_and_settle();
 	assert_int_equal(lane_depth(&lane), 0);
 	assert_books(2, 2, 2);
 }
@@ -146,7 +146,7 @@ test_what_is_done_does_not_go_to_the_spool(void **state)
 {
 	assert_true(intake_gather(&intake));
 	intake_draft_release(&intake, ledger_draft(ledger), FATE_SPOOLED);
-	settle();
+	commit_and_settle();
 	assert_int_equal(lane_depth(&lane), 0);
 	assert_books(1, 1, 0);
 }
@@ -155,7 +155,7 @@ static void
 test_what_is_done_is_not_refused(void **state)
 {
 	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), true), 4);
-	settle();
+	commit_and_settle();
 	assert_int_equal(lane_flags(&lane, 1), LANE_AWAITED | LANE_IN_DOUBT | LANE_DISMISSED);
 	assert_int_equal(lane_flags(&lane, 2), LANE_AWAITED | LANE_FINISHED);
 	assert_int_equal(lane_flags(&lane, 3), LANE_AWAITED | LANE_REFUSED);
@@ -168,12 +168,12 @@ test_what_is_done_leaves_with_what_is_refused_before_it_and_counts_once(void **s
 {
 	lane_set_flag(&lane, 1, LANE_IN_DOUBT, false);
 	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), true), 4);
-	settle();
+	commit_and_settle();
 	assert_int_equal(lane_depth(&lane), 0);
 	assert_books(1, 1, 4);
 	assert_int_equal(segment_waiting(&segment, BOOKS_MESSAGES), 0);
 	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), true), 0);
-	settle();
+	commit_and_settle();
 	assert_books(1, 1, 4);
 }
 
@@ -184,7 +184,7 @@ pass_over_first(void)
 	assert_true(intake_gather(&intake));
 	intake.outcomes[1]->waits = 1;
 	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
-	settle();
+	commit_and_settle();
 	assert_true(intake.waits);
 	assert_true(intake_gather_waiting(&intake));
 	assert_int_equal(intake.count, 2);
@@ -195,7 +195,7 @@ test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not(v
 {
 	pass_over_first();
 	intake_draft_release(&intake, ledger_draft(ledger), FATE_SPOOLED);
-	settle();
+	commit_and_settle();
 	assert_int_equal(lane_released(&lane), 2);
 	assert_int_equal(lane_flags(&lane, 1) & LANE_SPOOLED, LANE_SPOOLED);
 	assert_books(1, 1, 0);
@@ -203,7 +203,7 @@ test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not(v
 	assert_int_equal(intake.count, 2);
 	*intake.outcomes[0] = *intake.outcomes[1] = (struct publish_outcome){.result = PUBLISH_STORED, .fresh = 1};
 	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
-	settle();
+	commit_and_settle();
 	assert_false(intake.waits);
 	assert_false(intake_gather_waiting(&intake));
 	assert_books(3, 1, 0);
@@ -215,7 +215,7 @@ test_what_waits_for_a_locked_order_is_refused_and_what_is_new_behind_it_is_not(v
 	pass_over_first();
 	lane_set_flag(&lane, 1, LANE_IN_DOUBT, false);
 	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), false), 2);
-	settle();
+	commit_and_settle();
 	assert_int_equal(lane_released(&lane), 2);
 	assert_int_equal(lane_flags(&lane, 1) & LANE_REFUSED, LANE_REFUSED);
 	assert_int_equal(lane_flags(&lane, 3), LANE_AWAITED);
