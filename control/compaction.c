@@ -77,7 +77,7 @@ remove_old(const struct request *request, struct removing *removing, enum retent
 }
 
 static int
-tell(const struct request *request, void *context, struct reply *reply, struct error *err)
+answer_removed(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	const struct removing *removing = context;
 
@@ -102,7 +102,7 @@ compact_tenant(const struct request *request, const char *tenant_id, struct repl
 	if (rc != 0)
 		answer_store_failed(reply, rc, &err);
 	else
-		(void)change_run(request, tell, &removing, reply);
+		(void)change_run(request, answer_removed, &removing, reply);
 }
 
 /* ---- both ---- */

@@ -5,7 +5,7 @@
 #include "store/webhooks/figures.h"
 
 static void
-tell(const struct segment *segment, enum level level, int64_t number)
+set_level(const struct segment *segment, enum level level, int64_t number)
 {
 	level_set(segment_slot(segment, ROLE_CONTROL, 0), level, (uint64_t)number);
 }
@@ -21,14 +21,14 @@ figures_tell(struct db *db, const struct config *config, const struct segment *s
 		rc = figures_of_nodes(db, &nodes, err);
 	if (rc != 0)
 		return rc;
-	tell(segment, LEVEL_QUEUE_DEPTH, tenants.waiting);
-	tell(segment, LEVEL_DEEPEST_QUEUE, tenants.deepest);
-	tell(segment, LEVEL_QUEUE_LIMIT, config->hl_max_queue_depth);
-	tell(segment, LEVEL_DLQ_JOBS, tenants.dead_letters);
-	tell(segment, LEVEL_NODES_ALIVE, nodes.alive);
-	tell(segment, LEVEL_NODES_SILENT, nodes.silent);
-	tell(segment, LEVEL_NODES_LEFT, nodes.left);
-	tell(segment, LEVEL_NODE_SILENCE, nodes.silence_ms * 1000);
+	set_level(segment, LEVEL_QUEUE_DEPTH, tenants.waiting);
+	set_level(segment, LEVEL_DEEPEST_QUEUE, tenants.deepest);
+	set_level(segment, LEVEL_QUEUE_LIMIT, config->hl_max_queue_depth);
+	set_level(segment, LEVEL_DLQ_JOBS, tenants.dead_letters);
+	set_level(segment, LEVEL_NODES_ALIVE, nodes.alive);
+	set_level(segment, LEVEL_NODES_SILENT, nodes.silent);
+	set_level(segment, LEVEL_NODES_LEFT, nodes.left);
+	set_level(segment, LEVEL_NODE_SILENCE, nodes.silence_ms * 1000);
 	return 0;
 }
 
@@ -40,9 +40,9 @@ figures_tell_endpoints(struct db *db, const struct config *config, const struct 
 
 	if (rc != 0)
 		return rc;
-	tell(segment, LEVEL_ENDPOINTS_ENABLED, figures.enabled);
-	tell(segment, LEVEL_ENDPOINTS_PAUSED, figures.paused);
-	tell(segment, LEVEL_ENDPOINTS_OFF, figures.disabled);
-	tell(segment, LEVEL_HELD_JOBS, figures.held_jobs);
+	set_level(segment, LEVEL_ENDPOINTS_ENABLED, figures.enabled);
+	set_level(segment, LEVEL_ENDPOINTS_PAUSED, figures.paused);
+	set_level(segment, LEVEL_ENDPOINTS_OFF, figures.disabled);
+	set_level(segment, LEVEL_HELD_JOBS, figures.held_jobs);
 	return 0;
 }

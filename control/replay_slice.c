@@ -190,7 +190,8 @@ find_earlier(struct part *part, struct error *err)
 /* ---- taking ---- */
 
 static void
-tell(const struct replay_slice *slice, const struct part_event *event, const struct replay_job *jobs, uint32_t skipped)
+add_result(
+    const struct replay_slice *slice, const struct part_event *event, const struct replay_job *jobs, uint32_t skipped)
 {
 	char id[FORMAT_UUID_BYTES + 1] = "";
 	cJSON *entry, *ids;
@@ -249,7 +250,7 @@ take(const struct part *part, struct part_event *event, struct replay_progress *
 	progress->scheduled += made;
 	progress->skipped += skipped;
 	if (made > 0 || skipped > 0 || event->error != NULL || slice->request->ids != NULL)
-		tell(slice, event, jobs, skipped);
+		add_result(slice, event, jobs, skipped);
 	return made;
 }
 

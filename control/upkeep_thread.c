@@ -39,7 +39,7 @@ turn(struct upkeep_thread *thread, struct error *err)
 }
 
 static void
-tell(struct upkeep_thread *thread, int rc, const struct error *err)
+log_result(struct upkeep_thread *thread, int rc, const struct error *err)
 {
 	int64_t now_us = clock_steady_us();
 	uint64_t times = rc == 0 ? repeat_over(&thread->failing, now_us) : repeat_met(&thread->failing, now_us);
@@ -88,7 +88,7 @@ run(void *argument)
 		bool needed = duty->is_needed == NULL || duty->is_needed(duty->context);
 		int rc = needed ? turn(thread, &err) : 0;
 
-		tell(thread, rc, &err);
+		log_result(thread, rc, &err);
 		if (rc < 0 || !needed) {
 			db_close(thread->db);
 			thread->db = NULL;

@@ -5,7 +5,7 @@
 #include "store/webhooks/cancelled_jobs.h"
 
 static void
-tell(struct news_queue *news, struct db_rows *rows)
+send_cancelled(struct news_queue *news, struct db_rows *rows)
 {
 	uint8_t id[16];
 
@@ -26,7 +26,7 @@ cancels_tell_since(struct news_queue *news, struct db *db, const char *tenant_id
 	int rc = cancelled_jobs_since(db, tenant_id, version, &rows, err);
 
 	if (rc == 0)
-		tell(news, rows);
+		send_cancelled(news, rows);
 	return rc;
 }
 
@@ -37,6 +37,6 @@ cancels_tell_recent(struct news_queue *news, struct db *db, int64_t ms, struct e
 	int rc = cancelled_jobs_recent(db, ms, &rows, err);
 
 	if (rc == 0)
-		tell(news, rows);
+		send_cancelled(news, rows);
 	return rc;
 }

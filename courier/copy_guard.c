@@ -162,7 +162,7 @@ take_over(struct copy_guard *guard, struct error *err)
 }
 
 static void
-tell(const struct copy_guard *guard)
+log_difference(const struct copy_guard *guard)
 {
 	if (guard->differs != NULL && guard->waiting > 0)
 		log_warning("the webhooks' store looks like a copy: deliveries are paused until somebody resumes them",
@@ -188,6 +188,6 @@ copy_guard_check(const struct config *config, struct db *db, struct error *err)
 		rc = take_over(&guard, err);
 	rc = db_end(db, rc, err);
 	if (rc == 0)
-		tell(&guard);
+		log_difference(&guard);
 	return rc;
 }

@@ -13,7 +13,7 @@
 #define LATE_US (60 * INT64_C(1000000)) /* longer than any start, statement or restart of a process */
 
 static void
-tell(struct node_watch *watch, const struct share_view *view)
+send_view(struct node_watch *watch, const struct share_view *view)
 {
 	struct news *news;
 
@@ -74,7 +74,7 @@ node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *
 		await(watch, version);
 	}
 	if (row->node_id == 0) {
-		tell(watch, &view);
+		send_view(watch, &view);
 		return 0;
 	}
 	rc = node_rows_peers(db, row, &peers, err);
@@ -88,7 +88,7 @@ node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *
 	}
 	if (peers.ours && watch->joined)
 		view = (struct share_view){.nodes = peers.nodes, .rank = peers.before};
-	tell(watch, &view);
+	send_view(watch, &view);
 	tell_seen(watch, peers.seen_version);
 	return 0;
 }

@@ -31,7 +31,7 @@ place_watch_look_anew(struct place_watch *watch)
 }
 
 static void
-tell(const struct place_watch *watch, const struct db_rows *rows, uint32_t row)
+send_place(const struct place_watch *watch, const struct db_rows *rows, uint32_t row)
 {
 	struct span id = db_rows_text(rows, row, FIFO_WAITING_ENDPOINT);
 	uint8_t endpoint_id[16];
@@ -60,7 +60,7 @@ place_watch_look(struct place_watch *watch, struct db *db, int64_t node_id, stru
 		rc = fifo_heads_any(db, node_id, &sends, err);
 	db_rollback(db);
 	for (uint32_t row = 0; rc == 0 && row < db_rows_count(rows); row++)
-		tell(watch, rows, row);
+		send_place(watch, rows, row);
 	db_rows_free(rows);
 	if (rc == 0) {
 		watch->looked_us = clock_steady_us();

@@ -132,7 +132,7 @@ turn(struct store_thread *thread, bool *worked, struct error *err)
 
 /* Logs a failure. DB_BUSY counts as one only if it lasts. */
 static void
-tell(struct store_thread *thread, int rc, const struct error *err)
+report_result(struct store_thread *thread, int rc, const struct error *err)
 {
 	int64_t now_us = clock_steady_us();
 	uint64_t times = rc == 0 ? repeat_over(&thread->failing, now_us) : repeat_met(&thread->failing, now_us);
@@ -208,7 +208,7 @@ finish(struct store_thread *thread)
 		if (rc != 0) {
 			const struct timespec pause = {.tv_nsec = RETRY_FIRST_MS * 1000000};
 
-			tell(thread, rc, &err);
+			report_result(thread, rc, &err);
 			(void)nanosleep(&pause, NULL);
 		}
 	}
@@ -232,7 +232,7 @@ run(void *argument)
 			break;
 		if (rc != 0)
 			store_duties_failed(thread->duties);
-		tell(thread, rc, &err);
+		report_result(thread, rc, &err);
 		if (rc != 0 && rc != DB_BUSY)
 			sandbox_end_if_stale();
 		rest(thread, rc, worked);

@@ -86,7 +86,7 @@ read_event(struct db *db, const struct ids *ids, char **event, struct error *err
 }
 
 static int
-tell(struct test_watch *watch, struct db *db, const struct ids *ids, struct error *err)
+send_test(struct test_watch *watch, struct db *db, const struct ids *ids, struct error *err)
 {
 	struct endpoint_config *endpoint;
 	struct news *news;
@@ -176,7 +176,7 @@ look_at_row(struct test_watch *watch, struct db *db, const struct db_rows *rows,
 	if (told != NULL)
 		told->seen = watch->looks;
 	else if (db_rows_bool(rows, row, TEST_COLUMN_LASTS))
-		rc = tell(watch, db, &ids, err);
+		rc = send_test(watch, db, &ids, err);
 	if (rc == 0 && told == NULL)
 		remember(watch, ids.attempt_id);
 	return rc;

@@ -36,7 +36,7 @@ value_of(const PQconninfoOption *options, const char *keyword)
 
 /* Skips a value without a slash: it is no path, like "system" for sslrootcert, or useless in a service. */
 static void
-tell(const char *path, void (*found)(void *context, const char *path), void *context)
+report_path(const char *path, void (*found)(void *context, const char *path), void *context)
 {
 	if (path != NULL && strchr(path, '/') != NULL)
 		found(context, path);
@@ -70,9 +70,9 @@ pg_files_each(const char *url, void (*found)(void *context, const char *path), v
 			 *defaults = read_service(value_of(options, "service"));
 
 	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
-		tell(value_of(options, named[i].parameter), found, context);
-		tell(value_of(defaults, named[i].parameter), found, context);
-		tell(getenv(named[i].variable), found, context);
+		report_path(value_of(options, named[i].parameter), found, context);
+		report_path(value_of(defaults, named[i].parameter), found, context);
+		report_path(getenv(named[i].variable), found, context);
 	}
 	for (size_t i = 0; home != NULL && i < sizeof in_home / sizeof *in_home; i++) {
 		char *path = mem_printf("%s/%s", home, in_home[i]);

@@ -56,7 +56,7 @@ failed(sqlite3 *db, int code, struct error *err)
 
 /* Ends a public function: prefixes *err with what failed and the path. Returns rc. */
 static int
-tell(int rc, const char *what, const char *path, struct error *err)
+prefix_error(int rc, const char *what, const char *path, struct error *err)
 {
 	struct error why;
 
@@ -174,7 +174,7 @@ sqlite_copy_make(const char *path, const char *to, const struct sqlite_copy_watc
 	(void)sqlite3_close(db);
 	if (rc == 0)
 		rc = give_identity(to, err);
-	rc = tell(rc, "cannot copy", path, err);
+	rc = prefix_error(rc, "cannot copy", path, err);
 	return rc == 0 || rc == SQLITE_COPY_STOPPED ? rc : -1;
 }
 
@@ -256,7 +256,7 @@ sqlite_copy_read(
 	if (rc == 0)
 		rc = count_tables(db, facts, err);
 	(void)sqlite3_close(db);
-	return tell(rc, "cannot read", path, err);
+	return prefix_error(rc, "cannot read", path, err);
 }
 
 int
@@ -269,7 +269,7 @@ sqlite_copy_identify(const char *path, struct sqlite_copy_facts *facts, struct e
 	if (rc == 0)
 		rc = read_identity(db, facts, err);
 	(void)sqlite3_close(db);
-	return tell(rc, "cannot read", path, err) == 0 ? 0 : -1;
+	return prefix_error(rc, "cannot read", path, err) == 0 ? 0 : -1;
 }
 
 int
@@ -302,5 +302,5 @@ sqlite_copy_end_log(const char *path, struct error *err)
 		rc = SQLITE_COPY_IN_USE;
 	}
 	(void)sqlite3_close(db);
-	return tell(rc, "cannot end the log of", path, err);
+	return prefix_error(rc, "cannot end the log of", path, err);
 }

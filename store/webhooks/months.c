@@ -21,7 +21,7 @@ why(const char *outcome)
 
 /* Returns how many months cannot be made. */
 static uint32_t
-tell(const struct db_rows *rows)
+log_months(const struct db_rows *rows)
 {
 	uint32_t missing = 0;
 
@@ -52,7 +52,7 @@ make_ahead(struct db *db, const char *parent, uint32_t ahead, uint32_t *missing,
 		rc = db_query(db, &make_months, params, 2, &rows, err);
 	rc = db_end(db, rc, err);
 	if (rc == 0)
-		*missing += tell(rows);
+		*missing += log_months(rows);
 	db_rows_free(rows);
 	return rc;
 }

@@ -41,7 +41,7 @@ request(enum request_kind kind, const uint8_t *id)
 }
 
 static struct news *
-tell(enum news_kind kind, const char *tenant_id, const uint8_t *id)
+send_news(enum news_kind kind, const char *tenant_id, const uint8_t *id)
 {
 	struct news *news = mem_new(1, sizeof *news);
 
@@ -197,13 +197,13 @@ store_tell_cancelled(const struct model_row *row)
 	struct model_row *own = scene_row_by_id(row->job_id);
 
 	own->noted = own->noted || own->cancelled;
-	(void)tell(NEWS_CANCELLED, scene.endpoints[row->endpoint].tenant_id, row->job_id);
+	(void)send_news(NEWS_CANCELLED, scene.endpoints[row->endpoint].tenant_id, row->job_id);
 }
 
 void
 store_tell_rows(const struct model_endpoint *endpoint)
 {
-	(void)tell(NEWS_HAS_ROWS, endpoint->tenant_id, endpoint->id);
+	(void)send_news(NEWS_HAS_ROWS, endpoint->tenant_id, endpoint->id);
 }
 
 void
@@ -211,7 +211,7 @@ store_tell_place(const struct model_row *row)
 {
 	const struct model_endpoint *endpoint = &scene.endpoints[row->endpoint];
 
-	tell(NEWS_HAS_PLACE, endpoint->tenant_id, endpoint->id)->seq = row->seq;
+	send_news(NEWS_HAS_PLACE, endpoint->tenant_id, endpoint->id)->seq = row->seq;
 }
 
 static struct endpoint_config *
@@ -244,7 +244,7 @@ config_of(const struct model_endpoint *endpoint)
 void
 store_tell_endpoint(const struct model_endpoint *endpoint)
 {
-	struct news *news = tell(NEWS_ENDPOINT, endpoint->tenant_id, endpoint->id);
+	struct news *news = send_news(NEWS_ENDPOINT, endpoint->tenant_id, endpoint->id);
 
 	news->config = endpoint->deleted ? NULL : config_of(endpoint);
 	news->version = endpoint->limits_version;
@@ -253,7 +253,7 @@ store_tell_endpoint(const struct model_endpoint *endpoint)
 void
 store_tell_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16])
 {
-	struct news *news = tell(NEWS_TEST, endpoint->tenant_id, endpoint->id);
+	struct news *news = send_news(NEWS_TEST, endpoint->tenant_id, endpoint->id);
 
 	news->config = config_of(endpoint);
 	news->memory = mem_new(row->event->length, 1);
@@ -265,7 +265,7 @@ static void
 answer_transform(const struct request *r)
 {
 	static const char text[] = "[{\"op\": \"remove_field\", \"field\": \"payload.secret\"}]";
-	struct news *news = tell(NEWS_TRANSFORM, (const char *)r->after, r->id);
+	struct news *news = send_news(NEWS_TRANSFORM, (const char *)r->after, r->id);
 	struct error err;
 
 	if (r->id[0] == 0xff) /* one that cannot be read */
@@ -278,7 +278,7 @@ static void
 answer_page(const struct request *r)
 {
 	struct model_endpoint *endpoint = endpoint_by_id(r->id);
-	struct news *news = tell(NEWS_PAGE, endpoint->tenant_id, r->id);
+	struct news *news = send_news(NEWS_PAGE, endpoint->tenant_id, r->id);
 	uint64_t bytes = 0;
 	bool full = false, any = false;
 
@@ -331,7 +331,7 @@ static void
 answer_lease(const struct request *r)
 {
 	struct model_endpoint *endpoint = endpoint_by_id(r->id);
-	struct news *news = tell(NEWS_LEASE, endpoint->tenant_id, endpoint->id);
+	struct news *news = send_news(NEWS_LEASE, endpoint->tenant_id, endpoint->id);
 
 	news->given = endpoint->leased = !endpoint->leased_elsewhere;
 	news->begun_us = r->begun_us;
@@ -343,10 +343,11 @@ answer_walk(void)
 	for (uint32_t e = 0; e < ENDPOINTS; e++)
 		for (uint32_t i = 0; i < scene.row_count; i++)
 			if (scene.rows[i]->is_row && scene.rows[i]->endpoint == e) {
-				tell(NEWS_HAS_ROWS, scene.endpoints[e].tenant_id, scene.endpoints[e].id)->walked = true;
+				send_news(NEWS_HAS_ROWS, scene.endpoints[e].tenant_id, scene.endpoints[e].id)->walked =
+				    true;
 				break;
 			}
-	(void)tell(NEWS_WALKED, NULL, NULL);
+	(void)send_news(NEWS_WALKED, NULL, NULL);
 }
 
 bool
@@ -388,7 +389,7 @@ apply(const struct outcome *outcome, uint32_t position)
 
 	if (scene.endpoints[row->endpoint].refuses) {
 		row->accepted = false;
-		tell(NEWS_REFUSED, NULL, row->job_id)->position = position;
+		send_news(NEWS_REFUSED, NULL, row->job_id)->position = position;
 		return;
 	}
 
@@ -424,7 +425,7 @@ store_commit(uint32_t most)
 	}
 	if (count > 0) {
 		lane_release(&scene.outcomes, position);
-		tell(NEWS_COMMITTED, NULL, NULL)->released = position;
+		send_news(NEWS_COMMITTED, NULL, NULL)->released = position;
 	}
 	return count;
 }
@@ -437,7 +438,7 @@ store_start(void)
 	for (uint32_t i = 0; i < scene.row_count; i++)
 		if (scene.rows[i]->noted)
 			store_tell_cancelled(scene.rows[i]);
-	(void)tell(NEWS_STARTED, NULL, NULL);
+	(void)send_news(NEWS_STARTED, NULL, NULL);
 }
 
 void
@@ -445,19 +446,19 @@ store_lose_node(void)
 {
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
 		scene.endpoints[i].leased = false; /* the leases are void with the row */
-	(void)tell(NEWS_NODE_LOST, NULL, NULL);
+	(void)send_news(NEWS_NODE_LOST, NULL, NULL);
 }
 
 void
 store_tell_nodes(uint32_t nodes, uint32_t rank)
 {
-	tell(NEWS_NODES, NULL, NULL)->view = (struct share_view){nodes, rank};
+	send_news(NEWS_NODES, NULL, NULL)->view = (struct share_view){nodes, rank};
 }
 
 void
 store_tell_pause(const char *tenant_id)
 {
-	struct news *news = tell(NEWS_PAUSED, NULL, NULL);
+	struct news *news = send_news(NEWS_PAUSED, NULL, NULL);
 
 	news->pauses.tenants = mem_new(1, sizeof(char *));
 	news->pauses.all = tenant_id != NULL && strcmp(tenant_id, "*") == 0;
@@ -468,13 +469,13 @@ store_tell_pause(const char *tenant_id)
 void
 store_tell_version(int64_t version)
 {
-	tell(NEWS_CHANGED, NULL, NULL)->version = version;
+	send_news(NEWS_CHANGED, NULL, NULL)->version = version;
 }
 
 void
 store_tell_seen(int64_t version)
 {
-	tell(NEWS_SEEN, NULL, NULL)->version = version;
+	send_news(NEWS_SEEN, NULL, NULL)->version = version;
 }
 
 void
