@@ -31,7 +31,7 @@ disable(struct failing_endpoints *failing, struct db *db, const struct endpoint_
 }
 
 static void
-tell_refused(struct failing_endpoints *failing, const char *endpoint_id, const struct error *err)
+log_refused(struct failing_endpoints *failing, const char *endpoint_id, const struct error *err)
 {
 	uint64_t times = repeat_met(&failing->refused, clock_steady_us());
 
@@ -56,7 +56,7 @@ disable_row(
 	    uuid_parse(id.base, id.len, endpoint_id))
 		rc = disable(failing, db, &disabling, err);
 	if (rc == DB_REFUSED)
-		tell_refused(failing, id.base, err);
+		log_refused(failing, id.base, err);
 	return rc == DB_REFUSED ? 0 : rc;
 }
 

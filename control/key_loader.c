@@ -183,7 +183,7 @@ take_rows(struct key_loader *loader, const struct db_rows *rows)
 /* ---- refreshing ---- */
 
 static void
-tell_left_out(struct key_loader *loader, uint32_t left_out)
+log_left_out(struct key_loader *loader, uint32_t left_out)
 {
 	uint64_t times = left_out > 0 ? repeat_met(&loader->full, clock_steady_us()) : 0;
 
@@ -209,7 +209,7 @@ read_rows(struct key_loader *loader, struct db *db, struct error *err)
 		db_rows_free(rows);
 	} while (count == ROWS_A_PAGE);
 	loader->left_out = loader->left_out || left_out > 0;
-	tell_left_out(loader, left_out);
+	log_left_out(loader, left_out);
 	return 0;
 }
 

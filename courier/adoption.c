@@ -73,7 +73,7 @@ note_heartbeat(struct adoption *adoption, int64_t alive_ms, int64_t sent_us)
 }
 
 static void
-tell_adopted(const struct adoption *adoption, const struct db_rows *adopted)
+log_adopted(const struct adoption *adoption, const struct db_rows *adopted)
 {
 	for (uint32_t i = 0; i < db_rows_count(adopted); i++) {
 		bool left = db_rows_bool(adopted, i, 2);
@@ -91,7 +91,7 @@ tell_adopted(const struct adoption *adoption, const struct db_rows *adopted)
 }
 
 static void
-tell_blocked(struct adoption *adoption, const char *why)
+log_blocked(struct adoption *adoption, const char *why)
 {
 	uint64_t times = repeat_met(&adoption->blocked, clock_steady_us());
 
@@ -101,7 +101,7 @@ tell_blocked(struct adoption *adoption, const char *why)
 }
 
 static void
-tell_failed(struct adoption *adoption, const struct error *err)
+log_failed(struct adoption *adoption, const struct error *err)
 {
 	uint64_t times = repeat_met(&adoption->failing, clock_steady_us());
 
@@ -111,7 +111,7 @@ tell_failed(struct adoption *adoption, const struct error *err)
 }
 
 static void
-tell_over(struct adoption *adoption)
+log_over(struct adoption *adoption)
 {
 	int64_t now_us = clock_steady_us();
 	uint64_t times = repeat_over(&adoption->blocked, now_us) + repeat_over(&adoption->failing, now_us);
@@ -159,19 +159,19 @@ adopt(struct adoption *adoption, struct db *db, const struct node_row *row, cons
 	bool any = db_rows_count(adopted) > 0;
 
 	if (rc == DB_BUSY)
-		tell_blocked(adoption, err->text);
+		log_blocked(adoption, err->text);
 	else if (rc > 0)
-		tell_failed(adoption, err);
+		log_failed(adoption, err);
 	if (rc != 0) {
 		adoption->in_doubt = rc < 0;
 		return rc < 0 ? rc : 0;
 	}
 	/* The first time another node may have adopted it. The second time its row must be locked. */
 	if (!any && adoption->passed_over)
-		tell_blocked(adoption, "its row in delivery_nodes is locked");
+		log_blocked(adoption, "its row in delivery_nodes is locked");
 	adoption->passed_over = !any;
 	if (any) {
-		tell_adopted(adoption, adopted);
+		log_adopted(adoption, adopted);
 		begin_anew(adoption);
 	}
 	db_rows_free(adopted);
@@ -186,7 +186,7 @@ adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row 
 	bool wanted = false;
 	int rc;
 
-	tell_over(adoption);
+	log_over(adoption);
 	if (adoption->in_doubt)
 		begin_anew(adoption);
 	adoption->in_doubt = false;
@@ -199,7 +199,7 @@ adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row 
 		return adopt(adoption, db, row, beat, &terms, err);
 	}
 	if (rc > 0)
-		tell_failed(adoption, err);
+		log_failed(adoption, err);
 	adoption->passed_over = false;
 	return rc < 0 ? rc : 0;
 }
@@ -349,9 +349,9 @@ adoption_step(struct adoption *adoption, struct db *db, const struct node_row *r
 	if (rc == 0)
 		return 0;
 	if (rc == DB_BUSY)
-		tell_blocked(adoption, err->text);
+		log_blocked(adoption, err->text);
 	else
-		tell_failed(adoption, err);
+		log_failed(adoption, err);
 	adoption->next_us = clock_steady_us() + (rc == DB_BUSY ? BLOCKED_AGAIN_US : FAILED_AGAIN_US);
 	return rc < 0 ? rc : 0;
 }

@@ -20,7 +20,7 @@ endpoint_reader_close(struct endpoint_reader *reader)
 }
 
 static void
-tell_unusable(const uint8_t endpoint_id[16], const struct error *why)
+log_unusable(const uint8_t endpoint_id[16], const struct error *why)
 {
 	char id[FORMAT_UUID_BYTES + 1] = "";
 
@@ -45,7 +45,7 @@ endpoint_read(const struct endpoint_reader *reader, struct db *db, const char *t
 	format_uuid(endpoint_id, id);
 	rc = endpoints_get(db, tenant_id, (struct span){id, FORMAT_UUID_BYTES}, false, &rows, err);
 	if (rc == DB_REFUSED) {
-		tell_unusable(endpoint_id, err);
+		log_unusable(endpoint_id, err);
 		return 0;
 	}
 	if (rc != 0)
@@ -55,7 +55,7 @@ endpoint_read(const struct endpoint_reader *reader, struct db *db, const char *t
 
 		*endpoint = endpoint_config_new(reader->config, &reader->secrets, tenant_id, &row, &why);
 		if (why.text[0] != '\0')
-			tell_unusable(endpoint_id, &why);
+			log_unusable(endpoint_id, &why);
 	}
 	db_rows_free(rows);
 	return 0;

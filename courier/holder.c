@@ -125,7 +125,7 @@ holder_end_pauses(struct holder *holder, const struct pauses *pauses)
 
 /* The marks decide only how long jobs may wait. */
 static void
-tell_refused(struct holder *holder, const struct holding *holding, const struct error *err)
+log_refused(struct holder *holder, const struct holding *holding, const struct error *err)
 {
 	uint64_t times = repeat_met(&holder->refused, clock_steady_us());
 	char id[FORMAT_UUID_BYTES + 1] = "";
@@ -154,7 +154,7 @@ holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error 
 				    : job_rows_release(db, &range, holding->lifetime_ms, last, err);
 	rc = db_end(db, rc, err);
 	if (rc == DB_REFUSED) {
-		tell_refused(holder, holding, err);
+		log_refused(holder, holding, err);
 		memset(last, 0, sizeof last);
 	} else if (rc != 0) {
 		return rc;

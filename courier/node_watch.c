@@ -27,7 +27,7 @@ send_view(struct node_watch *watch, const struct share_view *view)
 }
 
 static void
-tell_late(struct node_watch *watch, const char *name)
+log_late(struct node_watch *watch, const char *name)
 {
 	int64_t now_us = clock_steady_us(), late_us = now_us - watch->since_us;
 
@@ -84,7 +84,7 @@ node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *
 		watch->joined = true;
 		await(watch, version);
 	} else {
-		tell_late(watch, peers.last);
+		log_late(watch, peers.last);
 	}
 	if (peers.ours && watch->joined)
 		view = (struct share_view){.nodes = peers.nodes, .rank = peers.before};

@@ -191,7 +191,7 @@ disable_endpoints(
 }
 
 static void
-tell_disabled(const struct outcome_rows *rows)
+log_disabled(const struct outcome_rows *rows)
 {
 	for (uint32_t i = 0; i < rows->disabled_count; i++) {
 		const struct endpoint_disabling disabling = disabling_of(rows->disabled[i]);
@@ -236,7 +236,7 @@ write_in_one(struct outcome_rows *rows, struct db *db, const struct outcome *con
 	db_set_deadline(db, INT64_MAX);
 	if (rc == 0) {
 		spread_version(rows);
-		tell_disabled(rows);
+		log_disabled(rows);
 	}
 	return rc;
 }

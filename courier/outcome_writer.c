@@ -73,7 +73,7 @@ outcome_writer_waiting(const struct outcome_writer *writer)
 /* ---- from the lane ---- */
 
 static void
-tell_damaged(struct outcome_writer *writer)
+log_damaged(struct outcome_writer *writer)
 {
 	uint64_t times = repeat_met(&writer->damaged, clock_steady_us());
 
@@ -97,7 +97,7 @@ gather(struct outcome_writer *writer)
 		else
 			writer->missed = true;
 	if (writer->missed)
-		tell_damaged(writer);
+		log_damaged(writer);
 	return position;
 }
 
@@ -130,7 +130,7 @@ loss_of(const struct outcome *outcome, const struct outcome_form *form)
 	    LOG_UINT("times", times)
 
 static void
-tell_refused(struct outcome_writer *writer, const struct outcome *outcome, enum loss loss, const struct error *err)
+log_refused(struct outcome_writer *writer, const struct outcome *outcome, enum loss loss, const struct error *err)
 {
 	uint64_t times = repeat_met(&writer->refused[loss], clock_steady_us());
 	char endpoint_id[FORMAT_UUID_BYTES + 1] = "", job_id[FORMAT_UUID_BYTES + 1] = "";
@@ -166,7 +166,7 @@ static void
 note_stored(
     struct outcome_writer *writer, const struct outcome *outcome, const struct outcome_form *form, struct error *err)
 {
-	tell_refused(writer, outcome, loss_of(outcome, form), err);
+	log_refused(writer, outcome, loss_of(outcome, form), err);
 	if (!form->ends)
 		tell_loop(writer, NEWS_HAS_ROWS, outcome, outcome->job.endpoint_id);
 }
@@ -193,7 +193,7 @@ write_less(struct outcome_writer *writer, struct db *db, const struct outcome *o
 		if (rc != DB_REFUSED)
 			return rc;
 	}
-	tell_refused(writer, outcome, LOSES_ALL, err);
+	log_refused(writer, outcome, LOSES_ALL, err);
 	tell_loop(writer, NEWS_REFUSED, outcome, outcome->job.job_id);
 	return 0;
 }

@@ -232,7 +232,7 @@ store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, str
 
 /* Logs a refusal. The run is tried again after a minute, the breaker when it changes again. */
 static void
-tell_refused(struct runs *runs, struct run *run, int64_t now_us, const struct error *err)
+log_refused(struct runs *runs, struct run *run, int64_t now_us, const struct error *err)
 {
 	uint64_t times = repeat_met(&runs->refused, now_us);
 	char id[FORMAT_UUID_BYTES + 1] = "";
@@ -269,7 +269,7 @@ store_alone(struct runs *runs, struct db *db, struct run *run, int64_t now_us, s
 
 	if (rc != DB_REFUSED)
 		return rc;
-	tell_refused(runs, run, now_us, err);
+	log_refused(runs, run, now_us, err);
 	return 0;
 }
 

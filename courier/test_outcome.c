@@ -33,7 +33,7 @@ write_in_one(struct db *db, const struct attempt_row *row, const char *tenant_id
 }
 
 static void
-tell_refused(const uint8_t endpoint_id[16], const struct error *why)
+log_refused(const uint8_t endpoint_id[16], const struct error *why)
 {
 	static struct repeat refused; /* only the store thread uses it */
 	uint64_t times = repeat_met(&refused, clock_steady_us());
@@ -71,7 +71,7 @@ test_outcome_write(struct db *db, const char *tenant_id, const uint8_t endpoint_
 		row.response_body = text_of(result->response, form);
 		rc = write_in_one(db, &row, tenant_id, form, err);
 		if (rc == DB_REFUSED)
-			tell_refused(endpoint_id, err);
+			log_refused(endpoint_id, err);
 	}
 	return rc == DB_REFUSED ? 0 : rc; /* its row stays until it expires */
 }

@@ -184,7 +184,7 @@ look_at_row(struct test_watch *watch, struct db *db, const struct db_rows *rows,
 
 /* Only tests need the table: the follower goes on. */
 static void
-tell_refused(struct test_watch *watch, const struct error *why)
+log_refused(struct test_watch *watch, const struct error *why)
 {
 	uint64_t times = repeat_met(&watch->refused, clock_steady_us());
 
@@ -204,7 +204,7 @@ test_watch_look(struct test_watch *watch, struct db *db, struct error *err)
 		return 0;
 	rc = test_rows_list(db, node.node_id, &rows, err);
 	if (rc == DB_REFUSED) {
-		tell_refused(watch, err);
+		log_refused(watch, err);
 		return 0;
 	}
 	if (rc != 0)
