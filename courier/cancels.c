@@ -20,7 +20,7 @@ send_cancelled(struct news_queue *news, struct db_rows *rows)
 }
 
 int
-cancels_tell_since(struct news_queue *news, struct db *db, const char *tenant_id, int64_t version, struct error *err)
+cancels_send_since(struct news_queue *news, struct db *db, const char *tenant_id, int64_t version, struct error *err)
 {
 	struct db_rows *rows;
 	int rc = cancelled_jobs_since(db, tenant_id, version, &rows, err);
@@ -31,7 +31,7 @@ cancels_tell_since(struct news_queue *news, struct db *db, const char *tenant_id
 }
 
 int
-cancels_tell_recent(struct news_queue *news, struct db *db, int64_t ms, struct error *err)
+cancels_send_recent(struct news_queue *news, struct db *db, int64_t ms, struct error *err)
 {
 	struct db_rows *rows;
 	int rc = cancelled_jobs_recent(db, ms, &rows, err);

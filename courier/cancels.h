@@ -9,13 +9,13 @@
 #include "store/db.h"
 
 /* The tenant's jobs cancelled after that version of changes. As db_query(). */
-int cancels_tell_since(
+int cancels_send_since(
     struct news_queue *news, struct db *db, const char *tenant_id, int64_t version, struct error *err);
 
 /*
  * All tenants' jobs cancelled within the last ms milliseconds. A new courier calls it before its first attempt: parcels
  * for its predecessor may still bring these jobs. As db_query().
  */
-int cancels_tell_recent(struct news_queue *news, struct db *db, int64_t ms, struct error *err);
+int cancels_send_recent(struct news_queue *news, struct db *db, int64_t ms, struct error *err);
 
 #endif

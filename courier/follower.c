@@ -124,7 +124,7 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 
 /* Reads the endpoint and sends NEWS_ENDPOINT. */
 static int
-tell_endpoint(
+send_endpoint(
     struct follower *follower, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], struct error *err)
 {
 	struct known_endpoint *known = known_endpoint_find(&follower->known, endpoint_id);
@@ -159,7 +159,7 @@ follower_load(
 {
 	if (known_endpoint_find(&follower->known, endpoint_id) == NULL)
 		known_endpoint_add(&follower->known, tenant_id, endpoint_id);
-	return tell_endpoint(follower, db, tenant_id, endpoint_id, err);
+	return send_endpoint(follower, db, tenant_id, endpoint_id, err);
 }
 
 void
@@ -204,7 +204,7 @@ compare_endpoint(struct follower *follower, const char *tenant_id, const struct 
 }
 
 static void
-tell_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
+send_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 {
 	const struct follower *follower = context;
 
@@ -212,11 +212,11 @@ tell_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 }
 
 static int
-tell_rows(struct follower *follower, struct db *db, const char *tenant_id, struct error *err)
+send_rows(struct follower *follower, struct db *db, const char *tenant_id, struct error *err)
 {
 	struct row_walk walk = {.segment = follower->segment,
 	    .courier = follower->courier,
-	    .found = tell_row,
+	    .found = send_row,
 	    .context = follower,
 	    .of_tenant = true,
 	    .tenant_id = mem_strdup(tenant_id)};
@@ -243,8 +243,8 @@ look_at_tenant(struct follower *follower, struct db *db, const char *tenant_id, 
 		compare_endpoint(follower, tenant_id, rows, row);
 	known_endpoints_end_look(&follower->known, tenant_id);
 	db_rows_free(rows);
-	rc = cancels_tell_since(follower->news, db, tenant_id, follower->from, err);
-	return rc == 0 ? tell_rows(follower, db, tenant_id, err) : rc;
+	rc = cancels_send_since(follower->news, db, tenant_id, follower->from, err);
+	return rc == 0 ? send_rows(follower, db, tenant_id, err) : rc;
 }
 
 /* ---- steps ---- */
@@ -260,7 +260,7 @@ set_place(struct follower *follower, int64_t version, const char *tenant_id)
 }
 
 static void
-tell_version(struct follower *follower)
+send_version(struct follower *follower)
 {
 	struct news *news = news_new(NEWS_CHANGED, NULL, NULL);
 
@@ -323,12 +323,12 @@ read_endpoints(struct follower *follower, struct db *db, struct error *err)
 	for (int i = 0; rc == 0 && follower->known.first != NULL && i < ENDPOINTS_A_STEP; i++) {
 		const struct changed_endpoint *changed = follower->known.first;
 
-		rc = tell_endpoint(follower, db, changed->tenant_id, changed->endpoint_id, err);
+		rc = send_endpoint(follower, db, changed->tenant_id, changed->endpoint_id, err);
 		if (rc == 0)
 			changed_endpoint_remove_first(&follower->known);
 	}
 	if (rc == 0 && follower->known.first == NULL)
-		tell_version(follower);
+		send_version(follower);
 	return rc;
 }
 
@@ -342,7 +342,7 @@ begin(struct follower *follower, const struct changes *changes)
 	follower->from = restored ? -1 : follower->version;
 	if (!follower->started) {
 		follower->started = true;
-		tell_version(follower);
+		send_version(follower);
 	} else if (restored || changes->removed_version > follower->version) {
 		set_place(follower, 0, "");
 		follower->state = FOLLOWER_FINDS_REMOVED;
@@ -371,7 +371,7 @@ look(struct follower *follower, struct db *db, struct error *err)
 	if (rc == 0 && moved)
 		holder_end_pauses(follower->holder, &follower->pauses.told);
 	if (rc == 0 && !follower->started)
-		rc = cancels_tell_recent(follower->news, db, RECENT_MS, err);
+		rc = cancels_send_recent(follower->news, db, RECENT_MS, err);
 	if (rc == 0 && moved)
 		rc = test_watch_look(&follower->tests, db, err);
 	if (rc != 0)

@@ -50,7 +50,7 @@ await(struct node_watch *watch, int64_t version)
 }
 
 static void
-tell_seen(struct node_watch *watch, int64_t version)
+send_seen(struct node_watch *watch, int64_t version)
 {
 	struct news *news;
 
@@ -89,6 +89,6 @@ node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *
 	if (peers.ours && watch->joined)
 		view = (struct share_view){.nodes = peers.nodes, .rank = peers.before};
 	send_view(watch, &view);
-	tell_seen(watch, peers.seen_version);
+	send_seen(watch, peers.seen_version);
 	return 0;
 }

@@ -150,7 +150,7 @@ log_refused(struct outcome_writer *writer, const struct outcome *outcome, enum l
 }
 
 static void
-tell_loop(struct outcome_writer *writer, enum news_kind kind, const struct outcome *outcome, const uint8_t id[16])
+send_news(struct outcome_writer *writer, enum news_kind kind, const struct outcome *outcome, const uint8_t id[16])
 {
 	char tenant_id[TENANT_ID_MAX + 1] = "";
 	struct news *news;
@@ -168,7 +168,7 @@ note_stored(
 {
 	log_refused(writer, outcome, loss_of(outcome, form), err);
 	if (!form->ends)
-		tell_loop(writer, NEWS_HAS_ROWS, outcome, outcome->job.endpoint_id);
+		send_news(writer, NEWS_HAS_ROWS, outcome, outcome->job.endpoint_id);
 }
 
 static bool
@@ -194,7 +194,7 @@ write_less(struct outcome_writer *writer, struct db *db, const struct outcome *o
 			return rc;
 	}
 	log_refused(writer, outcome, LOSES_ALL, err);
-	tell_loop(writer, NEWS_REFUSED, outcome, outcome->job.job_id);
+	send_news(writer, NEWS_REFUSED, outcome, outcome->job.job_id);
 	return 0;
 }
 

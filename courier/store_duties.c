@@ -196,7 +196,7 @@ knows_pauses(struct store_duties *duties)
 }
 
 static int
-tell_node(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+send_node(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
 {
 	struct node_row row = {0};
 	bool there = node_read(&duties->segment->header->node, &row);
@@ -367,7 +367,7 @@ read_page(struct store_duties *duties, struct db *db, struct errand *errand, boo
 }
 
 static void
-tell_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
+send_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 {
 	struct store_duties *duties = context;
 	struct news *news;
@@ -387,7 +387,7 @@ step_walk(struct store_duties *duties, struct db *db, struct errand *errand, boo
 {
 	struct row_walk walk = {.segment = duties->segment,
 	    .courier = duties->courier,
-	    .found = tell_row,
+	    .found = send_row,
 	    .context = duties,
 	    .of_endpoints = errand->of_endpoints,
 	    .tenant_id = errand->tenant_id};
@@ -456,7 +456,7 @@ store_duties_turn(
     struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked, struct error *err)
 {
 	static int (*const parts[])(struct store_duties * duties, struct db * db, bool *worked, struct error *err) = {
-	    keep_node, write_outcomes, follow, tell_node, hold, look_for_places, write_runs, look_for_rows};
+	    keep_node, write_outcomes, follow, send_node, hold, look_for_places, write_runs, look_for_rows};
 	int rc = 0;
 
 	*done = *worked = false;
