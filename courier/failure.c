@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 
 static void
-tell_timeout(const struct failure *failure, struct attempt_result *result)
+describe_timeout(const struct failure *failure, struct attempt_result *result)
 {
 	const char *what = !failure->connected   ? "no connection to"
 			   : !failure->encrypted ? "no TLS with"
@@ -22,7 +22,7 @@ tell_timeout(const struct failure *failure, struct attempt_result *result)
 }
 
 static void
-tell_certificate(const struct failure *failure, struct attempt_result *result)
+describe_certificate(const struct failure *failure, struct attempt_result *result)
 {
 	/* A valid chain may be for other names; libcurl compares the names. */
 	if (failure->certificate[0] != '\0')
@@ -36,16 +36,16 @@ tell_certificate(const struct failure *failure, struct attempt_result *result)
 
 /* "": the code has no words of its own. */
 static void
-tell(const struct failure *failure, struct attempt_result *result)
+describe(const struct failure *failure, struct attempt_result *result)
 {
 	const char *host = failure->host;
 
 	switch (failure->code) {
 	case CURLE_OPERATION_TIMEDOUT:
-		tell_timeout(failure, result);
+		describe_timeout(failure, result);
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
-		tell_certificate(failure, result);
+		describe_certificate(failure, result);
 		break;
 	case CURLE_COULDNT_CONNECT:
 		(void)snprintf(result->error, sizeof result->error, "cannot connect to %s: %s", host,
@@ -136,7 +136,7 @@ kind_of(const struct failure *failure)
 }
 
 void
-failure_tell(const struct failure *failure, struct attempt_result *result)
+failure_describe(const struct failure *failure, struct attempt_result *result)
 {
 	const char *ours = our_trouble(failure);
 
@@ -145,7 +145,7 @@ failure_tell(const struct failure *failure, struct attempt_result *result)
 	if (ours != NULL)
 		(void)snprintf(result->error, sizeof result->error, "no attempt could be made: %s", ours);
 	else
-		tell(failure, result);
+		describe(failure, result);
 	mend_utf8(result->error);
 	mend_utf8(result->certificate_error);
 }

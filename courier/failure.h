@@ -20,6 +20,6 @@ struct failure {
 };
 
 /* Sets result->end to ATTEMPT_FAILED or ATTEMPT_OURS, failure, error, and certificate_error. Pure; any thread. */
-void failure_tell(const struct failure *failure, struct attempt_result *result);
+void failure_describe(const struct failure *failure, struct attempt_result *result);
 
 #endif

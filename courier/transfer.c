@@ -386,7 +386,7 @@ peer_address(struct transfer *transfer)
 
 /* Fills in the parts of the duration that were reached. A reused connection took no time to make. */
 static void
-tell_times(struct transfer *transfer, struct attempt_result *result)
+fill_times(struct transfer *transfer, struct attempt_result *result)
 {
 	int64_t connected = info_number(transfer, CURLINFO_CONNECT_TIME_T),
 		tls = info_number(transfer, CURLINFO_APPCONNECT_TIME_T);
@@ -406,7 +406,7 @@ tell_times(struct transfer *transfer, struct attempt_result *result)
 }
 
 static void
-tell_peer(struct transfer *transfer, struct attempt_result *result)
+fill_peer(struct transfer *transfer, struct attempt_result *result)
 {
 	const char *ip = peer_address(transfer);
 	long port = 0;
@@ -418,7 +418,7 @@ tell_peer(struct transfer *transfer, struct attempt_result *result)
 }
 
 static void
-tell_reply(const struct transfer *transfer, struct attempt_result *result)
+fill_reply(const struct transfer *transfer, struct attempt_result *result)
 {
 	const struct answer *reply = &transfer->reply;
 
@@ -433,7 +433,7 @@ tell_reply(const struct transfer *transfer, struct attempt_result *result)
 }
 
 static void
-tell_failure(struct transfer *transfer, CURLcode code, struct attempt_result *result)
+fill_failure(struct transfer *transfer, CURLcode code, struct attempt_result *result)
 {
 	struct failure failure = {
 	    .code = code,
@@ -448,7 +448,7 @@ tell_failure(struct transfer *transfer, CURLcode code, struct attempt_result *re
 
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
 	failure.os_error = (int)os_error;
-	failure_tell(&failure, result);
+	failure_describe(&failure, result);
 }
 
 void
@@ -467,15 +467,15 @@ transfer_result(struct transfer *transfer, CURLcode code, struct attempt_result 
 	};
 	memcpy(result->attempt_id, transfer->attempt_id, sizeof result->attempt_id);
 	if (transfer->reply.complete) {
-		tell_reply(transfer, result);
+		fill_reply(transfer, result);
 	} else if (transfer->error[0] != '\0') {
 		result->end = transfer->end;
 		memcpy(result->error, transfer->error, sizeof result->error);
 	} else {
-		tell_failure(transfer, code, result);
+		fill_failure(transfer, code, result);
 	}
 	if (transfer->prepared_us == 0)
 		return;
-	tell_times(transfer, result);
-	tell_peer(transfer, result);
+	fill_times(transfer, result);
+	fill_peer(transfer, result);
 }

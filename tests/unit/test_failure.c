@@ -37,7 +37,7 @@ test_a_certificate_of_long_names_is_told_in_whole_characters(void **state)
 		certificate[shift] = '\0';
 		while (strlen(certificate) + strlen("\xe2\x82\xac") < sizeof certificate)
 			strcat(certificate, "\xe2\x82\xac");
-		failure_tell(&failure, &result);
+		failure_describe(&failure, &result);
 		assert_int_equal(result.end, ATTEMPT_FAILED);
 		assert_true(strlen(result.error) > 256);
 		assert_utf8(result.error);
@@ -54,7 +54,7 @@ test_words_of_libcurl_that_were_cut_are_told_in_whole_characters(void **state)
 	    .detail = "subject name '\xe2\x82"};
 	struct attempt_result result = {0};
 
-	failure_tell(&failure, &result);
+	failure_describe(&failure, &result);
 	assert_utf8(result.error);
 	assert_utf8(result.certificate_error);
 }
@@ -66,7 +66,7 @@ test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure(void **state)
 	    .code = CURLE_ABORTED_BY_CALLBACK, .host = "a.example", .certificate = "", .detail = ""};
 	struct attempt_result result = {0};
 
-	failure_tell(&failure, &result);
+	failure_describe(&failure, &result);
 	assert_int_equal(result.end, ATTEMPT_OURS);
 }
 
@@ -80,10 +80,10 @@ test_a_refused_connection_is_told_apart_from_one_that_nobody_answered(void **sta
 	    .detail = ""};
 	struct attempt_result result = {0};
 
-	failure_tell(&failure, &result);
+	failure_describe(&failure, &result);
 	assert_int_equal(result.failure, FAILURE_REFUSED);
 	failure.os_error = EHOSTUNREACH;
-	failure_tell(&failure, &result);
+	failure_describe(&failure, &result);
 	assert_int_equal(result.failure, FAILURE_CONNECTION);
 }
 
@@ -102,7 +102,7 @@ test_each_failure_is_of_one_kind(void **state)
 		    .code = kinds[i].code, .host = "a.example", .certificate = "", .detail = ""};
 		struct attempt_result result = {0};
 
-		failure_tell(&failure, &result);
+		failure_describe(&failure, &result);
 		assert_int_equal(result.failure, kinds[i].kind);
 	}
 }
