@@ -139,7 +139,7 @@ audit(const struct request *request, const struct deletion *deletion, struct err
 
 /* Couriers learn of cancelled jobs by the tenant's change_version. */
 static int
-tell_cancelled(const struct request *request, struct deletion *deletion, const struct db_rows *jobs, struct error *err)
+add_cancelled(const struct request *request, struct deletion *deletion, const struct db_rows *jobs, struct error *err)
 {
 	int rc = routing_raise_for_couriers(request->db, deletion->tenant_id, err);
 
@@ -169,7 +169,7 @@ remove_page(const struct request *request, struct deletion *deletion, struct err
 	if (rc == 0 && deletion->slice_deleted + deletion->slice_cancelled > 0)
 		rc = audit(request, deletion, err);
 	if (rc == 0 && deletion->slice_cancelled > 0)
-		rc = tell_cancelled(request, deletion, jobs, err);
+		rc = add_cancelled(request, deletion, jobs, err);
 	db_rows_free(jobs);
 	return rc;
 }

@@ -11,7 +11,7 @@ set_level(const struct segment *segment, enum level level, int64_t number)
 }
 
 int
-figures_tell(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
+figures_update(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
 {
 	struct tenant_figures tenants;
 	struct node_figures nodes;
@@ -33,7 +33,7 @@ figures_tell(struct db *db, const struct config *config, const struct segment *s
 }
 
 int
-figures_tell_endpoints(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
+figures_update_endpoints(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
 {
 	struct endpoint_figures figures;
 	int rc = figures_of_endpoints(db, config->hl_store == HL_STORE_POSTGRES, &figures, err);

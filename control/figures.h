@@ -11,10 +11,10 @@
 #include "store/db.h"
 
 /* Waiting jobs, dead letters and nodes: cheap, every few seconds. */
-int figures_tell(struct db *db, const struct config *config, const struct segment *segment, struct error *err);
+int figures_update(struct db *db, const struct config *config, const struct segment *segment, struct error *err);
 
 /* Endpoints by state, and their held jobs: now and then. */
-int figures_tell_endpoints(
+int figures_update_endpoints(
     struct db *db, const struct config *config, const struct segment *segment, struct error *err);
 
 #endif

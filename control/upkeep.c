@@ -187,15 +187,15 @@ count_for_tenants(struct upkeep *upkeep, struct error *err)
 }
 
 static int
-tell_figures(struct upkeep *upkeep, struct error *err)
+update_levels(struct upkeep *upkeep, struct error *err)
 {
-	return figures_tell(upkeep->db, upkeep->config, upkeep->segment, err);
+	return figures_update(upkeep->db, upkeep->config, upkeep->segment, err);
 }
 
 static int
-tell_endpoints(struct upkeep *upkeep, struct error *err)
+update_endpoint_levels(struct upkeep *upkeep, struct error *err)
 {
-	return figures_tell_endpoints(upkeep->db, upkeep->config, upkeep->segment, err);
+	return figures_update_endpoints(upkeep->db, upkeep->config, upkeep->segment, err);
 }
 
 /* Looking takes longer the deeper the tenants' queues may be. */
@@ -294,8 +294,8 @@ static const struct task {
     {"cancelled_jobs", 60 * MINUTE_MS, true, remove_cancelled_jobs},
     {"endpoint_tests", MINUTE_MS, true, remove_endpoint_tests},
     {"tenant_stats", 0, false, count_for_tenants}, /* it has its own row */
-    {"figures", 10 * SECOND_MS, false, tell_figures},
-    {"endpoints", MINUTE_MS, false, tell_endpoints},
+    {"figures", 10 * SECOND_MS, false, update_levels},
+    {"endpoints", MINUTE_MS, false, update_endpoint_levels},
     {"queue_limit", SECOND_MS, false, limit_queue_depth},
     {"deleted", SECOND_MS, false, remove_deleted},
     {"replays", 0, false, work_on_replays},

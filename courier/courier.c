@@ -12,7 +12,7 @@
 #include "shm/counters.h"
 
 #define WALK_GAP_US (5 * INT64_C(1000000))
-#define TELL_LATE_US (5 * INT64_C(1000000))
+#define OLDEST_DUE_EACH_US (5 * INT64_C(1000000))
 #define BEGIN_A_TURN 256u
 
 void
@@ -423,20 +423,20 @@ late_since_us(const struct queue *queue, int64_t now_us)
 
 /* Publishes now and then how long jobs have been overdue, over all endpoints. Returns when to do it again. */
 static int64_t
-tell_late(struct courier *c, int64_t now_us)
+publish_oldest_due(struct courier *c, int64_t now_us)
 {
 	struct id_link **links;
 	int64_t since_us = NEVER_US;
 
-	if (now_us >= c->tells_late_us) {
+	if (now_us >= c->oldest_due_at_us) {
 		links = id_table_list(&c->queues.table);
 		for (uint32_t i = 0; i < c->queues.table.count; i++)
 			since_us = earlier(since_us, late_since_us((const struct queue *)links[i], now_us));
 		free(links);
 		courier_set_oldest_due_us(c->slot, since_us != NEVER_US ? since_us : 0);
-		c->tells_late_us = now_us + TELL_LATE_US;
+		c->oldest_due_at_us = now_us + OLDEST_DUE_EACH_US;
 	}
-	return c->jobs.table.count > 0 || courier_oldest_due_us(c->slot) != 0 ? c->tells_late_us : NEVER_US;
+	return c->jobs.table.count > 0 || courier_oldest_due_us(c->slot) != 0 ? c->oldest_due_at_us : NEVER_US;
 }
 
 int64_t
@@ -476,7 +476,7 @@ courier_turn(struct courier *c)
 	level_set(&c->slot->process, LEVEL_BREAKERS_OPEN,
 	    c->queues.breakers[BREAKER_OPEN] + c->queues.breakers[BREAKER_HALF_OPEN]);
 	level_set(&c->slot->process, LEVEL_BREAKERS_HALF_OPEN, c->queues.breakers[BREAKER_HALF_OPEN]);
-	late_us = tell_late(c, now_us);
+	late_us = publish_oldest_due(c, now_us);
 	if (c->draining)
 		return http_due_us(c->http);
 	if (c->more)

@@ -42,7 +42,7 @@ struct courier {
 	int64_t walked_us; /* start of the last walk */
 	int64_t told_version; /* the version of changes that the store thread was last woken for */
 	bool more; /* another turn has work at once */
-	int64_t tells_late_us; /* when to publish next how long jobs have been overdue */
+	int64_t oldest_due_at_us; /* when to publish next how long jobs have been overdue */
 };
 
 /*

@@ -115,7 +115,7 @@ sign_of(const struct attempt_result *result, const struct verdict *verdict)
 }
 
 static void
-tell_breaker(
+end_for_breaker(
     struct jobs *jobs, const struct job *job, const struct attempt_result *result, const struct verdict *verdict)
 {
 	struct queue *queue = job->queue;
@@ -210,7 +210,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	job->blocks = verdict.kind == VERDICT_DEAD && job->queue->fifo.blocks;
 	memcpy(outcome.attempt_id, result->attempt_id, sizeof outcome.attempt_id);
 	count(reports, result, &verdict);
-	tell_breaker(jobs, job, result, &verdict);
+	end_for_breaker(jobs, job, result, &verdict);
 	apply_to_endpoint(jobs, job, &verdict);
 	jobs_reported(jobs, job, put(reports, &outcome), due_us);
 }

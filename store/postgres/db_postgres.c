@@ -133,7 +133,7 @@ outcome(struct db_postgres *p, int rc)
 }
 
 static void
-tell_session(const struct db_postgres *p, int32_t pid)
+report_session(const struct db_postgres *p, int32_t pid)
 {
 	if (p->super.env->session != NULL)
 		p->super.env->session(p->super.env->session_context, pid);
@@ -155,13 +155,13 @@ set_limits(struct db_postgres *p, struct error *err)
 		int len = snprintf(
 		    p->settings, sizeof p->settings, PG_TEMPORARY_LAST_SQL LIMITS("SET LOCAL"), limit_ms, limit_ms);
 		assert(len < (int)sizeof p->settings);
-		tell_session(p, 0);
+		report_session(p, 0);
 		return 0;
 	}
 	(void)snprintf(sql, sizeof sql, LIMITS("SET") "SELECT pg_backend_pid()", limit_ms, limit_ms);
 	if (pg_exec(p->pg, sql, db_deadline(&p->super), &result, err) != 0)
 		return -1;
-	tell_session(p, atoi(PQgetvalue(result, 0, 0)));
+	report_session(p, atoi(PQgetvalue(result, 0, 0)));
 	PQclear(result);
 	return 0;
 }

@@ -85,7 +85,7 @@ publish_find_node(struct db *db, struct node_row *node, struct error *err)
 }
 
 int
-publish_tell_nodes(struct db *db, const struct record *const *records, uint32_t count, struct error *err)
+publish_raise_versions(struct db *db, const struct record *const *records, uint32_t count, struct error *err)
 {
 	char tenant[256];
 	struct span before = {NULL, 0};

@@ -91,7 +91,7 @@ publish_store(struct sink *sink, const struct batch *batch, struct sink_result *
 	sink_env_count(s->env, rc == 0 ? COUNTER_PUBLISHES_STORED : COUNTER_PUBLISHES_FAILED, 1);
 	if (rc != 0 || s->env->handing_over != NULL || result->stored + result->duplicates == 0)
 		return rc;
-	rc = publish_tell_nodes(s->db, batch->records, batch->count, err);
+	rc = publish_raise_versions(s->db, batch->records, batch->count, err);
 	result->in_doubt = rc != 0;
 	return rc == 0 ? 0 : -1;
 }
