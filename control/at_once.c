@@ -33,7 +33,7 @@ this_node_waits(const struct segment *segment, int64_t version)
 }
 
 void
-at_once_tell(const struct segment *segment, int64_t version)
+at_once_wake_couriers(const struct segment *segment, int64_t version)
 {
 	node_raise_changes_version(&segment->header->node, version);
 	segment_wake_all(segment, ROLE_COURIER);
@@ -99,7 +99,7 @@ at_once_wait(const struct request *request, int64_t version, struct reply *reply
 
 	if (until_us > request->deadline_us - MARGIN_US)
 		until_us = request->deadline_us - MARGIN_US;
-	at_once_tell(segment, version);
+	at_once_wake_couriers(segment, version);
 	for (unsigned sleeps = 0;; sleeps++) {
 		int rc = 0;
 

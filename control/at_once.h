@@ -22,6 +22,6 @@ void at_once_wait(const struct request *request, int64_t version, struct reply *
  * Call it after the commit that raised the version: wakes this node's couriers, so that they follow at once. Couriers
  * of other nodes look by themselves. Any thread.
  */
-void at_once_tell(const struct segment *segment, int64_t version);
+void at_once_wake_couriers(const struct segment *segment, int64_t version);
 
 #endif

@@ -189,5 +189,5 @@ dead_letter_delete(const struct request *request, struct reply *reply)
 	int64_t version;
 
 	if (change_run(request, delete, &version, reply) && version != 0)
-		at_once_tell(request->context->segment, version);
+		at_once_wake_couriers(request->context->segment, version);
 }

@@ -146,7 +146,7 @@ endpoint_test(const struct request *request, struct reply *reply)
 		answer_error(reply, 404, "not_found", "there is no such endpoint");
 	} else if (read_body(request, &document, &test, reply) && may_begin(request, reply) &&
 		   change_run(request, begin, &test, reply)) {
-		at_once_tell(request->context->segment, test.version);
+		at_once_wake_couriers(request->context->segment, test.version);
 		reply_reset(reply);
 		reply->open_until_us = clock_steady_us() + test.lasts_ms * 1000;
 		memcpy(reply->attempt_id, test.attempt_id, sizeof reply->attempt_id);

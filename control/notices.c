@@ -99,7 +99,7 @@ work_on(const struct notices *notices, struct db *db, const struct db_rows *foun
 	rc = db_end(db, rc, err);
 	db_rows_free(rows);
 	if (rc == 0 && version != 0)
-		at_once_tell(notices->segment, version);
+		at_once_wake_couriers(notices->segment, version);
 	return rc;
 }
 

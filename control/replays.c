@@ -171,7 +171,7 @@ run(const struct request *request, struct creation *creation, struct reply *repl
 	if (rc != 0)
 		answer_store_failed(reply, rc, &err);
 	else if (change_run(request, create, creation, reply) && creation->version != 0)
-		at_once_tell(request->context->segment, creation->version);
+		at_once_wake_couriers(request->context->segment, creation->version);
 }
 
 void
@@ -280,5 +280,5 @@ replay_cancel(const struct request *request, struct reply *reply)
 	int64_t version = 0;
 
 	if (change_run(request, end, &version, reply))
-		at_once_tell(request->context->segment, version);
+		at_once_wake_couriers(request->context->segment, version);
 }

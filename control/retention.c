@@ -145,7 +145,7 @@ expire_jobs(struct retention_work *work, struct db *db, bool *turn_over, struct 
 	if (rc != 0)
 		return rc;
 	if (result.version != 0)
-		at_once_tell(work->segment, result.version);
+		at_once_wake_couriers(work->segment, result.version);
 	work->letters += result.letters;
 	counter_add(segment_slot(work->segment, ROLE_CONTROL, 0), COUNTER_DELIVERIES_DEAD, result.letters);
 	*turn_over = result.letters > 0;

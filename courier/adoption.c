@@ -17,7 +17,7 @@
 #define LEFT_MS 9000 /* after a node has left: its other processes end within 8 s of the first one */
 #define SLICE_MOST 2000u /* rows of jobs */
 #define SLICE_LEAST 50u
-#define TELL_US (5 * INT64_C(1000000)) /* least time between two walks of couriers */
+#define WAKE_EACH_US (5 * INT64_C(1000000)) /* least time between two walks of couriers */
 #define BLOCKED_AGAIN_US (1 * INT64_C(1000000))
 #define FAILED_AGAIN_US (5 * INT64_C(1000000))
 #define ORDERS_AT_ONCE 100u
@@ -208,13 +208,13 @@ adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row 
 
 /* Has each courier walk over the endpoints that have rows. */
 static void
-tell_couriers(struct adoption *adoption, int64_t now_us)
+wake_couriers(struct adoption *adoption, int64_t now_us)
 {
 	for (uint32_t i = 0; i < adoption->segment->counts[ROLE_COURIER]; i++)
 		courier_add_missed(segment_courier(adoption->segment, i));
 	segment_wake_all(adoption->segment, ROLE_COURIER);
-	adoption->untold = 0;
-	adoption->told_us = now_us;
+	adoption->unseen = 0;
+	adoption->woken_us = now_us;
 }
 
 static void
@@ -249,7 +249,7 @@ begin_pass(struct adoption *adoption, struct db *db, const struct node_row *row,
 	adoption->state = ADOPTION_MOVES;
 	adoption->place = (struct adoption_place){.rows = adoption->place.rows, .tenant_id = ""};
 	adoption->moved = 0;
-	adoption->told_us = clock_steady_us();
+	adoption->woken_us = clock_steady_us();
 	adoption->next_us = 0;
 	return 0;
 }
@@ -299,10 +299,10 @@ move_slice(struct adoption *adoption, struct db *db, const struct node_row *row,
 		return rc;
 	now_us = clock_steady_us();
 	adoption->moved += moved;
-	adoption->untold += moved;
+	adoption->unseen += moved;
 	count(adoption, COUNTER_JOBS_ADOPTED, moved);
-	if (ends || (adoption->untold > 0 && now_us - adoption->told_us >= TELL_US))
-		tell_couriers(adoption, now_us);
+	if (ends || (adoption->unseen > 0 && now_us - adoption->woken_us >= WAKE_EACH_US))
+		wake_couriers(adoption, now_us);
 	if (ends)
 		adoption->state = ADOPTION_SENDS;
 	return 0;
@@ -323,7 +323,7 @@ send_orders(struct adoption *adoption, struct db *db, const struct node_row *row
 		rc = fifo_heads_adopt(db, row->node_id, most, &moved, err);
 	rc = db_end(db, rc, err);
 	if (rc == 0 && moved > 0)
-		tell_couriers(adoption, clock_steady_us());
+		wake_couriers(adoption, clock_steady_us());
 	if (rc < 0 && most > 1)
 		adoption->orders = most / 2;
 	return rc != 0 || moved == most ? rc : end_pass(adoption, db, row, err);

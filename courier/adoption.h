@@ -37,8 +37,8 @@ struct adoption {
 	bool last; /* all transactions before mark had ended when this pass began */
 	struct adoption_place place; /* of the pass */
 	uint32_t orders; /* orders per step */
-	uint64_t moved, untold; /* jobs moved: in this pass; since the couriers were last woken */
-	int64_t told_us; /* steady: the last wake, or the start of the pass */
+	uint64_t moved, unseen; /* jobs moved: in this pass; since the couriers were last woken */
+	int64_t woken_us; /* steady: the last wake, or the start of the pass */
 	bool in_doubt; /* the commit of an adoption was in doubt: the next successful heartbeat starts a new pass */
 	bool passed_over; /* at the last heartbeat a node was gone that could not be adopted */
 	struct repeat blocked, failing;

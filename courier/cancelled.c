@@ -10,7 +10,7 @@
 struct cancelled_job {
 	struct id_link link; /* first */
 	TAILQ_ENTRY(cancelled_job) in_list;
-	int64_t told_us;
+	int64_t added_us;
 	char tenant_id[];
 };
 
@@ -47,7 +47,7 @@ cancelled_add(struct cancelled *cancelled, const char *tenant_id, const uint8_t 
 
 	memcpy(job->link.id, job_id, sizeof job->link.id);
 	memcpy(job->tenant_id, tenant_id, bytes);
-	job->told_us = now_us;
+	job->added_us = now_us;
 	TAILQ_INSERT_TAIL(&cancelled->list, job, in_list);
 	id_table_add(&cancelled->table, &job->link);
 }
@@ -71,6 +71,6 @@ cancelled_forget(struct cancelled *cancelled, int64_t now_us)
 {
 	const struct cancelled_job *first;
 
-	while ((first = TAILQ_FIRST(&cancelled->list)) != NULL && now_us - first->told_us > OLD_PARCEL_US)
+	while ((first = TAILQ_FIRST(&cancelled->list)) != NULL && now_us - first->added_us > OLD_PARCEL_US)
 		remove_first(cancelled);
 }

@@ -379,12 +379,12 @@ wake_store_thread(struct courier *c)
 {
 	int64_t version = node_changes_version(c->node);
 
-	bool changed = version != c->told_version;
+	bool changed = version != c->woken_version;
 
 	if (!c->reports.any && !changed)
 		return;
 	c->reports.any = false;
-	c->told_version = version;
+	c->woken_version = version;
 	store_thread_wake(c->thread, changed || lane_depth(&c->reports.lane) >= OUTCOMES_SOON);
 }
 
@@ -392,7 +392,7 @@ bool
 courier_has_work(const struct courier *c)
 {
 	return !c->draining &&
-	       ((c->started && parcels_wait(&c->parcels)) || node_changes_version(c->node) != c->told_version ||
+	       ((c->started && parcels_wait(&c->parcels)) || node_changes_version(c->node) != c->woken_version ||
 		   (courier_missed(c->slot) != c->missed && !c->walk_wanted));
 }
 

@@ -40,7 +40,7 @@ struct courier {
 	bool walk_again; /* walk twice: a publisher may commit by what it knew before a pause began or ended */
 	uint32_t missed; /* `missed` of the slot, before the last walk */
 	int64_t walked_us; /* start of the last walk */
-	int64_t told_version; /* the version of changes that the store thread was last woken for */
+	int64_t woken_version; /* the version of changes that the store thread was last woken for */
 	bool more; /* another turn has work at once */
 	int64_t oldest_due_at_us; /* when to publish next how long jobs have been overdue */
 };

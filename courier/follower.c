@@ -60,7 +60,7 @@ struct follower {
 		char *tenant_id;
 	} place;
 	int64_t word; /* the segment's version at the last look */
-	int64_t looked_us, told_us; /* steady: the look that these steps belong to; the look that found `version` */
+	int64_t looked_us, changed_us; /* steady: the look that these steps belong to; the look that found `version` */
 	int64_t look_us; /* steady: the next one */
 };
 
@@ -232,7 +232,7 @@ send_rows(struct follower *follower, struct db *db, const char *tenant_id, struc
 static int
 look_at_tenant(struct follower *follower, struct db *db, const char *tenant_id, struct error *err)
 {
-	int64_t recent_ms = RECENT_MS + (clock_steady_us() - follower->told_us) / 1000;
+	int64_t recent_ms = RECENT_MS + (clock_steady_us() - follower->changed_us) / 1000;
 	struct db_rows *rows;
 	int rc = endpoint_versions(db, tenant_id, recent_ms, &rows, err);
 
@@ -267,7 +267,7 @@ send_version(struct follower *follower)
 	news->version = follower->version = follower->target;
 	news_put(follower->news, news);
 	node_raise_changes_version(&follower->segment->header->node, follower->version);
-	follower->told_us = follower->looked_us;
+	follower->changed_us = follower->looked_us;
 	follower->state = FOLLOWER_RESTS;
 }
 
@@ -383,7 +383,7 @@ look(struct follower *follower, struct db *db, struct error *err)
 	if (moved)
 		begin(follower, &changes);
 	else
-		follower->told_us = now_us;
+		follower->changed_us = now_us;
 	return 0;
 }
 
