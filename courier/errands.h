@@ -14,8 +14,8 @@
 enum errand_kind {
 	ERRAND_LOAD_ENDPOINT,
 	ERRAND_FORGET_ENDPOINT,
-	ERRAND_TELL_BREAKER,
-	ERRAND_TELL_TEST,
+	ERRAND_WRITE_BREAKER,
+	ERRAND_WRITE_TEST,
 	ERRAND_TAKE_LEASE,
 	ERRAND_GIVE_LEASE,
 	ERRAND_LOAD_TRANSFORM,
@@ -44,8 +44,8 @@ struct errand {
 	uint8_t id[16]; /* the endpoint's, or the transform's */
 	struct page_wish page; /* of READ_PAGE */
 	uint32_t for_ms; /* of TAKE_LEASE */
-	enum breaker_state breaker; /* of TELL_BREAKER */
-	struct attempt_result *result; /* of TELL_TEST; freed with the errand */
+	enum breaker_state breaker; /* of WRITE_BREAKER */
+	struct attempt_result *result; /* of WRITE_TEST; freed with the errand */
 };
 
 /* Made by errands_init(). */

@@ -89,7 +89,7 @@ jobs_start(struct jobs *jobs, struct job *job)
 {
 	assert(job->state == JOB_WAITING && !job->parked && queue_delivers(job->queue));
 	job->is_probe = breaker_begin(&job->queue->breaker);
-	queues_tell_breaker(jobs->queues, job->queue);
+	queues_write_breaker(jobs->queues, job->queue);
 	job_change_state(jobs, job, JOB_IN_FLIGHT);
 }
 

@@ -63,7 +63,7 @@ struct queue {
 	TAILQ_ENTRY(queue) unused; /* in the list of unused endpoints, while nothing needs it */
 	bool is_unused;
 	int64_t unused_since_us;
-	enum breaker_state told_breaker; /* last state sent to the store thread */
+	enum breaker_state written_breaker; /* last state sent to the store thread */
 	int64_t breaker_version; /* of its configuration; 0: none yet */
 
 	/* courier/jobs.h */

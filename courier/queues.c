@@ -144,7 +144,7 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 	TAILQ_INIT(&queue->jobs);
 	queue->look_at_us = queue->left.at_us = queue->left_due.at_us = NEVER_US;
 	id_table_add(&queues->table, &queue->link);
-	queues->breakers[queue->told_breaker]++;
+	queues->breakers[queue->written_breaker]++;
 	queues_kept(queues, queue, now_us);
 	return queue;
 }
@@ -176,16 +176,16 @@ queues_load(struct queues *queues, struct queue *queue)
 }
 
 void
-queues_tell_breaker(struct queues *queues, struct queue *queue)
+queues_write_breaker(struct queues *queues, struct queue *queue)
 {
 	const struct endpoint_name name = queues_name(queue);
 
-	if (queue->breaker.state == queue->told_breaker)
+	if (queue->breaker.state == queue->written_breaker)
 		return;
-	queues->breakers[queue->told_breaker]--;
+	queues->breakers[queue->written_breaker]--;
 	queues->breakers[queue->breaker.state]++;
-	queue->told_breaker = queue->breaker.state;
-	store_thread_tell_breaker(queues->thread, &name, queue->breaker.state);
+	queue->written_breaker = queue->breaker.state;
+	store_thread_write_breaker(queues->thread, &name, queue->breaker.state);
 }
 
 /* Resumes the breaker that the store knows, for a new endpoint; closes it if breaker_version has changed. */
@@ -202,7 +202,7 @@ take_breaker(struct queues *queues, struct queue *queue)
 		breaker_reset(&queue->breaker);
 	if (config != NULL)
 		queue->breaker_version = config->breaker_version;
-	queues_tell_breaker(queues, queue);
+	queues_write_breaker(queues, queue);
 }
 
 struct queue *
@@ -261,7 +261,7 @@ drop(struct queues *queues, struct queue *queue)
 	assert(queue->due.place == 0 && queue->look.place == 0 && queue->size.place == 0);
 	assert(queue->lease_due.place == 0);
 	unload(queues, queue);
-	queues->breakers[queue->told_breaker]--;
+	queues->breakers[queue->written_breaker]--;
 	id_table_remove(&queues->table, &queue->link);
 	heap_free(&queue->waiting[JOB_FIRST]);
 	heap_free(&queue->waiting[JOB_AGAIN]);

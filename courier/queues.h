@@ -21,7 +21,7 @@ struct queues {
 	TAILQ_HEAD(unused_queues, queue) unused; /* longest unused first */
 	struct store_thread *thread;
 	int64_t opened_us;
-	uint32_t breakers[BREAKER_HALF_OPEN + 1]; /* number of endpoints by told_breaker */
+	uint32_t breakers[BREAKER_HALF_OPEN + 1]; /* number of endpoints by written_breaker */
 };
 
 /* thread is borrowed. */
@@ -50,7 +50,7 @@ void queues_read_anew(struct queues *queues, const struct queue *queue);
 struct queue *queues_loaded(struct queues *queues, struct news *news, int64_t now_us);
 
 /* Has the store thread store the breaker's state, if it has changed. Call it after each function of breaker.h. */
-void queues_tell_breaker(struct queues *queues, struct queue *queue);
+void queues_write_breaker(struct queues *queues, struct queue *queue);
 
 /*
  * NEWS_PAUSED: takes the pauses out of the news, and applies them to all tenants, including later ones. The caller

@@ -123,7 +123,7 @@ end_for_breaker(
 	if (job->config->breaker_version != queue->breaker_version || queue->state != ENDPOINT_LOADED)
 		return;
 	breaker_end(&queue->breaker, job->is_probe, sign_of(result, verdict), jobs->ready->now_us);
-	queues_tell_breaker(jobs->queues, queue);
+	queues_write_breaker(jobs->queues, queue);
 	if (queue->breaker.state == BREAKER_OPEN)
 		jobs_leave_most(jobs, queue);
 	look_update(jobs->look, queue);

@@ -419,10 +419,10 @@ fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *
 	case ERRAND_FORGET_ENDPOINT:
 		follower_forget(duties->follower, errand->id);
 		break;
-	case ERRAND_TELL_BREAKER:
+	case ERRAND_WRITE_BREAKER:
 		runs_note_breaker(duties->runs, errand->tenant_id, errand->id, errand->breaker);
 		break;
-	case ERRAND_TELL_TEST:
+	case ERRAND_WRITE_TEST:
 		rc = test_outcome_write(db, errand->tenant_id, errand->id, errand->result, err);
 		break;
 	case ERRAND_TAKE_LEASE:

@@ -274,9 +274,9 @@ store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_
 }
 
 void
-store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state)
+store_thread_write_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state)
 {
-	struct errand *errand = ask(thread, ERRAND_TELL_BREAKER, name->tenant_id, name->endpoint_id);
+	struct errand *errand = ask(thread, ERRAND_WRITE_BREAKER, name->tenant_id, name->endpoint_id);
 
 	errand->breaker = state;
 	asked(thread);
@@ -299,10 +299,10 @@ store_thread_give_lease(struct store_thread *thread, const struct endpoint_name 
 }
 
 void
-store_thread_tell_test(
+store_thread_write_test(
     struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result)
 {
-	struct errand *errand = ask(thread, ERRAND_TELL_TEST, name->tenant_id, name->endpoint_id);
+	struct errand *errand = ask(thread, ERRAND_WRITE_TEST, name->tenant_id, name->endpoint_id);
 
 	errand->result = mem_new(1, sizeof *errand->result);
 	*errand->result = *result;

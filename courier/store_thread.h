@@ -33,14 +33,15 @@ void store_thread_load_endpoint(struct store_thread *thread, const struct endpoi
 void store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_name *name);
 
 /* Has the thread store the state of the endpoint's circuit breaker. */
-void store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state);
+void store_thread_write_breaker(
+    struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state);
 
 /* Ask for the endpoint's lease for for_ms: NEWS_LEASE; give it back. See courier/lease.h. */
 void store_thread_take_lease(struct store_thread *thread, const struct endpoint_name *name, uint32_t for_ms);
 void store_thread_give_lease(struct store_thread *thread, const struct endpoint_name *name);
 
 /* Has the thread store the result of a test of the endpoint. */
-void store_thread_tell_test(
+void store_thread_write_test(
     struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result);
 
 /* Asks for a transform: NEWS_TRANSFORM. */

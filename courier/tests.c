@@ -69,6 +69,6 @@ tests_cut_off(struct tests *tests, struct test *test)
 void
 tests_end(struct tests *tests, struct test *test, const struct attempt_result *result)
 {
-	store_thread_tell_test(tests->thread, &test->name, result);
+	store_thread_write_test(tests->thread, &test->name, result);
 	tests_cut_off(tests, test);
 }

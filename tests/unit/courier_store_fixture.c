@@ -81,7 +81,7 @@ store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_
 }
 
 void
-store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state)
+store_thread_write_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state)
 {
 	endpoint_by_id(name->endpoint_id)->breaker = state;
 }
@@ -106,7 +106,7 @@ store_thread_give_lease(struct store_thread *thread, const struct endpoint_name 
 }
 
 void
-store_thread_tell_test(
+store_thread_write_test(
     struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result)
 {
 	assert_string_equal(name->tenant_id, endpoint_by_id(name->endpoint_id)->tenant_id);

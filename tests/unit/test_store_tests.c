@@ -90,12 +90,12 @@ test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored(vo
 	news_free(news);
 
 	assert_int_equal(tenant_count(tests_left), 1);
-	store_thread_tell_test(thread, &name, &result);
+	store_thread_write_test(thread, &name, &result);
 	assert_int_equal(wait_for(tests_left, 0), 0);
 	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1 AND test AND job_id IS NULL "
 				      "AND event_id IS NULL AND http_status = 500 AND status = 'failure'"),
 	    1);
-	store_thread_tell_test(thread, &name, &result); /* as after a COMMIT whose answer was lost */
+	store_thread_write_test(thread, &name, &result); /* as after a COMMIT whose answer was lost */
 	store_thread_load_endpoint(thread, &name);
 	await_and_free(NEWS_ENDPOINT);
 	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1"), 1);
@@ -187,7 +187,7 @@ test_a_test_whose_attempt_the_store_refuses_ends_all_the_same(void **state)
 	news = await(NEWS_TEST);
 	memcpy(result.attempt_id, news->attempt_id, sizeof result.attempt_id);
 	news_free(news);
-	store_thread_tell_test(thread, &name, &result);
+	store_thread_write_test(thread, &name, &result);
 	assert_int_equal(wait_for(tests_left, 0), 0);
 	remove_refusal("refusal", "attempts");
 	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1 AND error IS NULL"), 1);
