@@ -16,8 +16,8 @@
 
 /* Reads one slice. */
 static int
-look(const struct request *request, struct router *router, struct replay_slice *slice, struct replay_progress *progress,
-    struct error *err)
+read_slice(const struct request *request, struct router *router, struct replay_slice *slice,
+    struct replay_progress *progress, struct error *err)
 {
 	const char *tenant_id = request->caller.tenant_id;
 	const struct tenant_routes *tenant;
@@ -93,7 +93,7 @@ replay_dry_run(const struct request *request, const struct replay_request *repla
 	if (slice.results == NULL)
 		mem_none(0);
 	do
-		rc = rc != 0 ? rc : look(request, router, &slice, &progress, &err);
+		rc = rc != 0 ? rc : read_slice(request, router, &slice, &progress, &err);
 	while (rc == 0 && !progress.finished && clock_steady_us() < request->deadline_us - MARGIN_US);
 	router_free(router);
 	if (rc == 0) {

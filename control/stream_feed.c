@@ -247,7 +247,7 @@ sort_out(
 }
 
 static int
-look(struct stream_feed *feed, struct db *db, struct stream *streams, struct error *err)
+find_new_rows(struct stream_feed *feed, struct db *db, struct stream *streams, struct error *err)
 {
 	static const struct stream_place end = {TIME_RANGE_LAST_MS * 1000, "ffffffff-ffff-ffff-ffff-ffffffffffff"};
 	int64_t began_us = clock_steady_us(), from_us;
@@ -412,7 +412,7 @@ stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err)
 	if (rc != 0)
 		return rc;
 	feed->has_window = true;
-	return look(feed, db, NULL, err);
+	return find_new_rows(feed, db, NULL, err);
 }
 
 /* As after a look at a window without rows. */
@@ -431,7 +431,7 @@ stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams
 	if (!feed->has_window)
 		rest(feed);
 	else if (clock_steady_us() >= feed->look_at_us)
-		rc = look(feed, db, streams, err);
+		rc = find_new_rows(feed, db, streams, err);
 	if (rc == 0 && feed->has_news)
 		rc = go_forward(feed, db, streams, again, err);
 	return rc == 0 && feed->is_behind ? catch_all_up(feed, db, streams, again, err) : rc;

@@ -130,7 +130,7 @@ read_rows(struct test_waits *waits, struct db **db, int64_t until_us, struct db_
 
 /* Makes a look. Calls that arrive after the copy of the list wait for the next look. Returns when that is due. */
 static int64_t
-look(struct test_waits *waits, struct db **db)
+check_tests(struct test_waits *waits, struct db **db)
 {
 	struct waiting waiting = copy_list(waits);
 	struct db_rows *rows = NULL;
@@ -179,7 +179,7 @@ run(void *argument)
 	int64_t next_us = 0;
 
 	while (sleep_until(waits, next_us))
-		next_us = look(waits, &db);
+		next_us = check_tests(waits, &db);
 	db_close(db);
 	return NULL;
 }

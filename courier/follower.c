@@ -353,7 +353,7 @@ begin(struct follower *follower, const struct changes *changes)
 }
 
 static int
-look(struct follower *follower, struct db *db, struct error *err)
+read_changes(struct follower *follower, struct db *db, struct error *err)
 {
 	int64_t now_us = clock_steady_us(), word = node_changes_version(&follower->segment->header->node);
 	struct changes changes;
@@ -413,7 +413,7 @@ follower_step(struct follower *follower, struct db *db, struct error *err)
 {
 	switch (follower->state) {
 	case FOLLOWER_RESTS:
-		return look(follower, db, err);
+		return read_changes(follower, db, err);
 	case FOLLOWER_FINDS_REMOVED:
 		return find_removed(follower, db, err);
 	case FOLLOWER_LOOKS_AT_TENANTS:

@@ -187,7 +187,7 @@ rest(struct store_thread *thread, int rc, bool worked)
 
 /* Clears `woken`: a later wake makes the thread look again before it sleeps. */
 static void
-look(struct store_thread *thread)
+clear_woken(struct store_thread *thread)
 {
 	pthread_mutex_lock(&thread->lock);
 	thread->woken = false;
@@ -226,7 +226,7 @@ run(void *argument)
 		bool worked = false;
 
 		beat(thread);
-		look(thread);
+		clear_woken(thread);
 		int rc = turn(thread, &worked, &err);
 		if (stop_us(thread) != INT64_MAX && rc != 0)
 			break;

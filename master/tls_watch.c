@@ -8,7 +8,7 @@
 
 /* Reads the stamps. Returns whether all named files exist. */
 static bool
-look(const struct config *config, struct file_stamp stamps[TLS_WATCH_FILES])
+read_stamps(const struct config *config, struct file_stamp stamps[TLS_WATCH_FILES])
 {
 	const char *const paths[TLS_WATCH_FILES] = {
 	    config->tls_cert_file, config->tls_key_file, config->tls_client_ca_file};
@@ -32,7 +32,7 @@ look(const struct config *config, struct file_stamp stamps[TLS_WATCH_FILES])
 void
 tls_watch_reading(struct tls_watch *watch, const struct config *config)
 {
-	(void)look(config, watch->read);
+	(void)read_stamps(config, watch->read);
 }
 
 bool
@@ -44,7 +44,7 @@ tls_watch_replaced(struct tls_watch *watch, const struct config *config, int64_t
 	if (now_us < watch->next_us)
 		return false;
 	watch->next_us = now_us + LOOK_US;
-	replaced = look(config, stamps) && memcmp(stamps, watch->read, sizeof stamps) != 0;
+	replaced = read_stamps(config, stamps) && memcmp(stamps, watch->read, sizeof stamps) != 0;
 	same = memcmp(stamps, watch->seen, sizeof stamps) == 0;
 	memcpy(watch->seen, stamps, sizeof stamps);
 	if (!replaced || !same)
