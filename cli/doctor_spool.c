@@ -23,7 +23,7 @@ struct waiting {
 };
 
 static struct waiting
-count(const struct spool_items *found)
+measure_waiting(const struct spool_items *found)
 {
 	struct waiting waiting = {.oldest_us = INT64_MAX};
 	struct stat st;
@@ -99,7 +99,7 @@ doctor_spool(const struct doctor *doctor)
 	if (spool_find(&found, doctor->config, none, true, &err) != 0) {
 		doctor_fail(doctor->out, CHECK_SPOOL_SIZE, "run doctor as the user of hooksd", "%s", err.text);
 	} else {
-		const struct waiting waiting = count(&found);
+		const struct waiting waiting = measure_waiting(&found);
 
 		judge(doctor, &waiting);
 		if (waiting.damaged > 0)

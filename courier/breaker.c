@@ -60,7 +60,7 @@ turn_ring(struct breaker *breaker, int64_t now_us)
 }
 
 static void
-count(struct breaker *breaker, enum breaker_sign sign, int64_t now_us)
+count_end(struct breaker *breaker, enum breaker_sign sign, int64_t now_us)
 {
 	bool failed = sign != SIGN_SUCCESS;
 
@@ -143,7 +143,7 @@ breaker_end(struct breaker *breaker, bool is_probe, enum breaker_sign sign, int6
 	if (is_probe && breaker->probing) { /* otherwise breaker_reset() came in between */
 		end_probe(breaker, sign, now_us);
 	} else if (breaker->state == BREAKER_CLOSED && sign != SIGN_NONE) {
-		count(breaker, sign, now_us);
+		count_end(breaker, sign, now_us);
 		if (only_fails(breaker))
 			open_for_a_while(breaker, false, now_us);
 	}

@@ -6,7 +6,7 @@
 #include "store/webhooks/lease_rows.h"
 
 static int
-note(struct lease_desk *desk, int rc, const struct error *err)
+log_refused(struct lease_desk *desk, int rc, const struct error *err)
 {
 	uint64_t times = rc == DB_REFUSED ? repeat_met(&desk->refused, clock_steady_us()) : 0;
 
@@ -23,7 +23,7 @@ lease_desk_take(struct lease_desk *desk, struct db *db, const struct errand *err
 	int64_t begun_us = clock_boot_us();
 	bool given = false;
 	struct news *news;
-	int rc = note(desk, lease_take(db, &lease, errand->for_ms, &given, err), err);
+	int rc = log_refused(desk, lease_take(db, &lease, errand->for_ms, &given, err), err);
 
 	if (rc != 0)
 		return rc;
@@ -39,5 +39,5 @@ lease_desk_give(struct lease_desk *desk, struct db *db, const struct errand *err
 {
 	const struct lease_of lease = {errand->tenant_id, errand->id, epoch};
 
-	return note(desk, lease_give(db, &lease, err), err);
+	return log_refused(desk, lease_give(db, &lease, err), err);
 }

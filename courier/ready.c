@@ -305,7 +305,7 @@ ready_has_some(const struct ready *ready)
 /* ---- slots ---- */
 
 static void
-count(struct ready *ready, struct queue *queue, enum job_class class, uint32_t step)
+add_in_flight(struct ready *ready, struct queue *queue, enum job_class class, uint32_t step)
 {
 	queue->in_flight += step;
 	queue->tenant->in_flight += step;
@@ -323,7 +323,7 @@ ready_begin(struct ready *ready, struct queue *queue, enum job_class class)
 {
 	assert(ready->in_flight < COURIER_IN_FLIGHT_MOST);
 	rate_take(&queue->rate, token_ns(ready, queue), ready->now_us);
-	count(ready, queue, class, 1);
+	add_in_flight(ready, queue, class, 1);
 	if (ready->again_in_flight >= READY_AGAIN_MOST)
 		ready->holds_back = true;
 }
@@ -332,7 +332,7 @@ void
 ready_end(struct ready *ready, struct queue *queue, enum job_class class)
 {
 	assert(queue->in_flight > 0);
-	count(ready, queue, class, -1u);
+	add_in_flight(ready, queue, class, -1u);
 	queue->lease.idle_us = ready->now_us + LEASE_IDLE_US;
 }
 

@@ -78,7 +78,7 @@ outcome_of(const struct attempt_result *result)
 }
 
 static void
-count(struct reports *reports, const struct attempt_result *result, const struct verdict *verdict)
+count_attempt(struct reports *reports, const struct attempt_result *result, const struct verdict *verdict)
 {
 	enum counter counter = COUNTER_DELIVERIES_UNCHARGED;
 
@@ -209,7 +209,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 
 	job->blocks = verdict.kind == VERDICT_DEAD && job->queue->fifo.blocks;
 	memcpy(outcome.attempt_id, result->attempt_id, sizeof outcome.attempt_id);
-	count(reports, result, &verdict);
+	count_attempt(reports, result, &verdict);
 	end_for_breaker(jobs, job, result, &verdict);
 	apply_to_endpoint(jobs, job, &verdict);
 	jobs_reported(jobs, job, put(reports, &outcome), due_us);
