@@ -197,7 +197,7 @@ check_server(const struct doctor *doctor, struct server *server, const struct pl
 }
 
 static void
-judge_months(const struct doctor *doctor, const struct place *place, const char *table, int ahead, int64_t in_default)
+report_months(const struct doctor *doctor, const struct place *place, const char *table, int ahead, int64_t in_default)
 {
 	uint32_t wanted = doctor->config->partitions_ahead;
 	const char *fix = "see the log of hooksd for why, or SELECT * FROM ensure_partitions()";
@@ -226,7 +226,7 @@ check_months(const struct doctor *doctor, struct server *server, const struct pl
 	int ahead, rc = server_read_months(server, table, doctor->config->partitions_ahead, &ahead, &in_default, &err);
 
 	if (rc == 0)
-		judge_months(doctor, place, table, ahead, in_default);
+		report_months(doctor, place, table, ahead, in_default);
 	return failed(doctor, place->months, rc, &err);
 }
 

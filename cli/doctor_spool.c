@@ -46,7 +46,7 @@ measure_waiting(const struct spool_items *found)
 }
 
 static void
-judge(const struct doctor *doctor, const struct waiting *waiting)
+report_waiting(const struct doctor *doctor, const struct waiting *waiting)
 {
 	uint64_t most = doctor->config->spool_max_bytes;
 	char size[DOCTOR_SIZE_BYTES], limit[DOCTOR_SIZE_BYTES], age[DOCTOR_AGE_BYTES];
@@ -101,7 +101,7 @@ doctor_spool(const struct doctor *doctor)
 	} else {
 		const struct waiting waiting = measure_waiting(&found);
 
-		judge(doctor, &waiting);
+		report_waiting(doctor, &waiting);
 		if (waiting.damaged > 0)
 			doctor_warn(doctor->out, CHECK_SPOOL_DAMAGED, "hooksctl spool verify; keep or remove the files",
 			    "%" PRIu64 " files hold what was set aside as damaged", waiting.damaged);

@@ -75,7 +75,7 @@ key_fits(const struct doctor *doctor, const X509 *certificate)
 
 /* Reports how long the certificate is valid. */
 static void
-judge_time(
+report_time(
     const struct doctor *doctor, enum doctor_check check, const char *option, const char *path, const X509 *certificate)
 {
 	int days = 0, seconds = 0, begins = X509_cmp_current_time(X509_get0_notBefore(certificate));
@@ -102,12 +102,12 @@ doctor_tls(const struct doctor *doctor)
 		return;
 	certificate = read_certificate(doctor, CHECK_TLS_CERTIFICATE, "TLS_CERT_FILE", config->tls_cert_file);
 	if (certificate != NULL && key_fits(doctor, certificate))
-		judge_time(doctor, CHECK_TLS_CERTIFICATE, "TLS_CERT_FILE", config->tls_cert_file, certificate);
+		report_time(doctor, CHECK_TLS_CERTIFICATE, "TLS_CERT_FILE", config->tls_cert_file, certificate);
 	X509_free(certificate);
 	if (config->tls_client_ca_file == NULL)
 		return;
 	certificate = read_certificate(doctor, CHECK_TLS_CLIENT_CA, "TLS_CLIENT_CA_FILE", config->tls_client_ca_file);
 	if (certificate != NULL)
-		judge_time(doctor, CHECK_TLS_CLIENT_CA, "TLS_CLIENT_CA_FILE", config->tls_client_ca_file, certificate);
+		report_time(doctor, CHECK_TLS_CLIENT_CA, "TLS_CLIENT_CA_FILE", config->tls_client_ca_file, certificate);
 	X509_free(certificate);
 }

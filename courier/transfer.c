@@ -1,5 +1,5 @@
 /*
- * Sets libcurl's options and has its callbacks. judge() is the guard. It is asked three times: before a name's
+ * Sets libcurl's options and has its callbacks. guard_allows() is the guard. It is asked three times: before a name's
  * addresses are used at all; for each address to connect to (decisive: libcurl connects to exactly those bytes); and
  * for each request on a reused connection.
  */
@@ -31,7 +31,7 @@ refuse(struct transfer *transfer, const char *address)
 }
 
 static bool
-judge(struct transfer *transfer, const struct sockaddr *address)
+guard_allows(struct transfer *transfer, const struct sockaddr *address)
 {
 	char text[INET6_ADDRSTRLEN] = "?";
 
@@ -56,7 +56,7 @@ open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 	struct transfer *transfer = context;
 	int fd;
 
-	if (purpose != CURLSOCKTYPE_IPCXN || !judge(transfer, &address->addr))
+	if (purpose != CURLSOCKTYPE_IPCXN || !guard_allows(transfer, &address->addr))
 		return CURL_SOCKET_BAD;
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	if (fd < 0 && errno != EAFNOSUPPORT)
@@ -75,7 +75,7 @@ before_request(void *context, char *peer, char *own, int peer_port, int own_port
 		if (inet_pton(AF_INET6, peer, &address.ipv6.sin6_addr) != 1)
 			address.any.sa_family = AF_UNSPEC;
 	}
-	return judge(transfer, &address.any) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+	return guard_allows(transfer, &address.any) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 static size_t
@@ -247,7 +247,7 @@ transfer_resolved(struct transfer *transfer, const struct resolver_answer *answe
 	if (answer->result != RESOLVER_KNOWN)
 		return TRANSFER_ENDED;
 	for (uint32_t i = 0; i < answer->count; i++)
-		if (!judge(transfer, &answer->addresses[i].any))
+		if (!guard_allows(transfer, &answer->addresses[i].any))
 			return TRANSFER_ENDED;
 	write_addresses(transfer, answer);
 	transfer->resolved_us = clock_steady_us();

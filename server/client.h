@@ -69,7 +69,7 @@ typedef void connection_refuse(struct connection *connection, int status, const 
 typedef void connection_begin(struct connection *connection);
 
 /* Called with a whole head. Returns whether the request is refused, with *refusal; else sets most_body. */
-typedef bool connection_judge(struct connection *connection, struct refusal *refusal);
+typedef bool connection_refuses(struct connection *connection, struct refusal *refusal);
 
 /* The connections of an acceptor, except those that linger. */
 struct connections {
@@ -78,7 +78,7 @@ struct connections {
 	h2o_accept_ctx_t *accept;
 	struct linger_list *linger; /* for refused connections */
 	connection_refuse *refuse;
-	connection_judge *judge;
+	connection_refuses *refuses;
 	connection_begin *begin; /* only with TLS */
 	struct ssl_ctx_st *tls; /* NULL: plain HTTP */
 	struct key_table *api_keys; /* NULL: there are no keys */

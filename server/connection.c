@@ -213,7 +213,7 @@ begin_body(struct connection *connection)
 	struct refusal refusal;
 
 	connection->seen = connection->head.line;
-	if (connection->all->judge(connection, &refusal))
+	if (connection->all->refuses(connection, &refusal))
 		refuse(connection, refusal.status, refusal.text, refusal.reason);
 	else
 		read_body(connection);

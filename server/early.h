@@ -10,7 +10,8 @@
 struct connection;
 struct refusal;
 
-/* A connection_judge (server/client.h): refuses a request without a valid key, unless it is small or has come whole. */
+/* A connection_refuses (server/client.h): refuses a request without a valid key, unless it is small or has come whole.
+ */
 bool early_refuses(struct connection *connection, struct refusal *refusal);
 
 #endif

@@ -126,7 +126,7 @@ set_up(struct acceptor *acceptor, const struct config *config, const struct segm
 	    .accept = &acceptor->accept,
 	    .linger = &acceptor->linger,
 	    .tls = tls,
-	    .judge = early_refuses,
+	    .refuses = early_refuses,
 	    .api_keys = segment->keys};
 	connections_init(&acceptor->connections);
 	return 0;

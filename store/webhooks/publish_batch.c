@@ -219,7 +219,7 @@ blame_store(const struct publish_batch *b, uint32_t refused, struct error *err)
 
 /* Decides about a refused event. 0, or <0: the store is at fault. */
 static int
-judge(struct publish_batch *b, struct publication *item, struct error *err)
+decide_refused(struct publish_batch *b, struct publication *item, struct error *err)
 {
 	enum blame blame = blame_of(b->sqlstate);
 
@@ -278,7 +278,7 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 	if (count == 1 && rc == PUBLISH_SLOW)
 		return error_set(err, "a transaction has taken longer than STORE_TIMEOUT_MS");
 	if (count == 1)
-		return judge(b, items[0], err);
+		return decide_refused(b, items[0], err);
 	rc = store_items(b, items, half, alone, err);
 	return rc != 0 ? rc : store_items(b, items + half, count - half, alone, err);
 }

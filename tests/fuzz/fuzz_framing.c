@@ -80,7 +80,7 @@ set_up(void)
 	    .slot = &server.slot,
 	    .accept = &server.accept,
 	    .linger = &server.linger,
-	    .judge = early_refuses};
+	    .refuses = early_refuses};
 	connections_init(&server.connections);
 }
 
