@@ -110,7 +110,7 @@ begin(struct courier *c, struct job *job)
 }
 
 static void
-begin_or_bury(struct courier *c, struct job *job)
+begin_or_end(struct courier *c, struct job *job)
 {
 	if (job->event->record == NULL || c->ready.now_us >= job->expires_us)
 		reports_dead(&c->reports, job, "expired");
@@ -155,7 +155,7 @@ begin_attempts(struct courier *c)
 			c->more = true;
 			return;
 		}
-		begin_or_bury(c, HEAP_THING(ready_job(&c->ready, queue), struct job, due));
+		begin_or_end(c, HEAP_THING(ready_job(&c->ready, queue), struct job, due));
 	}
 }
 

@@ -130,7 +130,7 @@ change_jobs(struct outcome_rows *rows, struct db *db, const struct outcome *cons
 	    struct db * db, const struct job_outcome *jobs, uint32_t count, uint64_t *changed, struct error *err) = {
 	    [VERDICT_DELIVERED] = job_outcomes_finish,
 	    [VERDICT_RETRY] = job_outcomes_retry,
-	    [VERDICT_DEAD] = job_outcomes_bury,
+	    [VERDICT_DEAD] = job_outcomes_dead_letter,
 	};
 	int64_t now_ms = clock_boot_us() / 1000;
 	uint64_t asked = 0, changed = 0;

@@ -103,7 +103,7 @@ raise_tenants(struct db *db, const struct slice *slice, struct error *err)
 }
 
 static int
-bury(struct db *db, const struct slice *slice, struct expiry_result *result, struct error *err)
+dead_letter_slice(struct db *db, const struct slice *slice, struct expiry_result *result, struct error *err)
 {
 	int rc;
 
@@ -112,7 +112,7 @@ bury(struct db *db, const struct slice *slice, struct expiry_result *result, str
 	if (rc == 0)
 		rc = raise_tenants(db, slice, err);
 	if (rc == 0)
-		rc = job_outcomes_bury(db, slice->letters, slice->count, &result->letters, err);
+		rc = job_outcomes_dead_letter(db, slice->letters, slice->count, &result->letters, err);
 	if (rc == 0)
 		rc = changes_raise(db, &result->version, err);
 	rc = db_end(db, rc, err);
@@ -173,7 +173,7 @@ expiry_step(struct db *db, struct expiry_place *place, int64_t events_before_ms,
 	if (rc == 0) {
 		choose(slice);
 		if (slice->count > 0)
-			rc = bury(db, slice, result, err);
+			rc = dead_letter_slice(db, slice, result, err);
 	}
 	if (rc == DB_REFUSED) {
 		log_warning("the store refuses to make dead letters of jobs that are past their time",

@@ -183,7 +183,7 @@ job_outcomes_retry(
 
 /* ---- dead ---- */
 
-static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT4,
+static const enum db_type dead_letter_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT4,
     DB_TYPE_INT2, DB_TYPE_TEXT, DB_TYPE_INT2, DB_TYPE_TEXT, DB_TYPE_INT8};
 
 #define DLQ_COLUMNS                                                                                                    \
@@ -237,7 +237,7 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
  * deletes afterwards. Citus does not allow a distributed table behind LEFT JOIN, and without RETURNING it counts the
  * rows given.
  */
-static const struct db_each bury = {
+static const struct db_each dead_letter = {
     .statement = {WITH_DELETED DEAD_LETTERS "FROM deleted" ONE_EVENT_OF_GONE KEPT_OF_GONE
 					    "ANY (ARRAY[gone.tenant_id]) ON CONFLICT (tenant_id, job_id) DO NOTHING",
 	DEAD_LETTERS "FROM (SELECT " GONE ", $6 AS attempt_count, $7 AS reason, $8 AS http_status, $9 AS error, "
@@ -255,11 +255,11 @@ static const struct db_each bury = {
 	"endpoints.on_dead FROM deleted AS gone JOIN endpoints ON endpoints.tenant_id = gone.tenant_id "
 	"AND endpoints.endpoint_id = gone.endpoint_id) " DEAD_LETTERS "FROM deleted" EVENT_OF_GONE
 	"gone.tenant_id" KEPT_OF_GONE "gone.tenant_id ON CONFLICT (tenant_id, job_id) DO NOTHING RETURNING 1"},
-    .types = bury_types,
+    .types = dead_letter_types,
     .count = 10};
 
 static size_t
-put_burial(const struct job_outcome *outcome, struct db_param *values)
+put_dead_letter(const struct job_outcome *outcome, struct db_param *values)
 {
 	size_t n = put_row(outcome, values);
 
@@ -272,11 +272,11 @@ put_burial(const struct job_outcome *outcome, struct db_param *values)
 }
 
 int
-job_outcomes_bury(
+job_outcomes_dead_letter(
     struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err)
 {
 	uint64_t again = 0; /* rows that SQLite has copied and now removes */
-	int rc = run(db, &bury, put_burial, outcomes, count, changed, err);
+	int rc = run(db, &dead_letter, put_dead_letter, outcomes, count, changed, err);
 
 	return rc == 0 ? job_outcomes_finish(db, outcomes, count, &again, err) : rc;
 }

@@ -45,7 +45,7 @@ int jobs_begin(struct db *db, struct error *err);
 int jobs_by_indexes(struct db *db, struct error *err);
 
 /*
- * Change jobs in such a transaction. Each job may occur once in a call. Return as db_query(). bury() makes dead
+ * Change jobs in such a transaction. Each job may occur once in a call. Return as db_query(). dead_letter() makes dead
  * letters, which contain the event, or what is known of it if it is gone. On 0 adds the number of changed rows to
  * *changed; the tenants of these jobs are not removed before the transaction ends.
  */
@@ -53,7 +53,7 @@ int job_outcomes_finish(
     struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);
 int job_outcomes_retry(
     struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);
-int job_outcomes_bury(
+int job_outcomes_dead_letter(
     struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);
 
 /* The time in an event's id, in ms since 1970: created_at is in that millisecond. */

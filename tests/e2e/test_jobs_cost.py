@@ -100,7 +100,7 @@ def test_events_and_dead_letters_are_looked_up_by_their_ids_also_when_the_planne
     for sql in (
             statement("job_rows", "read_events", tenants, jobs, jobs, f"{numbers}::bigint[]"),
             statement("event_rows", "find_events", tenants, jobs, times, numbers),
-            statement("job_outcomes", "bury", tenants, endpoints, jobs, below, numbers, f"{numbers}::smallint[]", f"{texts}::text[]",
+            statement("job_outcomes", "dead_letter", tenants, endpoints, jobs, below, numbers, f"{numbers}::smallint[]", f"{texts}::text[]",
                       f"{numbers}::smallint[]", f"{texts}::text[]", f"{numbers}::bigint[]")):
         read, plan = pages(store, sql)
         assert read < 30 * 200 and rows_looked_at(json.loads(plan)) <= 200, f"{sql}\n{plan}"
@@ -129,7 +129,7 @@ def test_outcomes_and_runs_are_written_by_the_key_also_when_the_planner_takes_th
             statement("job_outcomes", "forget_event", tenants, endpoints, jobs, jobs),
             statement("job_outcomes", "retry", tenants, endpoints, jobs, below, numbers, f"{numbers}::smallint[]", f"{numbers}::bigint[]",
                       f"{numbers}::bigint[]", f"{texts}::text[]"),
-            statement("job_outcomes", "bury", tenants, endpoints, jobs, below, numbers, f"{numbers}::smallint[]", f"{texts}::text[]",
+            statement("job_outcomes", "dead_letter", tenants, endpoints, jobs, below, numbers, f"{numbers}::smallint[]", f"{texts}::text[]",
                       f"{numbers}::smallint[]", f"{texts}::text[]", f"{numbers}::bigint[]"),
             statement("event_removal", "remove_jobs", tenants, endpoints, jobs),
             statement("endpoint_runs", "write_runs", tenants, jobs, *[f"{numbers}::bigint[]"] * 4,

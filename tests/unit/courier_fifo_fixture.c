@@ -170,7 +170,7 @@ scene_publish_key(uint32_t endpoint, char key)
 }
 
 void
-scene_bury(struct model_row *row)
+scene_dead_letter(struct model_row *row)
 {
 	const struct model_endpoint *endpoint = &scene.endpoints[row->endpoint];
 

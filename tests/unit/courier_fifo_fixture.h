@@ -17,7 +17,7 @@ struct model_row *scene_publish_key(uint32_t endpoint, char key);
 struct model_row *scene_store_key(uint32_t endpoint, char key);
 
 /* Upkeep makes a dead letter of a row. A dead row is requeued, at the front of its order. The courier is told. */
-void scene_bury(struct model_row *row);
+void scene_dead_letter(struct model_row *row);
 void scene_requeue(struct model_row *row);
 
 /* The store thread tells of a row that another node has stored. */

@@ -160,7 +160,7 @@ test_many_requeued_jobs_are_read_together(void **state)
 	scene_change(0);
 	for (int i = 0; i < 40; i++) {
 		rows[i] = scene_publish_key(0, 0);
-		scene_bury(rows[i]);
+		scene_dead_letter(rows[i]);
 		rows[i]->attempt_count = 1;
 		scene_requeue(rows[i]);
 	}
@@ -185,7 +185,7 @@ test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order(void **state)
 	scene.endpoints[0].waits_ms[0] = 30000;
 	scene_settle();
 	answer(500);
-	scene_bury(first);
+	scene_dead_letter(first);
 	scene_pass(SECOND);
 	scene_pass(50 * SECOND);
 	assert_int_equal(scene.order_count, 0);

@@ -58,7 +58,7 @@ meddle(struct dice *dice)
 		scene_requeue(row);
 	else if (row->is_row && !row->accepted && !scene.endpoints[row->endpoint].blocks && dice_below(dice, 8) == 0 &&
 		 jobs_find(&scene.courier.jobs, row->job_id) == NULL)
-		scene_bury(row);
+		scene_dead_letter(row);
 	else if (row->is_row && dice_below(dice, 3) == 0)
 		scene_cancel(row);
 	else if (row->is_row)

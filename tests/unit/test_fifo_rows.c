@@ -161,7 +161,7 @@ test_released_jobs_of_an_order_do_not_expire(void **state)
 /* ---- orders that are stopped ---- */
 
 static void
-bury(uint32_t event)
+dead_letter(uint32_t event)
 {
 	const struct job_outcome outcome = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
 	    .endpoint_id = endpoint_id(1),
@@ -175,7 +175,7 @@ bury(uint32_t event)
 	add_event(event, "1");
 	add_job(1, event, 0);
 	must(jobs_begin(jobs_db, &err));
-	must(job_outcomes_bury(jobs_db, &outcome, 1, &changed, &err));
+	must(job_outcomes_dead_letter(jobs_db, &outcome, 1, &changed, &err));
 	must_commit(jobs_db);
 	assert_int_equal(changed, 1);
 }
@@ -226,8 +226,8 @@ static void
 test_an_order_is_stopped_as_long_as_a_dead_letter_is_there_whoever_has_buried_it(void **state)
 {
 	add_blocking_endpoint();
-	bury(1);
-	bury(2); /* one that was under way beside it */
+	dead_letter(1);
+	dead_letter(2); /* one that was under way beside it */
 	assert_stopped("", NULL);
 	assert_true(stops(1));
 	tenant_run("DELETE FROM dlq WHERE tenant_id = $1 AND CAST(job_id AS text) = (SELECT min(CAST(job_id AS text)) "
@@ -243,12 +243,12 @@ static void
 test_keys_are_stopped_one_by_one(void **state)
 {
 	add_blocking_endpoint();
-	bury(1);
+	dead_letter(1);
 	tenant_run("UPDATE dlq SET ordering_key = 'k' WHERE tenant_id = $1");
-	bury(2);
+	dead_letter(2);
 	assert_stopped("", "k");
 	tenant_run("UPDATE endpoints SET on_dead = 'continue' WHERE tenant_id = $1");
-	bury(3);
+	dead_letter(3);
 	assert_false(stops(3));
 }
 
@@ -280,12 +280,12 @@ test_a_requeued_letter_has_its_place_and_its_sender_at_once(void **state)
 {
 
 	send_from(NODE);
-	bury(1);
+	dead_letter(1);
 	requeue(1, false);
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND fifo_seq IS NULL "
 				      "AND node_id = 8 AND expires_at IS NOT NULL"),
 	    1);
-	bury(2);
+	dead_letter(2);
 	requeue(2, true);
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND fifo_seq = 0 "
 				      "AND node_id = 1 AND expires_at IS NULL"),

@@ -128,7 +128,7 @@ test_an_older_outcome_changes_nothing(void **state)
 	apply(job_outcomes_finish, &outcome, 1);
 	apply(job_outcomes_retry, &outcome, 1);
 	outcome.reason = TEXT("http_410");
-	apply(job_outcomes_bury, &outcome, 1);
+	apply(job_outcomes_dead_letter, &outcome, 1);
 	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 2);
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 0);
 }
@@ -144,13 +144,13 @@ test_an_outcome_changes_no_job_that_another_node_has_taken_over(void **state)
 	outcome.node_id = NODE + 1;
 	assert_int_equal(apply(job_outcomes_finish, &outcome, 1), 0);
 	assert_int_equal(apply(job_outcomes_retry, &outcome, 1), 0);
-	assert_int_equal(apply(job_outcomes_bury, &outcome, 1), 0);
+	assert_int_equal(apply(job_outcomes_dead_letter, &outcome, 1), 0);
 	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 0);
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 0);
 	outcome.node_id = NODE;
 	assert_int_equal(apply(job_outcomes_retry, &outcome, 1), 1);
 	outcome.attempt_count = outcome.below = 2;
-	assert_int_equal(apply(job_outcomes_bury, &outcome, 1), 1);
+	assert_int_equal(apply(job_outcomes_dead_letter, &outcome, 1), 1);
 }
 
 static void
@@ -164,7 +164,7 @@ test_a_dead_letter_has_its_event_and_why_it_died(void **state)
 	outcome.reason = TEXT("http_422");
 	outcome.http_status = 422;
 	outcome.error = TEXT("no thanks");
-	assert_int_equal(apply(job_outcomes_bury, &outcome, 1), 1);
+	assert_int_equal(apply(job_outcomes_dead_letter, &outcome, 1), 1);
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1"), 0);
 	assert_string_equal(tenant_text("SELECT payload FROM dlq WHERE tenant_id = $1"), "{\"n\":1.10}");
 	assert_string_equal(tenant_text("SELECT topic FROM dlq WHERE tenant_id = $1"), "a.b");
@@ -175,7 +175,7 @@ test_a_dead_letter_has_its_event_and_why_it_died(void **state)
 	assert_int_equal(tenant_count("SELECT last_http_status FROM dlq WHERE tenant_id = $1"), 422);
 	assert_int_equal(tenant_count("SELECT attempt_count FROM dlq WHERE tenant_id = $1"), 1);
 	assert_true(tenant_count("SELECT hl_ms(occurred_at) FROM dlq WHERE tenant_id = $1") == SOME_MS + 1);
-	assert_int_equal(apply(job_outcomes_bury, &outcome, 1), 0);
+	assert_int_equal(apply(job_outcomes_dead_letter, &outcome, 1), 0);
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 1);
 }
 
@@ -187,7 +187,7 @@ test_a_dead_letter_takes_the_event_that_was_kept_beside_its_job(void **state)
 	keep_event_beside(1);
 	add_job(1, 1, 0);
 	outcome.reason = TEXT("aborted");
-	apply(job_outcomes_bury, &outcome, 1);
+	apply(job_outcomes_dead_letter, &outcome, 1);
 	assert_string_equal(tenant_text("SELECT payload FROM dlq WHERE tenant_id = $1"), "\"kept\"");
 	assert_string_equal(tenant_text("SELECT topic FROM dlq WHERE tenant_id = $1"), "kept");
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq_events WHERE tenant_id = $1"), 0);
@@ -200,7 +200,7 @@ test_a_dead_letter_is_made_also_when_its_event_is_gone(void **state)
 
 	add_job(1, 1, 0);
 	outcome.reason = TEXT("expired");
-	apply(job_outcomes_bury, &outcome, 1);
+	apply(job_outcomes_dead_letter, &outcome, 1);
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1"), 0);
 	assert_string_equal(tenant_text("SELECT reason FROM dlq WHERE tenant_id = $1"), "expired");
 	assert_string_equal(tenant_text("SELECT topic FROM dlq WHERE tenant_id = $1"), "");
@@ -240,12 +240,12 @@ test_a_death_that_is_written_again_does_not_end_the_job_that_was_requeued(void *
 		add_job(1, i + 1, 0);
 		outcome.reason = (struct span){deaths[i].reason, strlen(deaths[i].reason)};
 		outcome.below = deaths[i].below;
-		apply(job_outcomes_bury, &outcome, 1);
+		apply(job_outcomes_dead_letter, &outcome, 1);
 		memcpy(letter.job_id, outcome.job_id, sizeof letter.job_id);
 		must_begin(jobs_db);
 		must(requeue_move(jobs_db, jobs_tenant, NODE, &letter, 1, &err));
 		must_commit(jobs_db);
-		apply(job_outcomes_bury, &outcome, 1);
+		apply(job_outcomes_dead_letter, &outcome, 1);
 		assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 "
 					      "AND attempt_base = attempt_count"),
 		    i + 1);
