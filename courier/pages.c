@@ -16,7 +16,7 @@
 #define EVENT_BYTES_MOST (1024 * INT64_C(1024)) /* of one page */
 
 /* What became of a row. FULL: no room for it, nor for those behind it. STUCK: no row behind it can be taken. */
-enum row_fate { ROW_PASSED, ROW_FULL, ROW_STUCK };
+enum row_result { ROW_PASSED, ROW_FULL, ROW_STUCK };
 
 static void
 ask(struct pages *pages, struct queue *queue)
@@ -73,7 +73,7 @@ pages_ask(struct pages *pages, int64_t now_us)
 }
 
 /* Leaves a row, and with it all rows behind it in its order. */
-static enum row_fate
+static enum row_result
 leave_row(struct queue *queue, struct fifo_lane *lane)
 {
 	if (lane != NULL)
@@ -81,7 +81,7 @@ leave_row(struct queue *queue, struct fifo_lane *lane)
 	return queue->fifo.on && fifo_is_stuck(&queue->fifo) ? ROW_STUCK : ROW_PASSED;
 }
 
-static enum row_fate
+static enum row_result
 take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int64_t now_us)
 {
 	struct job_facts facts = {.due_us = row->due_us,
@@ -192,12 +192,12 @@ place_again(struct jobs *jobs, struct queue *queue, int64_t now_us)
 }
 
 /* Takes rows until there is no room. Returns what became of the last row. *passed: the number of rows before it. */
-static enum row_fate
+static enum row_result
 take_rows(struct pages *pages, struct queue *queue, const struct news *page, uint32_t *passed, int64_t now_us)
 {
 	for (*passed = 0; *passed < page->row_count; ++*passed) {
 		uint32_t i = *passed;
-		enum row_fate fate = take_row(pages->jobs, queue, &page->rows[i], now_us);
+		enum row_result fate = take_row(pages->jobs, queue, &page->rows[i], now_us);
 
 		if (page->fifo && page->rows[i].fifo_seq > queue->fifo.seen)
 			queue->fifo.seen = page->rows[i].fifo_seq;
@@ -226,7 +226,7 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
 	struct jobs *jobs = pages->jobs;
 	struct queue *queue = queues_find(jobs->queues, tenant_id, news->id);
-	enum row_fate fate;
+	enum row_result fate;
 	uint32_t passed;
 
 	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
