@@ -18,8 +18,8 @@
  * While the whole spool waits for orders, it is moved again only to find unlocked ones: after one second per MiB of it,
  * so that the cost stays small, within these bounds.
  */
-#define STANDS_LEAST_US (10 * INT64_C(1000000))
-#define STANDS_MOST_US (600 * INT64_C(1000000))
+#define PASS_PAUSE_LEAST_US (10 * INT64_C(1000000))
+#define PASS_PAUSE_MOST_US (600 * INT64_C(1000000))
 
 #define TENANT_MAX 255
 
@@ -130,7 +130,7 @@ replay_begin(struct replay *replay, struct spool *spool, struct batch *batch)
 		replay->from = reader->from;
 		replay->count = replay->left = 0;
 		replay->sum = (struct sink_result){0};
-		replay->stands_since_us = 0;
+		replay->only_waiting_since_us = 0;
 	}
 	grow(replay, reader->count);
 	for (uint32_t i = replay->count; i < reader->count; i++) {
@@ -158,13 +158,13 @@ count_outcomes(const struct replay *replay, uint32_t result)
 /* ---- putting events back ---- */
 
 static int64_t
-stands_us(const struct spool *spool)
+pass_pause_us(const struct spool *spool)
 {
 	int64_t us = (int64_t)((spool->bytes - spool->parts[0].header.done) >> 20) * 1000000;
 
-	if (us < STANDS_LEAST_US)
-		return STANDS_LEAST_US;
-	return us < STANDS_MOST_US ? us : STANDS_MOST_US;
+	if (us < PASS_PAUSE_LEAST_US)
+		return PASS_PAUSE_LEAST_US;
+	return us < PASS_PAUSE_MOST_US ? us : PASS_PAUSE_MOST_US;
 }
 
 bool
@@ -182,7 +182,7 @@ replay_add_waiting(struct replay *replay, uint32_t events)
 
 /* Whether to put the rest back now: the spool has room, and later events need not wait. */
 static bool
-gives_way(struct replay *replay, const struct spool_link *link)
+puts_back(struct replay *replay, const struct spool_link *link)
 {
 	const struct spool *spool = &link->spool;
 	uint64_t events = ledger_page(&spool->slot->ledger)->spool_events;
@@ -193,10 +193,10 @@ gives_way(struct replay *replay, const struct spool_link *link)
 		return false;
 	if (replay->left < replay->count || replay_moves(replay, spool))
 		return true;
-	if (replay->stands_since_us == 0)
-		replay->stands_since_us = now_us;
+	if (replay->only_waiting_since_us == 0)
+		replay->only_waiting_since_us = now_us;
 	/* The whole pass stored nothing, and nothing has come since. */
-	if (events == replay->pass_events && now_us < replay->stands_since_us + stands_us(spool))
+	if (events == replay->pass_events && now_us < replay->only_waiting_since_us + pass_pause_us(spool))
 		return false;
 	replay->pass_events = 0; /* another pass begins */
 	return true;
@@ -255,7 +255,7 @@ replay_add(struct replay *replay, struct spool_link *link, const struct batch *b
 	if (replay->left > 0 && replay->left < before)
 		return false;
 	if (replay->left + count_outcomes(replay, PASSED) > 0 &&
-	    (!gives_way(replay, link) || !put_back(replay, link, batch))) {
+	    (!puts_back(replay, link) || !put_back(replay, link, batch))) {
 		if (replay->left == 0)
 			forget_passed(replay, batch);
 		spool_link_rest(link);

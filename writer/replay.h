@@ -38,7 +38,7 @@ struct replay {
 	const struct record **rest; /* buffer for these */
 	struct replay_place pass; /* end of the pass: before it, every waiting event was put back once */
 	uint64_t pass_events; /* events in the spool when the pass began; 0: no pass */
-	int64_t stands_since_us; /* steady: since when the spool has only waiting events; 0: it has others */
+	int64_t only_waiting_since_us; /* steady: since when the spool has only waiting events; 0: it has others */
 	struct replay_tenant *tenants; /* tenants with events put back; tenant_count of them */
 	uint32_t tenant_count;
 };
