@@ -115,7 +115,7 @@ waited_us(struct writer *w, int64_t now_us)
 }
 
 void
-batches_make_way(struct writer *w)
+batches_spool_waiting(struct writer *w)
 {
 	const int64_t now_us = clock_steady_us(), us = waited_us(w, now_us);
 	const int64_t spool_after_us = (int64_t)w->config->spool_after_ms * 1000;

@@ -25,7 +25,7 @@ bool batches_spool(struct writer *w);
  * Spools, in order, published events whose order another session has kept locked for SPOOL_AFTER_MS, so that others can
  * pass. Refuses those that the spool does not take after STORE_TIMEOUT_MS. Call it after batches_store().
  */
-void batches_make_way(struct writer *w);
+void batches_spool_waiting(struct writer *w);
 
 /* Refuses waiting clients' requests: all on the ring, or those in the gathered batch. */
 void batches_refuse(struct writer *w, bool all);

@@ -178,7 +178,7 @@ store_timed(struct writer *w)
 
 	batches_store(w);
 	if (w->duty->publishes && store_link_open(&w->store))
-		batches_make_way(w);
+		batches_spool_waiting(w);
 	ended_us = clock_steady_us();
 	w->rested_us = ended_us + (ended_us - begun_us < most_us ? ended_us - begun_us : most_us);
 }
