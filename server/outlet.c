@@ -102,7 +102,7 @@ answer_due(const struct outlets *outlets, struct outlet *outlet)
 		holdings_take(&outlet->clients, item.client, item.bytes);
 		if (item.exchange == NULL)
 			continue;
-		lane_look_back(&outlet->lane, item.position, &parcel);
+		lane_reread(&outlet->lane, item.position, &parcel);
 		if ((parcel.flags & LANE_FINISHED) != 0)
 			parcel.flags &= ~LANE_SPOOLED; /* that flag is its neighbours' */
 		answer(outlets, outlet, item.exchange, &parcel);

@@ -173,7 +173,7 @@ lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 }
 
 void
-lane_look_back(const struct lane *lane, uint32_t position, struct parcel *parcel)
+lane_reread(const struct lane *lane, uint32_t position, struct parcel *parcel)
 {
 	read_parcel(lane, position, parcel);
 }

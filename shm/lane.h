@@ -118,7 +118,7 @@ struct parcel {
  * Reads a parcel that was published, released or not: position is what lane_publish() returned for it. Its space must
  * not have been reserved again since: lane_reserve_behind().
  */
-void lane_look_back(const struct lane *lane, uint32_t position, struct parcel *parcel);
+void lane_reread(const struct lane *lane, uint32_t position, struct parcel *parcel);
 
 /* ---- consumer ---- */
 

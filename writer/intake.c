@@ -220,7 +220,7 @@ count_outcomes(const struct intake *intake, const struct intake_parcel *gathered
 		count_outcome(draft, intake->outcomes[gathered->first + i]);
 	if ((gathered->flags & LANE_FINISHED) == 0)
 		return;
-	lane_look_back(&intake->lanes[gathered->lane], gathered->position + 1, &parcel);
+	lane_reread(&intake->lanes[gathered->lane], gathered->position + 1, &parcel);
 	count_finished(&parcel, draft);
 }
 

@@ -36,7 +36,7 @@ assert_holds(const struct lane *lane, uint32_t position, size_t bytes, char fill
 {
 	struct parcel parcel;
 
-	lane_look_back(lane, position, &parcel);
+	lane_reread(lane, position, &parcel);
 	assert_int_equal(parcel.length, bytes);
 	assert_int_equal(parcel.events, 1);
 	for (size_t i = 0; i < bytes; i++)
@@ -64,7 +64,7 @@ test_a_parcel_released_after_the_last_answer_is_not_overwritten(void **state)
 		/* All that is free to overwrite is what lies behind both parcels. */
 		memset(lane_reserve_behind(&lane, answered, &room), 'x', 2048);
 		assert_int_equal(room, 2048);
-		lane_look_back(&lane, first, &parcel);
+		lane_reread(&lane, first, &parcel);
 		assert_int_equal(parcel.length, 1024);
 		assert_int_equal(parcel.bytes[0], 'A');
 		assert_int_equal(parcel.bytes[1], 'a');
@@ -119,7 +119,7 @@ test_a_refused_parcel_is_read_in_its_place(void **state)
 	(void)publish(&lane, answered, 8, 'a');
 	position = publish(&lane, answered, 16, 'b');
 	(void)lane_refuse(&lane, position);
-	lane_look_back(&lane, position, &parcel);
+	lane_reread(&lane, position, &parcel);
 	assert_int_equal(parcel.flags, LANE_AWAITED | LANE_REFUSED);
 	assert_holds(&lane, position, 16, 'b');
 }
