@@ -41,7 +41,7 @@ stream_free(struct stream *stream)
 bool
 stream_take(struct stream *stream, int64_t now_us, struct bytes *out)
 {
-	bool starved, ended;
+	bool wake_when_taken, ended;
 
 	bytes_free(out);
 	pthread_mutex_lock(&stream->lock);
@@ -53,11 +53,11 @@ stream_take(struct stream *stream, int64_t now_us, struct bytes *out)
 		stream->moved_us = now_us;
 	}
 	stream->taken = out->capacity;
-	starved = stream->starved;
-	stream->starved = false;
+	wake_when_taken = stream->wake_when_taken;
+	stream->wake_when_taken = false;
 	ended = stream->ended;
 	pthread_mutex_unlock(&stream->lock);
-	if (starved)
+	if (wake_when_taken)
 		stream->ring(stream->context);
 	return ended;
 }
@@ -86,7 +86,7 @@ stream_has_room(struct stream *stream)
 	pthread_mutex_lock(&stream->lock);
 	room = stream->text.len < ROOM_BYTES;
 	if (!room)
-		stream->starved = true;
+		stream->wake_when_taken = true;
 	pthread_mutex_unlock(&stream->lock);
 	return room;
 }
@@ -109,10 +109,10 @@ stream_held(struct stream *stream)
 }
 
 void
-stream_starve(struct stream *stream)
+stream_wake_when_taken(struct stream *stream)
 {
 	pthread_mutex_lock(&stream->lock);
-	stream->starved = true;
+	stream->wake_when_taken = true;
 	pthread_mutex_unlock(&stream->lock);
 }
 

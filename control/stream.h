@@ -55,7 +55,7 @@ struct stream {
 	struct bytes text;
 	size_t taken; /* bytes of memory of the last taken text, until the client has it */
 	bool opened; /* the client gets all that is committed from now on; the thread reads it without the lock */
-	bool starved; /* the thread waits until text is taken */
+	bool wake_when_taken; /* the thread waits until text is taken */
 	bool ended; /* nothing follows the text */
 	bool left; /* the loop's thread has left it */
 	int64_t moved_us; /* steady: when text was last taken, or was added to none */
@@ -88,7 +88,7 @@ bool stream_has_room(struct stream *stream);
 size_t stream_held(struct stream *stream);
 
 /* Wakes the thread as soon as text is taken from this stream. */
-void stream_starve(struct stream *stream);
+void stream_wake_when_taken(struct stream *stream);
 
 /* Appends frames. */
 void stream_add(struct stream *stream, const struct bytes *text);

@@ -59,7 +59,7 @@ struct stream_source {
 	 * Finds which of these places have a row of their tenant behind them: their numbers, one column. NULL: each
 	 * may have, so a feed of this source always reads.
 	 */
-	int (*stirs)(struct db *db, const struct stream_asked *asked, uint32_t count, struct db_rows **numbers,
+	int (*find_changed)(struct db *db, const struct stream_asked *asked, uint32_t count, struct db_rows **numbers,
 	    struct error *err);
 
 	/* The id of a row of read(); and its time, unless by_id. */

@@ -30,7 +30,7 @@ find(const struct stream_source *source, struct db *db, const struct stream_aske
     struct error *err) /* six: what is asked, and what comes back */
 {
 	struct db_rows *numbers;
-	int rc = source->stirs(db, asked, count, &numbers, err);
+	int rc = source->find_changed(db, asked, count, &numbers, err);
 
 	if (rc != 0)
 		return rc;
@@ -59,7 +59,7 @@ stream_news_ask(struct stream_feed *feeds, const struct stream_source *source, s
 	for (struct stream_feed *feed = first; feed != NULL; feed = asked_from(feed->next, source), place += PLACES)
 		ask_for(feed, &asked[place]);
 	rc = source->now(db, &now_us, err);
-	if (rc == 0 && source->stirs != NULL)
+	if (rc == 0 && source->find_changed != NULL)
 		rc = find(source, db, asked, count, found, err);
 	else
 		memset(found, true, count);

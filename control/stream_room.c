@@ -67,5 +67,5 @@ stream_room_look(struct stream_feed *feeds, struct stream *streams, int64_t now_
 			any = true;
 		}
 	for (struct stream *stream = streams; any && stream != NULL; stream = stream->next)
-		stream_starve(stream);
+		stream_wake_when_taken(stream);
 }

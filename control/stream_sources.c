@@ -32,11 +32,11 @@ now(struct db *db, int64_t *now_us, struct error *err)
 
 /* ---- which tenants have any ---- */
 
-typedef int stirring(
+typedef int find_changed_fn(
     struct db *db, const struct stream_rows_place *places, uint32_t count, struct db_rows **numbers, struct error *err);
 
 static int
-find_stirring(stirring *find, bool by_id, struct db *db, const struct stream_asked *asked, uint32_t count,
+find_changed(find_changed_fn *find, bool by_id, struct db *db, const struct stream_asked *asked, uint32_t count,
     struct db_rows **numbers, struct error *err) /* seven: which rows, and what comes back */
 {
 	struct stream_rows_place *places = mem_new(count, sizeof *places);
@@ -74,10 +74,10 @@ stream_find_event(struct db *db, const struct config *config, struct stream *str
 }
 
 static int
-stirring_events(
+changed_events(
     struct db *db, const struct stream_asked *asked, uint32_t count, struct db_rows **numbers, struct error *err)
 {
-	return find_stirring(stream_rows_stirring_events, false, db, asked, count, numbers, err);
+	return find_changed(stream_rows_changed_events, false, db, asked, count, numbers, err);
 }
 
 static int
@@ -131,7 +131,7 @@ static const struct stream_source events = {
     .now = now,
     .read = read_events,
     .places = list_events,
-    .stirs = stirring_events,
+    .find_changed = changed_events,
     .id = event_id,
     .us = event_us,
     .fits = event_fits,
@@ -141,10 +141,10 @@ static const struct stream_source events = {
 /* ---- attempts ---- */
 
 static int
-stirring_attempts(
+changed_attempts(
     struct db *db, const struct stream_asked *asked, uint32_t count, struct db_rows **numbers, struct error *err)
 {
-	return find_stirring(stream_rows_stirring_attempts, true, db, asked, count, numbers, err);
+	return find_changed(stream_rows_changed_attempts, true, db, asked, count, numbers, err);
 }
 
 static int
@@ -214,7 +214,7 @@ static const struct stream_source attempts = {
     .now = now,
     .read = read_attempts,
     .places = list_attempts,
-    .stirs = stirring_attempts,
+    .find_changed = changed_attempts,
     .id = attempt_id,
     .fits = attempt_fits,
     .write = write_attempt,

@@ -55,7 +55,7 @@ static const enum db_type place_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_T
 	"a.tenant_id = asked.tenant_id AND a.attempt_id > asked.id::uuid AND a.started_at >= hl_time(asked.us / 1000)"
 
 static int
-find_stirring(struct db *db, const struct db_each *find, const struct stream_rows_place *places, uint32_t count,
+find_changed(struct db *db, const struct db_each *find, const struct stream_rows_place *places, uint32_t count,
     struct db_rows **numbers, struct error *err) /* six: which rows, and what comes back */
 {
 	struct db_param *values = mem_new((size_t)count * PLACE_COLUMNS, sizeof *values);
@@ -74,7 +74,7 @@ find_stirring(struct db *db, const struct db_each *find, const struct stream_row
 }
 
 int
-stream_rows_stirring_events(
+stream_rows_changed_events(
     struct db *db, const struct stream_rows_place *places, uint32_t count, struct db_rows **numbers, struct error *err)
 {
 	static const struct db_each find = {
@@ -85,11 +85,11 @@ stream_rows_stirring_events(
 		.citus = "SELECT asked.number " ASKED " JOIN events e ON " PG_BEHIND " GROUP BY asked.number"},
 	    place_types, PLACE_COLUMNS};
 
-	return find_stirring(db, &find, places, count, numbers, err);
+	return find_changed(db, &find, places, count, numbers, err);
 }
 
 int
-stream_rows_stirring_attempts(
+stream_rows_changed_attempts(
     struct db *db, const struct stream_rows_place *places, uint32_t count, struct db_rows **numbers, struct error *err)
 {
 	static const struct db_each find = {
@@ -100,5 +100,5 @@ stream_rows_stirring_attempts(
 		.citus = "SELECT asked.number " ASKED " JOIN attempts a ON " PG_BEHIND_ID " GROUP BY asked.number"},
 	    place_types, PLACE_COLUMNS};
 
-	return find_stirring(db, &find, places, count, numbers, err);
+	return find_changed(db, &find, places, count, numbers, err);
 }

@@ -28,11 +28,11 @@ struct stream_rows_place {
 };
 
 /* Of these places, the numbers of those that an event of their tenant is behind: one column. */
-int stream_rows_stirring_events(
+int stream_rows_changed_events(
     struct db *db, const struct stream_rows_place *places, uint32_t count, struct db_rows **numbers, struct error *err);
 
 /* The same of attempts. */
-int stream_rows_stirring_attempts(
+int stream_rows_changed_attempts(
     struct db *db, const struct stream_rows_place *places, uint32_t count, struct db_rows **numbers, struct error *err);
 
 #endif

@@ -94,7 +94,7 @@ list_places(struct db *db, const char *tenant_id, int64_t from_us, const struct 
 }
 
 static int
-find_stirring(
+find_changed(
     struct db *db, const struct stream_asked *asked, uint32_t asked_count, struct db_rows **numbers, struct error *err)
 {
 	char number[24];
@@ -155,7 +155,7 @@ const struct stream_source source = {
     .now = now,
     .read = read_rows,
     .places = list_places,
-    .stirs = find_stirring,
+    .find_changed = find_changed,
     .id = id,
     .us = us,
     .fits = fits,
