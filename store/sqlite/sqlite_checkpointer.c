@@ -33,7 +33,7 @@ struct sqlite_checkpointer {
 
 	pthread_mutex_t lock; /* protects the members below */
 	pthread_cond_t changed;
-	bool wanted, stopping, hurries;
+	bool wanted, stopping, commit_waits;
 	sqlite3 *own_db; /* the thread's connection; NULL: not open yet */
 	int log_pages; /* after the last commit */
 	int done_pages; /* pages of the log that are in the database, as far as is known */
@@ -55,10 +55,10 @@ static _Thread_local struct sqlite_checkpointer *self;
 /* ---- the thread's connection ---- */
 
 static bool
-may_rest(void)
+may_pause(void)
 {
 	pthread_mutex_lock(&self->lock);
-	bool may = !self->stopping && !self->hurries;
+	bool may = !self->stopping && !self->commit_waits;
 	pthread_mutex_unlock(&self->lock);
 	return may;
 }
@@ -73,7 +73,7 @@ write_piece(void)
 	    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
 	int64_t us = clock_steady_us() - began_us;
 	const struct timespec rest = {us / 1000000, us % 1000000 * 1000};
-	if (may_rest())
+	if (may_pause())
 		(void)nanosleep(&rest, NULL);
 }
 
@@ -239,10 +239,10 @@ wait_for_thread(struct sqlite_checkpointer *checkpointer)
 	const struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
 	uint32_t passes = checkpointer->passes;
 
-	checkpointer->hurries = true;
+	checkpointer->commit_waits = true;
 	while (checkpointer->passes == passes && clock_steady_us() < until_us)
 		(void)pthread_cond_clockwait(&checkpointer->changed, &checkpointer->lock, CLOCK_MONOTONIC, &until);
-	checkpointer->hurries = false;
+	checkpointer->commit_waits = false;
 }
 
 /* Returns false if there is no thread. The caller has the lock. */
