@@ -385,7 +385,7 @@ run(struct move *move, struct error *err)
 	if (rc == 0)
 		rc = compare_all(move, err);
 	if (rc == 0)
-		rc = move_leave(move->from.db, err);
+		rc = move_set_moved(move->from.db, err);
 	return rc == 0 ? move_finish(move->to.db, move->mark, err) : rc;
 }
 

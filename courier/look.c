@@ -82,7 +82,7 @@ bring_nearer(struct look *look, struct queue *queue, int64_t at_us)
 }
 
 static void
-leave(struct look *look, struct queue *queue, struct left_rows *left, const uint8_t from[16], int64_t at_us)
+add_left(struct look *look, struct queue *queue, struct left_rows *left, const uint8_t from[16], int64_t at_us)
 {
 	if (left->at_us == NEVER_US || memcmp(from, left->from, sizeof left->from) < 0)
 		memcpy(left->from, from, sizeof left->from);
@@ -96,22 +96,22 @@ look_leave(struct look *look, struct queue *queue, int64_t at_us)
 {
 	static const uint8_t first[16];
 
-	leave(look, queue, &queue->left, first, at_us);
+	add_left(look, queue, &queue->left, first, at_us);
 }
 
 void
 look_leave_job(struct look *look, struct queue *queue, const uint8_t job_id[16], int64_t at_us)
 {
-	leave(look, queue, &queue->left, job_id, at_us);
+	add_left(look, queue, &queue->left, job_id, at_us);
 }
 
 void
 look_leave_due(struct look *look, struct queue *queue, const uint8_t job_id[16], int64_t due_us)
 {
 	if (due_us - LOOK_AHEAD_US <= look->now_us)
-		leave(look, queue, &queue->left, job_id, look->now_us);
+		add_left(look, queue, &queue->left, job_id, look->now_us);
 	else
-		leave(look, queue, &queue->left_due, job_id, due_us - LOOK_AHEAD_US);
+		add_left(look, queue, &queue->left_due, job_id, due_us - LOOK_AHEAD_US);
 }
 
 void

@@ -96,7 +96,7 @@ free_all(struct list *list)
 }
 
 static void
-leave(struct shared *shared)
+release_shared(struct shared *shared)
 {
 	bool last;
 
@@ -253,7 +253,7 @@ work(void *argument)
 		(void)pthread_cond_signal(&shared->changed); /* another lookup of its kind may now begin */
 	}
 	pthread_mutex_unlock(&shared->lock);
-	leave(shared);
+	release_shared(shared);
 	return NULL;
 }
 
@@ -287,7 +287,7 @@ resolver_open(struct resolver **resolver, struct error *err)
 		errno = pthread_create(&thread, &detached, work, shared);
 		if (errno != 0) {
 			(void)error_errno(err, "cannot start a thread for name lookups");
-			leave(shared);
+			release_shared(shared);
 			resolver_close(*resolver);
 			(void)pthread_attr_destroy(&detached);
 			return -1;
@@ -460,7 +460,7 @@ resolver_close(struct resolver *resolver)
 	resolver->shared->closed = true;
 	(void)pthread_cond_broadcast(&resolver->shared->changed);
 	pthread_mutex_unlock(&resolver->shared->lock);
-	leave(resolver->shared);
+	release_shared(resolver->shared);
 	tdestroy(resolver->names, free);
 	free(resolver);
 }

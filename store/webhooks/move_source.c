@@ -54,7 +54,7 @@ move_mark(struct db *from, char mark[STORE_ID_BYTES], struct error *err)
 }
 
 static int
-leave(struct db *from, struct error *err)
+set_moved(struct db *from, struct error *err)
 {
 	struct store_identity before, moved;
 	bool there;
@@ -69,12 +69,12 @@ leave(struct db *from, struct error *err)
 }
 
 int
-move_leave(struct db *from, struct error *err)
+move_set_moved(struct db *from, struct error *err)
 {
 	int rc = db_begin(from, err);
 
 	if (rc == 0)
-		rc = leave(from, err);
+		rc = set_moved(from, err);
 	return db_end(from, rc, err);
 }
 

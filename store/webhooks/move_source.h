@@ -14,7 +14,7 @@
 int move_mark(struct db *from, char mark[STORE_ID_BYTES], struct error *err);
 
 /* Marks the store as moved: the service does not begin on it. It may be repeated. */
-int move_leave(struct db *from, struct error *err);
+int move_set_moved(struct db *from, struct error *err);
 
 /*
  * Removes that mark: the service may begin, with deliveries paused until somebody resumes them. Also <0 if there is no
