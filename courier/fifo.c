@@ -147,7 +147,7 @@ fifo_add(struct fifo_lane *lane, struct job *job)
 void
 fifo_remove(struct job *job)
 {
-	assert(job->state != JOB_IN_FLIGHT && job->lane->up != job);
+	assert(job->state != JOB_IN_FLIGHT && job->lane->heap_job != job);
 	TAILQ_REMOVE(&job->lane->jobs, job, in_lane);
 	job->lane->count--;
 	job->lane = NULL;

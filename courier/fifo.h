@@ -32,7 +32,7 @@ struct fifo_lane {
 	struct id_link link; /* by the key's digest */
 	struct job_list jobs; /* by place, then by id */
 	uint32_t count, in_flight;
-	struct job *up; /* the lane's job in its endpoint's heap; NULL: none */
+	struct job *heap_job; /* the lane's job in its endpoint's heap; NULL: none */
 	bool left; /* rows of the order were left out, and may stand before those that are read next */
 };
 

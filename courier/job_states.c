@@ -75,7 +75,7 @@ job_dequeue(struct job *job)
 	if (job->due.place == 0)
 		return;
 	if (job->lane != NULL)
-		job->lane->up = NULL;
+		job->lane->heap_job = NULL;
 	heap_remove(&job->queue->waiting[job->class], &job->due);
 	job->queue->waiting_bytes -= bytes_of(job);
 }
@@ -86,16 +86,16 @@ set_heap_job(struct jobs *jobs, struct queue *queue, struct fifo_lane *lane)
 {
 	struct job *next = fifo_next(lane);
 
-	if (lane->up == next)
+	if (lane->heap_job == next)
 		return;
-	if (lane->up != NULL)
-		job_dequeue(lane->up);
+	if (lane->heap_job != NULL)
+		job_dequeue(lane->heap_job);
 	if (next == NULL)
 		return;
 	if (next->expires_anew && next->class == JOB_FIRST && queue->config != NULL)
 		next->expires_us = jobs->ready->now_us + endpoint_lifetime_ms(queue->config) * 1000;
 	enqueue(next);
-	lane->up = next;
+	lane->heap_job = next;
 }
 
 void
