@@ -37,7 +37,7 @@ struct sink_result {
 };
 
 /* The store has ended a connection that was idle for too long: nothing is wrong, open() makes another. */
-enum sink_condition { SINK_RESTED = 1 };
+enum sink_condition { SINK_IDLE_CLOSED = 1 };
 
 struct sink;
 
@@ -67,7 +67,7 @@ struct sink_ops {
 	 * order. 0: every record is committed (or fsynced), a duplicate, a dead letter or discarded, and *result
 	 * counts each kind. <0: the store is unavailable. Some, all or none of the records may be stored;
 	 * result->in_doubt says whether any may be. The caller calls open() until that works and then store() with
-	 * the same records, or with others. SINK_RESTED: as <0.
+	 * the same records, or with others. SINK_IDLE_CLOSED: as <0.
 	 *
 	 * With outcomes it may return 0 before it has tried all records, so that new arrivals need not wait for all of
 	 * them. It then has stored at least one record, or none if another session blocks all that are left even after
@@ -80,8 +80,8 @@ struct sink_ops {
 	void (*settled)(struct sink *sink);
 
 	/*
-	 * Does upkeep between batches; called at least once a minute while the sink is open. <0 or SINK_RESTED as for
-	 * store(). NULL: none.
+	 * Does upkeep between batches; called at least once a minute while the sink is open. <0 or SINK_IDLE_CLOSED as
+	 * for store(). NULL: none.
 	 */
 	int (*upkeep)(struct sink *sink, struct error *err);
 

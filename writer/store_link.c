@@ -14,8 +14,8 @@
 #include "shm/counters.h"
 
 #define UPKEEP_INTERVAL_MS (60 * 1000)
-/* If the store ends a connection sooner than this after its opening, that is a failure, not a rest. */
-#define REST_LEAST_US 1000000
+/* If the store ends a connection sooner than this after its opening, that is a failure, not an idle close. */
+#define IDLE_LEAST_US 1000000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_CAP_MS 5000
 
@@ -25,24 +25,24 @@ enum link_event {
 	LINK_OPEN_FAILED,
 	LINK_WORKED, /* a batch was stored, or upkeep succeeded while no events waited */
 	LINK_FAILED, /* storing a batch, or upkeep, failed */
-	LINK_HAD_RESTED, /* the store had closed an idle connection */
+	LINK_CLOSED_IDLE, /* the store had closed an idle connection */
 	LINK_NOTICED, /* events are spooled or refused */
 	LINK_EVENTS
 };
 
 #define LINK_NEVER LINK_STATES
-#define ROW(state, opened, opened_idle, open_failed, worked, failed, had_rested, noticed)                              \
+#define ROW(state, opened, opened_idle, open_failed, worked, failed, closed_idle, noticed)                             \
 	[LINK_##state] = {LINK_##opened, LINK_##opened_idle, LINK_##open_failed, LINK_##worked, LINK_##failed,         \
-	    LINK_##had_rested, LINK_##noticed}
+	    LINK_##closed_idle, LINK_##noticed}
 
 /* clang-format off */
 static const enum link_state link_next[LINK_STATES][LINK_EVENTS] = {
-	/*                OPENED    OPENED_IDLE  OPEN_FAILED  WORKED  FAILED       HAD_RESTED   NOTICED */
+	/*                OPENED    OPENED_IDLE  OPEN_FAILED  WORKED  FAILED       CLOSED_IDLE  NOTICED */
 	ROW(CONNECTING,   READY,    READY,       CONNECTING,  NEVER,  NEVER,       NEVER,       CONNECTING),
 	ROW(CLOSED,       READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       CLOSED),
-	ROW(RESTED,       READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       REST_NOTICED),
-	ROW(REST_NOTICED, READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       REST_NOTICED),
-	ROW(READY,        NEVER,    NEVER,       NEVER,       READY,  FAILED_ONCE, RESTED,      NEVER),
+	ROW(IDLE_CLOSED,  READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       IDLE_NOTICED),
+	ROW(IDLE_NOTICED, READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       IDLE_NOTICED),
+	ROW(READY,        NEVER,    NEVER,       NEVER,       READY,  FAILED_ONCE, IDLE_CLOSED, NEVER),
 	ROW(FAILED_ONCE,  RETRYING, RETRYING,    UNAVAILABLE, NEVER,  NEVER,       NEVER,       UNAVAILABLE),
 	ROW(RETRYING,     NEVER,    NEVER,       NEVER,       READY,  UNAVAILABLE, FAILED_ONCE, NEVER),
 	ROW(UNAVAILABLE,  PROVING,  RETRYING,    UNAVAILABLE, NEVER,  NEVER,       NEVER,       UNAVAILABLE),
@@ -161,14 +161,14 @@ on_failure(struct store_link *link, int64_t began_us, const struct error *err)
 
 /* A call that began at began_us found the connection closed by the store. */
 static void
-on_rest(struct store_link *link, int64_t began_us, const struct error *err)
+on_idle_closed(struct store_link *link, int64_t began_us, const struct error *err)
 {
-	if (began_us < link->opened_us + REST_LEAST_US) {
+	if (began_us < link->opened_us + IDLE_LEAST_US) {
 		on_failure(link, began_us, err);
 		return;
 	}
 	set_unavailable_since(link, began_us);
-	handle(link, LINK_HAD_RESTED);
+	handle(link, LINK_CLOSED_IDLE);
 	link->open_at_us = 0;
 	log_info("the store has closed an idle connection: opening another", LOG_STR("storage", link->sink->ops->name),
 	    LOG_STR("reason", err->text));
@@ -180,8 +180,8 @@ on_rest(struct store_link *link, int64_t began_us, const struct error *err)
 static void
 on_result(struct store_link *link, int rc, bool proof, int64_t began_us, const struct error *err)
 {
-	if (rc == SINK_RESTED) {
-		on_rest(link, began_us, err);
+	if (rc == SINK_IDLE_CLOSED) {
+		on_idle_closed(link, began_us, err);
 	} else if (rc != 0) {
 		on_failure(link, began_us, err);
 	} else if (proof) {
@@ -202,8 +202,8 @@ on_opened(struct store_link *link, int rc, bool pending, const struct error *err
 		return;
 	}
 	link->opened_us = clock_steady_us();
-	if (link->state == LINK_RESTED || link->state == LINK_REST_NOTICED)
-		link->slot->unavailable_since_us = 0; /* a rest is no outage */
+	if (link->state == LINK_IDLE_CLOSED || link->state == LINK_IDLE_NOTICED)
+		link->slot->unavailable_since_us = 0; /* an idle close is no outage */
 	handle(link, pending ? LINK_OPENED : LINK_OPENED_IDLE);
 }
 

@@ -15,15 +15,15 @@
  * Symbol, name, whether the sink is open, whether clients see a working store. store_link.c has the table of
  * transitions.
  *
- * CONNECTING: not reached yet. CLOSED: reached earlier, but the last opening failed. RESTED: the store had closed an
- * idle connection; REST_NOTICED: and clients noticed. READY: it works. FAILED_ONCE, then RETRYING when open again: one
- * failure, unnoticed by clients. UNAVAILABLE, then PROVING when open again: clients have noticed.
+ * CONNECTING: not reached yet. CLOSED: reached earlier, but the last opening failed. IDLE_CLOSED: the store had closed
+ * an idle connection; IDLE_NOTICED: and clients noticed. READY: it works. FAILED_ONCE, then RETRYING when open again:
+ * one failure, unnoticed by clients. UNAVAILABLE, then PROVING when open again: clients have noticed.
  */
 #define LINK_STATE_LIST(X)                                                                                             \
 	X(CONNECTING, "connecting", false, false)                                                                      \
 	X(CLOSED, "closed", false, false)                                                                              \
-	X(RESTED, "rested", false, true)                                                                               \
-	X(REST_NOTICED, "rest noticed", false, false)                                                                  \
+	X(IDLE_CLOSED, "idle closed", false, true)                                                                     \
+	X(IDLE_NOTICED, "idle noticed", false, false)                                                                  \
 	X(READY, "ready", true, true)                                                                                  \
 	X(FAILED_ONCE, "failed once", false, true)                                                                     \
 	X(RETRYING, "retrying", true, true)                                                                            \
@@ -68,8 +68,8 @@ int64_t store_link_connect_at(const struct store_link *link);
 
 /*
  * Stores the batch in the open store (sink.h). Returns 0 with *result: after committing the ledger, the caller calls
- * store_link_committed(). <0: the store failed or had rested; this was logged, the sink is closed, and result->in_doubt
- * is set.
+ * store_link_committed(). <0: the store failed or had closed the idle connection; this was logged, the sink is closed,
+ * and result->in_doubt is set.
  */
 int store_link_store(struct store_link *link, const struct batch *batch, struct sink_result *result);
 void store_link_committed(struct store_link *link);

@@ -487,7 +487,7 @@ pg_check(struct pg *pg, struct error *err)
 }
 
 bool
-pg_rested(const struct pg *pg)
+pg_idle_closed(const struct pg *pg)
 {
 	return sqlstate_is(pg->farewell.sqlstate, SQLSTATE_IDLE_SESSION_TIMEOUT) ||
 	       strstr(pg->farewell.message.text, "client_idle_timeout") != NULL;

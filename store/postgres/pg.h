@@ -127,7 +127,7 @@ int pg_check(struct pg *pg, struct error *err);
  * After <0: whether the server or PgBouncer ended the connection because it was idle for too long
  * (idle_session_timeout, client_idle_timeout). A new connection is enough then.
  */
-bool pg_rested(const struct pg *pg);
+bool pg_idle_closed(const struct pg *pg);
 
 /* The socket of an idle connection: when it is readable, call pg_check(). */
 int pg_socket(const struct pg *pg);

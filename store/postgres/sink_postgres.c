@@ -23,14 +23,14 @@ struct sink_postgres {
 	struct pg_batch batch;
 };
 
-/* Returns <0, or SINK_RESTED. */
+/* Returns <0, or SINK_IDLE_CLOSED. */
 static int
 disconnect(struct sink_postgres *s)
 {
-	bool rested = s->session.pg != NULL && pg_rested(s->session.pg);
+	bool idle_closed = s->session.pg != NULL && pg_idle_closed(s->session.pg);
 
 	session_close(&s->session);
-	return rested ? SINK_RESTED : -1;
+	return idle_closed ? SINK_IDLE_CLOSED : -1;
 }
 
 /* Ready means that an event of the current time can be stored: this finds anything that would block or refuse it. */

@@ -206,7 +206,7 @@ test_check_notices_an_idle_connection_that_ended(void **state)
 	dismiss(&server);
 	assert_true(pg_check(pg, &err) < 0);
 	assert_string_equal(err.text, "good bye (SQLSTATE 57P01)");
-	assert_false(pg_rested(pg));
+	assert_false(pg_idle_closed(pg));
 	pg_close(pg);
 	stop(&server);
 }
@@ -229,7 +229,7 @@ test_an_idle_connection_that_the_server_has_closed_has_rested(void **state)
 			dismiss(&server);
 		assert_true((i == 0 ? pg_check(pg, &err) : pg_exec(pg, "SELECT 1", pg_deadline(30), NULL, &err)) < 0);
 		assert_string_equal(err.text, "idle too long (SQLSTATE 57P05)");
-		assert_true(pg_rested(pg));
+		assert_true(pg_idle_closed(pg));
 		pg_close(pg);
 		stop(&server);
 	}

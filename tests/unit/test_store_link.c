@@ -285,10 +285,10 @@ a_rest_is_no_outage(void **state)
 {
 	begin_ready();
 	fake_now_us += 2 * SECOND;
-	fake.upkeep_rc = SINK_RESTED;
+	fake.upkeep_rc = SINK_IDLE_CLOSED;
 	store_link_upkeep_soon(&store);
 	store_link_upkeep(&store, false);
-	assert_int_equal(store.state, LINK_RESTED);
+	assert_int_equal(store.state, LINK_IDLE_CLOSED);
 	assert_true(store_link_works(&store));
 	assert_int_equal(slot.process.counters[COUNTER_STORAGE_ERRORS], 0);
 	connect_after(0, true);
@@ -301,7 +301,7 @@ a_rest_that_ends_in_a_failure_to_open_is_an_outage(void **state)
 {
 	begin_ready();
 	fake_now_us += 2 * SECOND;
-	fake.store_rc = SINK_RESTED;
+	fake.store_rc = SINK_IDLE_CLOSED;
 	assert_int_equal(store_batch(), -1);
 	int64_t since_us = fake_now_us;
 	fake.open_rc = -1;
@@ -317,7 +317,7 @@ a_rest_that_clients_have_noticed_is_over_when_the_store_opens(void **state)
 {
 	begin_ready();
 	fake_now_us += 2 * SECOND;
-	fake.store_rc = SINK_RESTED;
+	fake.store_rc = SINK_IDLE_CLOSED;
 	assert_int_equal(store_batch(), -1);
 	store_link_noticed(&store);
 	store_link_noticed(&store);
@@ -330,7 +330,7 @@ static void
 a_connection_that_ends_right_after_its_opening_has_failed(void **state)
 {
 	begin_ready();
-	fake.store_rc = SINK_RESTED;
+	fake.store_rc = SINK_IDLE_CLOSED;
 	assert_int_equal(store_batch(), -1);
 	assert_int_equal(store.state, LINK_FAILED_ONCE);
 	assert_int_equal(slot.process.counters[COUNTER_STORAGE_ERRORS], 1);
@@ -430,7 +430,7 @@ a_store_in_a_thread_that_does_not_open_is_tried_again(void **state)
 static void
 happen(void)
 {
-	static const int results[] = {0, 0, -1, SINK_RESTED};
+	static const int results[] = {0, 0, -1, SINK_IDLE_CLOSED};
 
 	fake_now_us += random() % 2 != 0 ? MILLISECOND : 2 * SECOND;
 	fake.open_rc = random() % 3 != 0 ? 0 : -1;
