@@ -14,13 +14,13 @@ courier_slot_reset(struct courier_slot *slot)
 void
 courier_pause(const struct courier_slot *slot, char out[ERROR_TEXT_MAX])
 {
-	turned_text_read(&slot->pause, out);
+	shared_text_read(&slot->pause, out);
 }
 
 void
 courier_set_pause(struct courier_slot *slot, const char *text)
 {
-	turned_text_write(&slot->pause, text);
+	shared_text_write(&slot->pause, text);
 }
 
 uint32_t

@@ -7,14 +7,14 @@
 
 #include "shm/attempts.h"
 #include "shm/slots.h"
-#include "shm/turned_text.h"
+#include "shm/shared_text.h"
 
 struct courier_slot {
 	struct process_slot process;
 	int64_t seen_version; /* of the table changes */
 	int64_t oldest_due_us; /* see courier_oldest_due_us() */
 	uint32_t missed; /* see courier_missed() */
-	struct turned_text pause; /* see courier_pause() */
+	struct shared_text pause; /* see courier_pause() */
 	struct attempt_words attempts; /* in flight: shm/attempts.h */
 };
 

@@ -1,4 +1,4 @@
-/* The state is one atomic word; the error is a turned_text. */
+/* The state is one atomic word; the error is a shared_text. */
 #include "shm/store_report.h"
 
 #include <ck_pr.h>
@@ -28,13 +28,13 @@ store_report_set_state(struct store_report *report, enum store_state state)
 void
 store_report_error(const struct store_report *report, char out[ERROR_TEXT_MAX])
 {
-	turned_text_read(&report->error, out);
+	shared_text_read(&report->error, out);
 }
 
 void
 store_report_set_error(struct store_report *report, const char *text)
 {
-	turned_text_write(&report->error, text);
+	shared_text_write(&report->error, text);
 }
 
 bool

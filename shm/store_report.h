@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shm/turned_text.h"
+#include "shm/shared_text.h"
 
 /*
  * CONNECTING: the store was not reached since the master started, and no earlier run has left a spool. SPOOLING: the
@@ -23,7 +23,7 @@ enum store_state { STORE_STATE_LIST(X) STORE_STATES };
 
 struct store_report {
 	uint32_t state; /* enum store_state */
-	struct turned_text error;
+	struct shared_text error;
 };
 
 /* "ready"; "unknown" for a number that is no state: a damaged segment may hold any. */

@@ -1,12 +1,12 @@
 /* The next text is written to the other buffer, and the turn then publishes it. */
-#include "shm/turned_text.h"
+#include "shm/shared_text.h"
 
 #include <ck_pr.h>
 #include <stdio.h>
 #include <string.h>
 
 void
-turned_text_read(const struct turned_text *text, char out[ERROR_TEXT_MAX])
+shared_text_read(const struct shared_text *text, char out[ERROR_TEXT_MAX])
 {
 	uint32_t turn, read;
 
@@ -24,7 +24,7 @@ turned_text_read(const struct turned_text *text, char out[ERROR_TEXT_MAX])
 }
 
 void
-turned_text_write(struct turned_text *text, const char *next_text)
+shared_text_write(struct shared_text *text, const char *next_text)
 {
 	uint32_t next = text->turn + 1;
 
