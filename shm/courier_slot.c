@@ -3,7 +3,7 @@
 
 #include <ck_pr.h>
 
-#include "shm/word.h"
+#include "shm/atomic64.h"
 
 void
 courier_slot_reset(struct courier_slot *slot)
@@ -48,24 +48,24 @@ courier_begins(const struct courier_slot *slot)
 int64_t
 courier_seen_version(const struct courier_slot *slot)
 {
-	return word_load(&slot->seen_version);
+	return atomic64_load(&slot->seen_version);
 }
 
 void
 courier_set_seen_version(struct courier_slot *slot, int64_t version)
 {
 	ck_pr_fence_release(); /* store the version before any later act of the courier */
-	word_store(&slot->seen_version, version);
+	atomic64_store(&slot->seen_version, version);
 }
 
 int64_t
 courier_oldest_due_us(const struct courier_slot *slot)
 {
-	return word_load(&slot->oldest_due_us);
+	return atomic64_load(&slot->oldest_due_us);
 }
 
 void
 courier_set_oldest_due_us(struct courier_slot *slot, int64_t due_us)
 {
-	word_store(&slot->oldest_due_us, due_us);
+	atomic64_store(&slot->oldest_due_us, due_us);
 }

@@ -3,7 +3,7 @@
 
 #include <ck_pr.h>
 
-#include "shm/word.h"
+#include "shm/atomic64.h"
 
 bool
 node_read(const struct node_words *words, struct node_row *row)
@@ -13,8 +13,8 @@ node_read(const struct node_words *words, struct node_row *row)
 	do {
 		turn = ck_pr_load_32(&words->turn);
 		ck_pr_fence_acquire();
-		row->node_id = word_load(&words->rows[turn % 2].node_id);
-		row->epoch = word_load(&words->rows[turn % 2].epoch);
+		row->node_id = atomic64_load(&words->rows[turn % 2].node_id);
+		row->epoch = atomic64_load(&words->rows[turn % 2].epoch);
 		ck_pr_fence_acquire();
 	} while (ck_pr_load_32(&words->turn) != turn);
 	return row->node_id != 0;
@@ -26,8 +26,8 @@ node_write(struct node_words *words, const struct node_row *row)
 	uint32_t next = words->turn + 1;
 
 	ck_pr_fence_store();
-	word_store(&words->rows[next % 2].node_id, row->node_id);
-	word_store(&words->rows[next % 2].epoch, row->epoch);
+	atomic64_store(&words->rows[next % 2].node_id, row->node_id);
+	atomic64_store(&words->rows[next % 2].epoch, row->epoch);
 	ck_pr_fence_release();
 	ck_pr_store_32(&words->turn, next);
 }
@@ -35,19 +35,19 @@ node_write(struct node_words *words, const struct node_row *row)
 int64_t
 node_since_us(const struct node_words *words)
 {
-	return word_load(&words->since_us);
+	return atomic64_load(&words->since_us);
 }
 
 void
 node_set_since_us(struct node_words *words, int64_t boot_us)
 {
-	word_store(&words->since_us, boot_us);
+	atomic64_store(&words->since_us, boot_us);
 }
 
 int64_t
 node_attempts_until_us(const struct node_words *words)
 {
-	int64_t boot_us = word_load(&words->attempts_until_us);
+	int64_t boot_us = atomic64_load(&words->attempts_until_us);
 
 	ck_pr_fence_acquire();
 	return boot_us;
@@ -57,25 +57,25 @@ void
 node_set_attempts_until_us(struct node_words *words, int64_t boot_us)
 {
 	ck_pr_fence_release();
-	word_store(&words->attempts_until_us, boot_us);
+	atomic64_store(&words->attempts_until_us, boot_us);
 }
 
 int64_t
 node_beaten_us(const struct node_words *words)
 {
-	return word_load(&words->beaten_us);
+	return atomic64_load(&words->beaten_us);
 }
 
 void
 node_set_beaten_us(struct node_words *words, int64_t boot_us)
 {
-	word_store(&words->beaten_us, boot_us);
+	atomic64_store(&words->beaten_us, boot_us);
 }
 
 int64_t
 node_changes_version(const struct node_words *words)
 {
-	int64_t version = word_load(&words->changes_version);
+	int64_t version = atomic64_load(&words->changes_version);
 
 	ck_pr_fence_acquire();
 	return version;

@@ -3,7 +3,7 @@
 
 #include <ck_pr.h>
 
-#include "shm/word.h"
+#include "shm/atomic64.h"
 
 #define X(symbol, name) name,
 static const char *const process_state_names[PROCESS_STATES] = {PROCESS_STATE_LIST(X)};
@@ -42,7 +42,7 @@ slot_set_session(struct process_slot *slot, int32_t pid)
 void
 slot_begin(struct process_slot *slot, int32_t pid, int64_t started_us)
 {
-	word_store(&slot->started_us, started_us);
+	atomic64_store(&slot->started_us, started_us);
 	slot_set_session(slot, 0);
 	ck_pr_store_32(&slot->starts, slot->starts + 1);
 	slot_set_state(slot, PROCESS_STARTING);
@@ -83,7 +83,7 @@ slot_set_state(struct process_slot *slot, enum process_state state)
 int64_t
 slot_started_us(const struct process_slot *slot)
 {
-	return word_load(&slot->started_us);
+	return atomic64_load(&slot->started_us);
 }
 
 uint32_t
@@ -95,23 +95,23 @@ slot_starts(const struct process_slot *slot)
 int64_t
 writer_sync_failed_us(const struct writer_slot *slot)
 {
-	return word_load(&slot->sync_failed_us);
+	return atomic64_load(&slot->sync_failed_us);
 }
 
 void
 writer_set_sync_failed_us(struct writer_slot *slot, int64_t wall_us)
 {
-	word_store(&slot->sync_failed_us, wall_us);
+	atomic64_store(&slot->sync_failed_us, wall_us);
 }
 
 int64_t
 writer_spool_oldest_us(const struct writer_slot *slot)
 {
-	return word_load(&slot->spool_oldest_us);
+	return atomic64_load(&slot->spool_oldest_us);
 }
 
 void
 writer_set_spool_oldest_us(struct writer_slot *slot, int64_t oldest_us)
 {
-	word_store(&slot->spool_oldest_us, oldest_us);
+	atomic64_store(&slot->spool_oldest_us, oldest_us);
 }
