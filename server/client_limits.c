@@ -49,7 +49,7 @@ limits_enter(struct connection *connection, h2o_linklist_t *list)
 
 /* ---- numbers of connections ---- */
 
-static const struct surplus_words surplus_words[] = {
+static const struct surplus_refusal surplus_refusal[] = {
     [SURPLUS_LIMIT] = {503, "The service has as many connections as it takes (MAX_CONNECTIONS): try again later",
 	COUNTER_CONNECTIONS_REFUSED_LIMIT},
     [SURPLUS_ADDRESS] = {429,
@@ -60,9 +60,9 @@ static const struct surplus_words surplus_words[] = {
 static void
 refuse_one_surplus(struct connection *connection)
 {
-	const struct surplus_words *words = &surplus_words[connection->surplus];
+	const struct surplus_refusal *refusal = &surplus_refusal[connection->surplus];
 
-	end_awaited(connection, words->status, words->text, words->counter);
+	end_awaited(connection, refusal->status, refusal->text, refusal->counter);
 }
 
 /* The surplus connection that has awaited a request for longest; NULL: all are being answered. */
@@ -146,12 +146,12 @@ limits_leave(struct connection *connection)
 	held_set(&all->held, &connection->holder, 0);
 }
 
-const struct surplus_words *
+const struct surplus_refusal *
 limits_surplus(const h2o_req_t *req)
 {
 	enum surplus surplus = connection_of(req)->surplus;
 
-	return surplus != SURPLUS_NONE ? &surplus_words[surplus] : NULL;
+	return surplus != SURPLUS_NONE ? &surplus_refusal[surplus] : NULL;
 }
 
 uint64_t

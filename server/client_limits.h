@@ -52,14 +52,14 @@ bool limits_hold(struct connection *connection, size_t bytes);
 void limits_hold_answer(const h2o_req_t *req, size_t bytes);
 
 /* The refusal for a surplus connection. */
-struct surplus_words {
+struct surplus_refusal {
 	int status; /* 429 or 503 */
 	const char *text;
 	enum counter counter;
 };
 
 /* NULL: the connection is not surplus. */
-const struct surplus_words *limits_surplus(const h2o_req_t *req);
+const struct surplus_refusal *limits_surplus(const h2o_req_t *req);
 
 /* The number of the client's address (server/address.h). */
 uint64_t limits_address(const h2o_req_t *req);

@@ -216,15 +216,15 @@ is_of_status(const struct route *route)
 static bool
 refuse_surplus(struct acceptor *acceptor, struct exchange *exchange)
 {
-	const struct surplus_words *words = limits_surplus(exchange->req);
+	const struct surplus_refusal *refusal = limits_surplus(exchange->req);
 
-	if (words == NULL || (exchange->match.route != NULL && is_of_status(exchange->match.route)))
+	if (refusal == NULL || (exchange->match.route != NULL && is_of_status(exchange->match.route)))
 		return false;
-	counter_add(acceptor->slot, words->counter, 1);
-	if (words->status == 429)
-		reply_too_many(exchange->req, words->text);
+	counter_add(acceptor->slot, refusal->counter, 1);
+	if (refusal->status == 429)
+		reply_too_many(exchange->req, refusal->text);
 	else
-		reply_busy(exchange->req, words->text);
+		reply_busy(exchange->req, refusal->text);
 	return true;
 }
 
