@@ -48,7 +48,8 @@ struct fifo {
 	bool restart; /* the orders have changed since the round began: its rows are not taken */
 	bool from_start; /* after the page under way read the first one again: a row may stand before it */
 	uint32_t in_flight; /* attempts of jobs in lanes */
-	uint32_t strays; /* jobs of the former order, under way or reported: no row is read before they are gone */
+	uint32_t
+	    of_former_order; /* jobs of the former order, under way or reported: no row is read before they are gone */
 	int64_t seen; /* the highest place of a row that was read */
 	int64_t lower; /* the newest place, when it was below `seen`; 0: none */
 };

@@ -58,7 +58,7 @@ struct job {
 	bool kept; /* the store refuses its outcome: the row is outdated, so the job stays in memory until it is due */
 	bool lost; /* its row is gone or another node's: it is not begun again */
 	bool blocks; /* it is dead and stops its order */
-	bool stray; /* from before its endpoint kept the present order: see fifo.strays */
+	bool of_former_order; /* from before its endpoint kept the present order: see fifo.of_former_order */
 	struct fifo_lane *lane; /* NULL: it is in no order, or the jobs behind it no longer wait for it */
 	int64_t fifo_seq; /* its place; 0 without a lane */
 	uint64_t taken; /* jobs.taken, when it was taken */

@@ -164,16 +164,17 @@ job_end_turn(struct jobs *jobs, struct job *job)
 	ready_update(jobs->ready, job->queue);
 }
 
-/* After the last stray job the rows are read: attempts under the former order may have left rows without a place. */
+/* After the last job of the former order the rows are read: attempts under the former order may have left rows without
+ * a place. */
 static void
 end_stray(struct jobs *jobs, struct job *job)
 {
 	struct queue *queue = job->queue;
 
-	if (!job->stray)
+	if (!job->of_former_order)
 		return;
-	job->stray = false;
-	if (--queue->fifo.strays > 0)
+	job->of_former_order = false;
+	if (--queue->fifo.of_former_order > 0)
 		return;
 	queue->fifo.unplaced = true;
 	look_from_start(jobs->look, queue);

@@ -223,11 +223,11 @@ jobs_order(struct jobs *jobs, struct queue *queue)
 		{
 			job->lane = NULL;
 			job->fifo_seq = 0;
-			job->stray = on;
+			job->of_former_order = on;
 		}
 		fifo_clear(fifo);
 		fifo_set(fifo, on, by_key, jobs->look->now_us);
-		fifo->strays = on ? queue->job_count : 0;
+		fifo->of_former_order = on ? queue->job_count : 0;
 		fifo->restart = reading;
 		look_anew(jobs->look, queue);
 		ready_update(jobs->ready, queue);

@@ -60,7 +60,7 @@ look_update(struct look *look, struct queue *queue)
 			queue->round = ROUND_NONE;
 	}
 	if (queue->state == ENDPOINT_LOADING || queue->round == ROUND_READING || has_enough(queue) ||
-	    queue->fifo.strays > 0)
+	    queue->fifo.of_former_order > 0)
 		heap_remove(&look->heap, &queue->look);
 	else if (queue->round == ROUND_OPEN)
 		heap_put(&look->heap, &queue->look, queue->next_us);

@@ -178,7 +178,7 @@ wanted_at(const struct ready *ready, const struct queue *queue)
 	const struct heap_item *job = ready_job(ready, queue);
 
 	/* Attempts under a former order, or none, must end first. */
-	if (job == NULL || !queue_delivers(queue) || queue->fifo.strays > 0 || queue->unseen_version != 0)
+	if (job == NULL || !queue_delivers(queue) || queue->fifo.of_former_order > 0 || queue->unseen_version != 0)
 		return NEVER_US;
 	return later(
 	    later(job->at, queue->rests_until_us), later(queue->held_until_us, breaker_due_us(&queue->breaker)));
