@@ -167,9 +167,9 @@ adopt(struct adoption *adoption, struct db *db, const struct node_row *row, cons
 		return rc < 0 ? rc : 0;
 	}
 	/* The first time another node may have adopted it. The second time its row must be locked. */
-	if (!any && adoption->passed_over)
+	if (!any && adoption->any_unadopted)
 		log_blocked(adoption, "its row in delivery_nodes is locked");
-	adoption->passed_over = !any;
+	adoption->any_unadopted = !any;
 	if (any) {
 		log_adopted(adoption, adopted);
 		begin_anew(adoption);
@@ -200,7 +200,7 @@ adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row 
 	}
 	if (rc > 0)
 		log_failed(adoption, err);
-	adoption->passed_over = false;
+	adoption->any_unadopted = false;
 	return rc < 0 ? rc : 0;
 }
 

@@ -12,7 +12,7 @@
 #define SHARE_FACTOR 4
 
 /* The event that waits longest is passed over at most this often in a row. */
-#define PASSED_OVER_MAX 3
+#define TIMES_SKIPPED_MAX 3
 
 struct publish_queue {
 	uint32_t next, end; /* in order[] */
@@ -353,14 +353,14 @@ publish_gather_next(struct publish_gather *g, struct db *db, struct publication 
 		g->queues[i].taken = 0;
 		g->queues[i].waits = false;
 	}
-	if (g->passed_over == PASSED_OVER_MAX && take(g, db, longest, UINT32_MAX, &group, err) < 0)
+	if (g->times_skipped == TIMES_SKIPPED_MAX && take(g, db, longest, UINT32_MAX, &group, err) < 0)
 		return -1;
 	for (bool more = true; more; share *= SHARE_FACTOR) {
 		if (pass(g, db, share < UINT32_MAX ? (uint32_t)share : UINT32_MAX, &group, err) != 0)
 			return -1;
 		more = share < UINT32_MAX && g->left > 0 && has_room(g, &group);
 	}
-	g->passed_over = longest->next == first ? g->passed_over + 1 : 0;
+	g->times_skipped = longest->next == first ? g->times_skipped + 1 : 0;
 	qsort(group.items, group.count, sizeof(struct publication *), by_tenant);
 	return group.count;
 }

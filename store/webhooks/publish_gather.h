@@ -35,7 +35,7 @@ struct publish_gather {
 	struct bytes text; /* room for an event as JSON */
 	struct route_jobs jobs; /* of the present group */
 	uint32_t most_cost; /* most cost of a group; less than PUBLISH_GROUP_COST after a slow one */
-	uint32_t passed_over; /* how often in a row the event that waits longest was */
+	uint32_t times_skipped; /* how often in a row the event that waits longest was */
 
 	/* Of the current batch. */
 	const struct batch *batch;
