@@ -55,9 +55,9 @@ read_header(struct answer *reply, struct span name, struct span value, int64_t n
 	if (is_word(name, "retry-after") && reply->retry_after_ms < 0)
 		reply->retry_after_ms = retry_after_read(value, now_us);
 	else if (is_word(name, "webhook-delivery") && is_word(value, "disable"))
-		reply->wish = WISH_DISABLE;
+		reply->directive = DIRECTIVE_DISABLE;
 	else if (is_word(name, "webhook-delivery") && is_word(value, "abort-message"))
-		reply->wish = WISH_ABORT;
+		reply->directive = DIRECTIVE_ABORT;
 	else if (is_word(name, "location"))
 		read_location(reply, value);
 }

@@ -22,7 +22,7 @@ struct answer {
 	bool complete; /* the head is complete: the status decides */
 	bool keep; /* keep the beginning of the body */
 	int32_t status; /* 0: no status line yet */
-	enum attempt_wish wish;
+	enum reply_directive directive;
 	int64_t retry_after_ms; /* -1: none, or not readable */
 	char redirect[REPLY_ORIGIN_MAX]; /* "https://example.com" of the header Location; "": none, or not readable */
 	size_t head_bytes, body_bytes;

@@ -42,11 +42,11 @@ enum attempt_end {
 enum attempt_failure { FAILURE_CONNECTION, FAILURE_TIMEOUT, FAILURE_REFUSED, FAILURE_TLS };
 
 /* What the reply's header webhook-delivery asks for (Svix): disable the endpoint, or give this job up. */
-enum attempt_wish { WISH_NONE, WISH_DISABLE, WISH_ABORT };
+enum reply_directive { DIRECTIVE_NONE, DIRECTIVE_DISABLE, DIRECTIVE_ABORT };
 
 struct attempt_result {
 	enum attempt_end end;
-	enum attempt_wish wish;
+	enum reply_directive directive;
 	uint8_t attempt_id[16]; /* UUIDv7 */
 	int32_t http_status; /* 0: no reply */
 	enum attempt_failure failure; /* of FAILED */

@@ -424,7 +424,7 @@ fill_reply(const struct transfer *transfer, struct attempt_result *result)
 
 	result->end = ATTEMPT_ANSWERED;
 	result->http_status = reply->status;
-	result->wish = reply->wish;
+	result->directive = reply->directive;
 	result->retry_after_ms = reply->retry_after_ms;
 	answer_text(reply, result->response);
 	if (reply->status >= 300 && reply->status <= 399)

@@ -63,7 +63,7 @@ of_answer(
 
 	if (status >= 200 && status <= 299)
 		return (struct verdict){.kind = VERDICT_DELIVERED, .charged = true};
-	if (result->wish == WISH_ABORT)
+	if (result->directive == DIRECTIVE_ABORT)
 		return dead("aborted");
 	if (status == 410 || (endpoint->fail_fast && is_final(status)))
 		return dead_by_status(status);
@@ -85,7 +85,7 @@ verdict_of(
 	switch (result->end) {
 	case ATTEMPT_ANSWERED:
 		verdict = of_answer(result, endpoint, charged, chance);
-		verdict.disables = result->http_status == 410 || result->wish == WISH_DISABLE;
+		verdict.disables = result->http_status == 410 || result->directive == DIRECTIVE_DISABLE;
 		break;
 	case ATTEMPT_FAILED:
 		verdict = try_again(endpoint, charged, chance, "max_attempts_exceeded");

@@ -188,7 +188,7 @@ def test_bytes_that_are_no_text_become_text(driver):
 def test_informational_replies_are_no_reply(driver):
     hints = b"HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\nwebhook-delivery: disable\r\n\r\n"
     result = answers(driver, b"HTTP/1.1 100 Continue\r\n\r\n", hints, OK, pause=0.02)
-    assert result["http_status"] == 200 and result["wish"] == "none" and result["retry_after_ms"] == -1
+    assert result["http_status"] == 200 and result["directive"] == "none" and result["retry_after_ms"] == -1
     assert answers(driver, hints)["end"] == "failed"
     assert answers(driver, hints, hold=True, timeout_ms=200)["end"] == "failed"
     assert answers(driver, *[hints] * 2000)["end"] == "failed"
@@ -225,7 +225,7 @@ def test_a_receiver_steers_by_headers(driver):
     result = answers(driver, b"HTTP/1.1 429 Slow\r\nretry-after: 120\r\nContent-Length: 0\r\n\r\n")
     assert result["retry_after_ms"] == 120000 and not result["charged"]
     result = answers(driver, b"HTTP/1.1 500 X\r\nWebhook-Delivery: abort-message\r\nContent-Length: 0\r\n\r\n")
-    assert result["wish"] == "abort" and result["reason"] == "aborted"
+    assert result["directive"] == "abort" and result["reason"] == "aborted"
 
 
 @pytest.mark.parametrize("close", ["at once", "after the headers"])

@@ -67,7 +67,7 @@ static cJSON *
 result_of(const struct attempt_result *result, const struct endpoint_config *endpoint)
 {
 	static const char *const ends[] = {"answered", "failed", "guard", "ours", "transform", "unresolved"};
-	static const char *const wishes[] = {"none", "disable", "abort"};
+	static const char *const directives[] = {"none", "disable", "abort"};
 	static const char *const kinds[] = {"delivered", "retry", "dead"};
 	struct verdict verdict = verdict_of(result, endpoint, 1, 0);
 	char id[FORMAT_UUID_BYTES + 1] = "";
@@ -76,7 +76,7 @@ result_of(const struct attempt_result *result, const struct endpoint_config *end
 	format_uuid(result->attempt_id, id);
 	(void)cJSON_AddStringToObject(json, "attempt_id", id);
 	(void)cJSON_AddStringToObject(json, "end", ends[result->end]);
-	(void)cJSON_AddStringToObject(json, "wish", wishes[result->wish]);
+	(void)cJSON_AddStringToObject(json, "directive", directives[result->directive]);
 	(void)cJSON_AddNumberToObject(json, "http_status", result->http_status);
 	(void)cJSON_AddNumberToObject(json, "retry_after_ms", (double)result->retry_after_ms);
 	(void)cJSON_AddNumberToObject(json, "started_us", (double)result->started_us);

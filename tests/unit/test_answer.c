@@ -58,7 +58,7 @@ test_an_informational_reply_is_no_reply(void **state)
 	assert_true(reply.complete);
 	assert_int_equal(reply.status, 503);
 	assert_int_equal(reply.retry_after_ms, -1);
-	assert_int_equal(reply.wish, WISH_NONE);
+	assert_int_equal(reply.directive, DIRECTIVE_NONE);
 }
 
 static void
@@ -69,7 +69,7 @@ test_trailers_change_nothing(void **state)
 	assert_true(line("webhook-delivery: disable\r\n"));
 	assert_true(line("HTTP/1.1 410 Gone\r\n"));
 	assert_int_equal(reply.status, 200);
-	assert_int_equal(reply.wish, WISH_NONE);
+	assert_int_equal(reply.directive, DIRECTIVE_NONE);
 }
 
 static void
@@ -77,12 +77,12 @@ test_a_receiver_steers_by_a_header(void **state)
 {
 	assert_true(line("HTTP/1.1 500 X\r\n"));
 	assert_true(line("Webhook-Delivery:\tdisable \r\n"));
-	assert_int_equal(reply.wish, WISH_DISABLE);
+	assert_int_equal(reply.directive, DIRECTIVE_DISABLE);
 	assert_true(line("webhook-delivery: abort-message\n"));
-	assert_int_equal(reply.wish, WISH_ABORT);
+	assert_int_equal(reply.directive, DIRECTIVE_ABORT);
 	assert_true(line("webhook-delivery: disabled\r\n"));
 	assert_true(line("webhook-deliver: disable\r\n"));
-	assert_int_equal(reply.wish, WISH_ABORT);
+	assert_int_equal(reply.directive, DIRECTIVE_ABORT);
 }
 
 static void

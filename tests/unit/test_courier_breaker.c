@@ -138,7 +138,7 @@ test_however_a_probe_ends_a_receiver_that_is_well_gets_its_events(void **state)
 	    {.end = ATTEMPT_ANSWERED, .http_status = 422, .retry_after_ms = -1},
 	    {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 7000},
 	    {.end = ATTEMPT_ANSWERED, .http_status = 503, .retry_after_ms = 7000},
-	    {.end = ATTEMPT_ANSWERED, .http_status = 500, .retry_after_ms = -1, .wish = WISH_ABORT},
+	    {.end = ATTEMPT_ANSWERED, .http_status = 500, .retry_after_ms = -1, .directive = DIRECTIVE_ABORT},
 	};
 
 	for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++) {

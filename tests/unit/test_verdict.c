@@ -132,7 +132,7 @@ static void
 test_an_endpoint_that_is_gone_or_asks_for_it_is_disabled(void **state)
 {
 	struct attempt_result asked = {
-	    .end = ATTEMPT_ANSWERED, .http_status = 500, .wish = WISH_DISABLE, .retry_after_ms = -1};
+	    .end = ATTEMPT_ANSWERED, .http_status = 500, .directive = DIRECTIVE_DISABLE, .retry_after_ms = -1};
 
 	assert_true(after_status(410).disables);
 	assert_dead(after_status(410), "http_410");
@@ -147,7 +147,7 @@ static void
 test_a_message_that_is_aborted_is_dead_unless_it_was_delivered(void **state)
 {
 	struct attempt_result asked = {
-	    .end = ATTEMPT_ANSWERED, .http_status = 503, .wish = WISH_ABORT, .retry_after_ms = 1000};
+	    .end = ATTEMPT_ANSWERED, .http_status = 503, .directive = DIRECTIVE_ABORT, .retry_after_ms = 1000};
 
 	assert_dead(after(asked, 1, 0), "aborted");
 	asked.http_status = 200;
