@@ -229,12 +229,13 @@ add_job(struct job_slice *slice, const struct publication_group *group, const st
 }
 
 /* A function of fifo_places.h that takes places. */
-typedef int take_them(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
+typedef int take_places_fn(
+    struct db *db, int64_t node_id, struct fifo_place_request *requests, uint32_t count, struct error *err);
 
 static int
-take_places(struct db *db, const struct publication_group *group, take_them *take, struct error *err)
+take_places(struct db *db, const struct publication_group *group, take_places_fn *take, struct error *err)
 {
-	struct fifo_wish *wishes = mem_new(group->jobs->count, sizeof *wishes);
+	struct fifo_place_request *requests = mem_new(group->jobs->count, sizeof *requests);
 	uint32_t count = 0;
 	int rc;
 
@@ -245,14 +246,14 @@ take_places(struct db *db, const struct publication_group *group, take_them *tak
 			struct route_job *job = &group->jobs->jobs[item->first_job + k];
 
 			if (job->fifo)
-				wishes[count++] = (struct fifo_wish){.tenant_id = publication_tenant(item),
+				requests[count++] = (struct fifo_place_request){.tenant_id = publication_tenant(item),
 				    .endpoint_id = job->endpoint_id,
 				    .seq = &job->fifo_seq,
 				    .node_id = &job->node_id};
 		}
 	}
-	rc = take(db, group->node.node_id, wishes, count, err);
-	free(wishes);
+	rc = take(db, group->node.node_id, requests, count, err);
+	free(requests);
 	return rc;
 }
 

@@ -12,7 +12,7 @@
 #define FIFO_FRONT 0
 
 /* A job that needs a place. Everything is borrowed. */
-struct fifo_wish {
+struct fifo_place_request {
 	struct span tenant_id;
 	const uint8_t *endpoint_id; /* 16 bytes */
 	int64_t *seq;
@@ -21,16 +21,19 @@ struct fifo_wish {
 };
 
 /*
- * Give the jobs the next places in the given order, or FIFO_FRONT. Sorts the wishes. count may be 0. node_id: this
+ * Give the jobs the next places in the given order, or FIFO_FRONT. Sorts the requests. count may be 0. node_id: this
  * node. In a transaction. Return as fifo_heads_claim().
  */
-int fifo_places_take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
-int fifo_places_front(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
+int fifo_places_take(
+    struct db *db, int64_t node_id, struct fifo_place_request *requests, uint32_t count, struct error *err);
+int fifo_places_front(
+    struct db *db, int64_t node_id, struct fifo_place_request *requests, uint32_t count, struct error *err);
 
 /*
  * Takes the locks that fifo_places_take() will need, but no place: call it before anything is done for the jobs. As
  * fifo_places_take(); waits as fifo_heads_try() does.
  */
-int fifo_places_try(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
+int fifo_places_try(
+    struct db *db, int64_t node_id, struct fifo_place_request *requests, uint32_t count, struct error *err);
 
 #endif

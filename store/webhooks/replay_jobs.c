@@ -253,18 +253,19 @@ is_made(const struct replay_job *job)
 static int
 place(struct db *db, const struct replay_maker *maker, const struct replay_job *jobs, uint32_t count, struct error *err)
 {
-	struct fifo_wish *wishes = mem_new(count + 1, sizeof *wishes);
+	struct fifo_place_request *requests = mem_new(count + 1, sizeof *requests);
 	uint32_t wanted = 0;
 	int rc;
 
 	for (uint32_t i = 0; i < count; i++)
 		if (is_made(&jobs[i]) && jobs[i].route->fifo)
-			wishes[wanted++] = (struct fifo_wish){.tenant_id = {maker->tenant_id, strlen(maker->tenant_id)},
-			    .endpoint_id = jobs[i].route->endpoint_id,
-			    .seq = &jobs[i].route->fifo_seq,
-			    .node_id = &jobs[i].route->node_id};
-	rc = fifo_places_front(db, maker->node_id, wishes, wanted, err);
-	free(wishes);
+			requests[wanted++] =
+			    (struct fifo_place_request){.tenant_id = {maker->tenant_id, strlen(maker->tenant_id)},
+				.endpoint_id = jobs[i].route->endpoint_id,
+				.seq = &jobs[i].route->fifo_seq,
+				.node_id = &jobs[i].route->node_id};
+	rc = fifo_places_front(db, maker->node_id, requests, wanted, err);
+	free(requests);
 	return rc;
 }
 

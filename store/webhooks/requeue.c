@@ -158,20 +158,20 @@ static int
 find_senders(struct db *db, const char *tenant_id, int64_t node_id, const struct requeued *letters,
     struct sender *senders, uint32_t count, struct error *err) /* seven: whose, by whom, of which, and the result */
 {
-	struct fifo_wish *wishes = mem_new(count + 1, sizeof *wishes);
+	struct fifo_place_request *requests = mem_new(count + 1, sizeof *requests);
 	uint32_t wanted = 0;
 	int rc;
 
 	for (uint32_t i = 0; i < count; i++) {
 		senders[i].node_id = node_id;
 		if (letters[i].fifo)
-			wishes[wanted++] = (struct fifo_wish){.tenant_id = {tenant_id, strlen(tenant_id)},
+			requests[wanted++] = (struct fifo_place_request){.tenant_id = {tenant_id, strlen(tenant_id)},
 			    .endpoint_id = letters[i].endpoint_id,
 			    .seq = &senders[i].seq,
 			    .node_id = &senders[i].node_id};
 	}
-	rc = fifo_places_front(db, node_id, wishes, wanted, err);
-	free(wishes);
+	rc = fifo_places_front(db, node_id, requests, wanted, err);
+	free(requests);
 	return rc;
 }
 

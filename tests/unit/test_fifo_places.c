@@ -37,20 +37,20 @@ must(int rc)
 static void
 take_places(int64_t *first, int64_t *third, int64_t *sender, int64_t node_id, bool commits)
 {
-	struct fifo_wish wishes[2 * EVENTS];
+	struct fifo_place_request requests[2 * EVENTS];
 
 	for (uint32_t i = 0; i < EVENTS; i++) {
-		wishes[2 * i] = (struct fifo_wish){.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
+		requests[2 * i] = (struct fifo_place_request){.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
 		    .endpoint_id = endpoint_id(3),
 		    .seq = &third[i],
 		    .node_id = sender};
-		wishes[2 * i + 1] = (struct fifo_wish){.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
+		requests[2 * i + 1] = (struct fifo_place_request){.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
 		    .endpoint_id = endpoint_id(1),
 		    .seq = &first[i],
 		    .node_id = sender};
 	}
 	must(db_begin(jobs_db, &err));
-	must(fifo_places_take(jobs_db, node_id, wishes, 2 * EVENTS, &err));
+	must(fifo_places_take(jobs_db, node_id, requests, 2 * EVENTS, &err));
 	if (commits)
 		must(db_commit(jobs_db, &err));
 	else
@@ -98,14 +98,14 @@ static void
 test_trying_places_takes_none(void **state)
 {
 	int64_t first[EVENTS], third[EVENTS], sender, seq, node_id;
-	struct fifo_wish wish = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
+	struct fifo_place_request request = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
 	    .endpoint_id = endpoint_id(1),
 	    .seq = &seq,
 	    .node_id = &node_id};
 
 	must(db_begin(jobs_db, &err));
-	must(fifo_places_try(jobs_db, NODE, &wish, 1, &err));
-	must(fifo_places_take(jobs_db, NODE, &wish, 1, &err));
+	must(fifo_places_try(jobs_db, NODE, &request, 1, &err));
+	must(fifo_places_take(jobs_db, NODE, &request, 1, &err));
 	must_commit(jobs_db);
 	assert_int_equal(seq, 1);
 	take_places(first, third, &sender, NODE, true);
