@@ -24,7 +24,7 @@ enum errand_kind {
 };
 
 /* The page that the loop wants. */
-struct page_wish {
+struct page_query {
 	uint8_t after[16]; /* read rows behind that job_id; all zero: from the first */
 	uint64_t event_bytes;
 	int64_t went_on_us; /* steady: the endpoint held its jobs until then; older rows come by no parcel */
@@ -42,7 +42,7 @@ struct errand {
 	char *tenant_id; /* of a walk: where it stands */
 	bool of_endpoints; /* of a walk: see courier/row_walk.h */
 	uint8_t id[16]; /* the endpoint's, or the transform's */
-	struct page_wish page; /* of READ_PAGE */
+	struct page_query page; /* of READ_PAGE */
 	uint32_t for_ms; /* of TAKE_LEASE */
 	enum breaker_state breaker; /* of WRITE_BREAKER */
 	struct attempt_result *result; /* of WRITE_TEST; freed with the errand */

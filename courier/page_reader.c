@@ -61,13 +61,13 @@ is_young(const struct page_row *row, bool replayed, int64_t now_us)
  * dropped because the endpoint held.
  */
 static bool
-goes_before_parcel(const struct page_row *row, bool held, const struct page_wish *wish)
+goes_before_parcel(const struct page_row *row, bool held, const struct page_query *query)
 {
-	return held || row->due_us <= wish->went_on_us;
+	return held || row->due_us <= query->went_on_us;
 }
 
 static void
-read_rows(struct news *page, const struct db_rows *rows, const struct page_wish *wish, struct page_marks *marks)
+read_rows(struct news *page, const struct db_rows *rows, const struct page_query *query, struct page_marks *marks)
 {
 	int64_t now_us = clock_steady_us();
 
@@ -88,7 +88,7 @@ read_rows(struct news *page, const struct db_rows *rows, const struct page_wish 
 				      ? INT64_MIN
 				      : now_us + read_distance_us(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
 		young = !page->fifo && is_young(row, db_rows_bool(rows, i, JOB_COLUMN_REPLAYED), now_us);
-		row->outruns = young && goes_before_parcel(row, held, wish);
+		row->outruns = young && goes_before_parcel(row, held, query);
 		row->young = young && !row->outruns;
 		row->fifo_seq = page->fifo ? db_rows_int(rows, i, JOB_COLUMN_FIFO_SEQ) : 0;
 		*(held ? &marks->any_held : &marks->any_pending) = true;
@@ -157,14 +157,14 @@ add_events(struct event_reader *reader, const struct db_rows *rows, const uint32
 			row->event_gone = true;
 			continue;
 		}
-		if (reader->events > 0 && reader->memory.len > reader->order->wish->event_bytes) {
+		if (reader->events > 0 && reader->memory.len > reader->order->query->event_bytes) {
 			reader->memory.len = place;
 			return false;
 		}
 		reader->places[numbers[i]] = place;
 		reader->events++;
 	}
-	return reader->memory.len < reader->order->wish->event_bytes;
+	return reader->memory.len < reader->order->query->event_bytes;
 }
 
 /* How many events to ask for: as many as fit if they are as large as those before. */
@@ -175,7 +175,7 @@ slice_size(const struct event_reader *reader)
 
 	if (reader->events == 0)
 		return FIRST_SLICE;
-	left = reader->order->wish->event_bytes - reader->memory.len;
+	left = reader->order->query->event_bytes - reader->memory.len;
 	average = reader->memory.len / reader->events;
 	return left / average < LARGEST_SLICE ? (uint32_t)(left / average) + 1 : LARGEST_SLICE;
 }
@@ -232,7 +232,7 @@ range_of(const struct page_order *order, uint32_t limit)
 	return (struct job_range){.tenant_id = order->tenant_id,
 	    .endpoint_id = order->endpoint_id,
 	    .node_id = order->node_id,
-	    .after = order->wish->after,
+	    .after = order->query->after,
 	    .limit = limit};
 }
 
@@ -262,7 +262,7 @@ page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bo
 	int rc = 0;
 
 	*more = false;
-	if (!order->wish->places)
+	if (!order->query->places)
 		return 0;
 	range.after = placed;
 	rc = jobs_begin(db, err);
@@ -290,7 +290,7 @@ read_stopped(struct db *db, const struct page_order *order, struct news *page, s
 	struct db_rows *rows;
 	int rc;
 
-	if (!order->wish->blocks)
+	if (!order->query->blocks)
 		return 0;
 	rc = fifo_stops_read(db, order->tenant_id, order->endpoint_id, PAGE_STOPPED, &rows, err);
 	if (rc != 0)
@@ -312,8 +312,8 @@ read_rows_of(struct db *db, const struct page_order *order, struct db_rows **row
 {
 	const struct job_range range = range_of(order, PAGE_ROWS);
 
-	if (order->wish->fifo)
-		return job_rows_fifo_page(db, &range, order->wish->after_seq, rows, err);
+	if (order->query->fifo)
+		return job_rows_fifo_page(db, &range, order->query->after_seq, rows, err);
 	return job_rows_page(db, &range, rows, err);
 }
 
@@ -325,11 +325,11 @@ read_page(struct db *db, const struct page_order *order, struct news *page, stru
 	struct db_rows *rows;
 	int rc = jobs_begin(db, err);
 
-	if (rc == 0 && order->wish->fifo)
+	if (rc == 0 && order->query->fifo)
 		rc = fifo_heads_find(db, order->tenant_id, order->endpoint_id, order->node_id, &head, err);
 	page->elsewhere = head.elsewhere;
 	/* Places have gone back: somebody has edited the count, or the place of a job. */
-	page->edited = order->wish->new_alone && order->wish->after_seq > head.last_seq;
+	page->edited = order->query->new_alone && order->query->after_seq > head.last_seq;
 	page->last = true;
 	if (rc != 0 || page->elsewhere || page->edited)
 		return db_end(db, rc, err);
@@ -337,7 +337,7 @@ read_page(struct db *db, const struct page_order *order, struct news *page, stru
 	if (rc == 0)
 		rc = read_rows_of(db, order, &rows, err);
 	if (rc == 0) {
-		read_rows(page, rows, order->wish, marks);
+		read_rows(page, rows, order->query, marks);
 		db_rows_free(rows);
 		rc = read_events(&reader, err);
 	}
@@ -349,8 +349,8 @@ page_read(
     struct db *db, const struct page_order *order, struct news **page, struct page_marks *marks, struct error *err)
 {
 	*page = news_new(NEWS_PAGE, order->tenant_id, order->endpoint_id);
-	(*page)->fifo = order->wish->fifo;
-	(*page)->placed = order->wish->places;
+	(*page)->fifo = order->query->fifo;
+	(*page)->placed = order->query->places;
 	*marks = (struct page_marks){false, false};
 	int rc = read_page(db, order, *page, marks, err);
 	if (rc != 0)

@@ -14,7 +14,7 @@ struct page_order {
 	const char *tenant_id; /* borrowed, as the other pointers */
 	const uint8_t *endpoint_id;
 	int64_t node_id;
-	const struct page_wish *wish;
+	const struct page_query *query;
 };
 
 /* The marks found in a page's rows. */
@@ -23,7 +23,7 @@ struct page_marks {
 };
 
 /*
- * Gives places to a slice of the node's rows behind `placed`, if the wish asks for it, and advances `placed`. *more:
+ * Gives places to a slice of the node's rows behind `placed`, if the query asks for it, and advances `placed`. *more:
  * further rows may have none: call it again until *more is false, then page_read(). As db_commit(); after any result
  * but 0 placed is unchanged.
  */

@@ -24,7 +24,7 @@ ask(struct pages *pages, struct queue *queue)
 	struct endpoint_name name = {.tenant_id = queue->tenant->tenant_id};
 	uint64_t room = jobs_room(pages->jobs, queue);
 	bool first = queue->cursor_seq == FIFO_BEFORE_ALL;
-	struct page_wish wish = {
+	struct page_query query = {
 	    .event_bytes = room < EVENT_BYTES_MOST ? room : EVENT_BYTES_MOST,
 	    .went_on_us = queue_went_on_us(queue),
 	    .fifo = queue->fifo.on,
@@ -34,14 +34,14 @@ ask(struct pages *pages, struct queue *queue)
 	    .blocks = queue->fifo.blocks && first,
 	};
 
-	memcpy(wish.after, queue->cursor, sizeof wish.after);
+	memcpy(query.after, queue->cursor, sizeof query.after);
 	memcpy(name.endpoint_id, queue->link.id, sizeof name.endpoint_id);
-	if (wish.places) {
+	if (query.places) {
 		queue->fifo.placing = true;
 		queue->fifo.unplaced = false;
 	}
 	queue->taken = pages->jobs->taken;
-	store_thread_read_page(pages->thread, &name, &wish);
+	store_thread_read_page(pages->thread, &name, &query);
 	pages->reading++;
 }
 

@@ -340,7 +340,7 @@ read_page(struct store_duties *duties, struct db *db, struct errand *errand, boo
 	const struct page_order order = {.tenant_id = errand->tenant_id,
 	    .endpoint_id = errand->id,
 	    .node_id = duties->node.node_id,
-	    .wish = &errand->page};
+	    .query = &errand->page};
 	struct page_marks marks;
 	struct news *page;
 	bool more;

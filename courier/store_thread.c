@@ -317,11 +317,11 @@ store_thread_load_transform(struct store_thread *thread, const char *tenant_id, 
 }
 
 void
-store_thread_read_page(struct store_thread *thread, const struct endpoint_name *name, const struct page_wish *wish)
+store_thread_read_page(struct store_thread *thread, const struct endpoint_name *name, const struct page_query *query)
 {
 	struct errand *errand = ask(thread, ERRAND_READ_PAGE, name->tenant_id, name->endpoint_id);
 
-	errand->page = *wish;
+	errand->page = *query;
 	asked(thread);
 }
 

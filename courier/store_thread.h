@@ -52,7 +52,7 @@ void store_thread_load_transform(struct store_thread *thread, const char *tenant
  * with fifo all rows. Events stop at event_bytes, but there is always one.
  */
 void store_thread_read_page(
-    struct store_thread *thread, const struct endpoint_name *name, const struct page_wish *wish);
+    struct store_thread *thread, const struct endpoint_name *name, const struct page_query *query);
 
 /* Asks for all endpoints of this courier that have rows: NEWS_HAS_ROWS for each, then NEWS_WALKED. */
 void store_thread_walk(struct store_thread *thread);

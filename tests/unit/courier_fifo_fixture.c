@@ -74,9 +74,9 @@ model_by_place(const void *a, const void *b)
 
 /* Whether the row stands behind the place and id. */
 bool
-model_is_behind(const struct model_row *row, const struct page_wish *wish, int64_t seq, const uint8_t *id)
+model_is_behind(const struct model_row *row, const struct page_query *query, int64_t seq, const uint8_t *id)
 {
-	if (wish->fifo && row->seq != seq)
+	if (query->fifo && row->seq != seq)
 		return row->seq > seq;
 	return memcmp(row->job_id, id, 16) > 0;
 }
@@ -108,17 +108,17 @@ model_tell_stopped(const struct model_endpoint *endpoint, struct news *page)
 }
 
 struct page_row
-model_page_row(const struct model_row *row, const struct page_wish *wish)
+model_page_row(const struct model_row *row, const struct page_query *query)
 {
-	bool young = !wish->fifo && row->attempt_count == 0 && row->due_us <= fake_now_us &&
+	bool young = !query->fifo && row->attempt_count == 0 && row->due_us <= fake_now_us &&
 		     row->due_us + YOUNG_ROW_US > fake_now_us;
 	struct page_row out = {.attempt_count = row->attempt_count,
 	    .due_us = row->due_us,
 	    .expires_us = row->expires_ms == 0 ? INT64_MIN : row->expires_ms * 1000,
 	    .event_gone = row->gone,
-	    .fifo_seq = wish->fifo ? row->seq : 0,
-	    .young = young && row->due_us > wish->went_on_us,
-	    .outruns = young && row->due_us <= wish->went_on_us};
+	    .fifo_seq = query->fifo ? row->seq : 0,
+	    .young = young && row->due_us > query->went_on_us,
+	    .outruns = young && row->due_us <= query->went_on_us};
 
 	memcpy(out.job_id, row->job_id, 16);
 	memcpy(out.event_id, row->event->event_id, 16);
@@ -129,7 +129,7 @@ model_page_row(const struct model_row *row, const struct page_wish *wish)
 
 /* Rows that the page should have had, and the courier knew of. */
 void
-model_note_missing(const uint8_t *id, const struct page_wish *wish, const struct news *page)
+model_note_missing(const uint8_t *id, const struct page_query *query, const struct news *page)
 {
 	const struct page_row *last = page->last ? NULL : &page->rows[page->row_count - 1];
 
@@ -137,8 +137,8 @@ model_note_missing(const uint8_t *id, const struct page_wish *wish, const struct
 		struct model_row *row = scene.rows[i];
 
 		if (row->cancelled && row->was_known && memcmp(scene.endpoints[row->endpoint].id, id, 16) == 0 &&
-		    (!wish->fifo || row->seq >= 0) && model_is_behind(row, wish, wish->after_seq, wish->after) &&
-		    (last == NULL || !model_is_behind(row, wish, last->fifo_seq, last->job_id)))
+		    (!query->fifo || row->seq >= 0) && model_is_behind(row, query, query->after_seq, query->after) &&
+		    (last == NULL || !model_is_behind(row, query, last->fifo_seq, last->job_id)))
 			row->missing = page;
 	}
 }

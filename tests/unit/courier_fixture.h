@@ -86,7 +86,7 @@ struct scene {
 	uint32_t order_count;
 	uint32_t begun; /* attempts ever */
 	uint32_t wakes, loads, pages, walks;
-	struct page_wish page; /* the last one */
+	struct page_query page; /* the last one */
 	struct attempt_order test; /* the newest, as it was begun */
 	uint32_t tests; /* ever begun */
 	struct attempt_result tested; /* what the store thread was told of one last */

@@ -18,7 +18,7 @@ enum request_kind { LOAD_ENDPOINT, LOAD_TRANSFORM, READ_PAGE, WALK, TAKE_LEASE }
 struct request {
 	enum request_kind kind;
 	uint8_t id[16], after[16];
-	struct page_wish wish;
+	struct page_query query;
 	int64_t begun_us; /* by CLOCK_BOOTTIME */
 	struct request *next;
 };
@@ -123,11 +123,11 @@ store_thread_load_transform(struct store_thread *thread, const char *tenant_id, 
 }
 
 void
-store_thread_read_page(struct store_thread *thread, const struct endpoint_name *name, const struct page_wish *wish)
+store_thread_read_page(struct store_thread *thread, const struct endpoint_name *name, const struct page_query *query)
 {
 	struct request *r = request(READ_PAGE, name->endpoint_id);
 
-	r->wish = scene.page = *wish;
+	r->query = scene.page = *query;
 	scene.pages++;
 	for (uint32_t i = 0; i < scene.row_count; i++)
 		if (memcmp(scene.endpoints[scene.rows[i]->endpoint].id, name->endpoint_id, 16) == 0)
@@ -282,40 +282,40 @@ answer_page(const struct request *r)
 	uint64_t bytes = 0;
 	bool full = false, any = false;
 
-	if (r->wish.places && !endpoint->unreadable) {
+	if (r->query.places && !endpoint->unreadable) {
 		model_place_rows(endpoint);
 		news->placed = true;
 	}
-	if (r->wish.fifo && endpoint->elsewhere) {
+	if (r->query.fifo && endpoint->elsewhere) {
 		news->fifo = news->elsewhere = news->last = true;
 		return;
 	}
-	if (r->wish.new_alone && r->wish.after_seq > endpoint->last_seq) {
+	if (r->query.new_alone && r->query.after_seq > endpoint->last_seq) {
 		news->fifo = news->edited = news->last = true;
 		return;
 	}
 	if (scene.row_count > 0)
-		qsort(scene.rows, scene.row_count, sizeof *scene.rows, r->wish.fifo ? model_by_place : model_by_id);
-	if (r->wish.blocks)
+		qsort(scene.rows, scene.row_count, sizeof *scene.rows, r->query.fifo ? model_by_place : model_by_id);
+	if (r->query.blocks)
 		model_tell_stopped(endpoint, news);
-	news->fifo = r->wish.fifo;
+	news->fifo = r->query.fifo;
 	news->rows = mem_new(MODEL_PAGE_ROWS, sizeof *news->rows);
 	news->last = true;
 	news->unreadable = endpoint->unreadable;
 	for (uint32_t i = 0; i < scene.row_count && !news->unreadable; i++) {
 		const struct model_row *row = scene.rows[i];
 
-		if (!row->is_row || &scene.endpoints[row->endpoint] != endpoint || (r->wish.fifo && row->seq < 0) ||
-		    !model_is_behind(row, &r->wish, r->wish.after_seq, r->wish.after))
+		if (!row->is_row || &scene.endpoints[row->endpoint] != endpoint || (r->query.fifo && row->seq < 0) ||
+		    !model_is_behind(row, &r->query, r->query.after_seq, r->query.after))
 			continue;
 		if (news->row_count == MODEL_PAGE_ROWS) {
 			news->last = false;
 			break;
 		}
-		news->rows[news->row_count] = model_page_row(row, &r->wish);
-		if (!row->gone && (r->wish.fifo || (!news->rows[news->row_count].young &&
-						       row->due_us <= fake_now_us + 60 * SECOND))) {
-			full = full || (any && bytes + row->event->length > r->wish.event_bytes);
+		news->rows[news->row_count] = model_page_row(row, &r->query);
+		if (!row->gone && (r->query.fifo || (!news->rows[news->row_count].young &&
+							row->due_us <= fake_now_us + 60 * SECOND))) {
+			full = full || (any && bytes + row->event->length > r->query.event_bytes);
 			if (!full)
 				news->rows[news->row_count].event = row->event;
 			bytes += row->event->length;
@@ -324,7 +324,7 @@ answer_page(const struct request *r)
 		news->row_count++;
 	}
 	if (!news->unreadable)
-		model_note_missing(r->id, &r->wish, news);
+		model_note_missing(r->id, &r->query, news);
 }
 
 static void

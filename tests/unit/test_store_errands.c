@@ -36,7 +36,7 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	start();
 	await_and_free(NEWS_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, &(struct page_wish){.event_bytes = 1000000});
+	store_thread_read_page(thread, &name, &(struct page_query){.event_bytes = 1000000});
 	page = await(NEWS_PAGE);
 	assert_string_equal(page->tenant_id, jobs_tenant);
 	assert_int_equal(page->row_count, 4);
@@ -60,7 +60,7 @@ static void
 test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void **state)
 {
 	const struct endpoint_name name = name_of(1);
-	struct page_wish wish = {.event_bytes = 1000000};
+	struct page_query query = {.event_bytes = 1000000};
 	struct news *page;
 
 	add_event(1, "1");
@@ -72,14 +72,14 @@ test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void
 	await_and_free(NEWS_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes), next_attempt_at = hl_now() "
 		   "WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, &wish);
+	store_thread_read_page(thread, &name, &query);
 	page = await(NEWS_PAGE);
 	assert_int_equal(page->row_count, 2);
 	assert_true(page->rows[0].outruns && !page->rows[0].young && page->rows[0].event != NULL);
 	assert_true(page->rows[1].young && !page->rows[1].outruns && page->rows[1].event == NULL);
 	news_free(page);
-	wish.went_on_us = clock_steady_us() + 60000000;
-	store_thread_read_page(thread, &name, &wish);
+	query.went_on_us = clock_steady_us() + 60000000;
+	store_thread_read_page(thread, &name, &query);
 	page = await(NEWS_PAGE);
 	assert_int_equal(page->row_count, 2);
 	assert_true(page->rows[1].outruns && !page->rows[1].young && page->rows[1].event != NULL);
@@ -90,7 +90,7 @@ static void
 test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **state)
 {
 	const struct endpoint_name name = name_of(1);
-	const struct page_wish wish = {
+	const struct page_query query = {
 	    .event_bytes = 1000000, .fifo = true, .after_seq = -1, .places = true, .blocks = true};
 	struct news *page;
 
@@ -110,7 +110,7 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 	start();
 	await_and_free(NEWS_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, &wish);
+	store_thread_read_page(thread, &name, &query);
 	page = await(NEWS_PAGE);
 	assert_true(page->fifo && page->last);
 	assert_int_equal(page->row_count, 3);
@@ -125,7 +125,7 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 	assert_memory_equal(page->stopped, "\0k", 3);
 	news_free(page);
 	tenant_run("UPDATE fifo_heads SET node_id = 99 WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, &wish);
+	store_thread_read_page(thread, &name, &query);
 	page = await(NEWS_PAGE);
 	assert_true(page->elsewhere && page->last && page->row_count == 0);
 	news_free(page);
@@ -145,14 +145,14 @@ test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 	start();
 	await_and_free(NEWS_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, &(struct page_wish){.event_bytes = 1});
+	store_thread_read_page(thread, &name, &(struct page_query){.event_bytes = 1});
 	page = await(NEWS_PAGE);
 	assert_int_equal(page->row_count, 40);
 	assert_non_null(page->rows[0].event);
 	assert_null(page->rows[1].event);
 	assert_false(page->rows[1].event_gone);
 	news_free(page);
-	store_thread_read_page(thread, &name, &(struct page_wish){.event_bytes = 3000});
+	store_thread_read_page(thread, &name, &(struct page_query){.event_bytes = 3000});
 	page = await(NEWS_PAGE);
 	for (uint32_t i = 0; i < page->row_count; i++)
 		with_event += page->rows[i].event != NULL;
@@ -182,8 +182,8 @@ test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint(void **state)
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	tenant_run("UPDATE jobs SET expires_at = 'infinity' WHERE tenant_id = $1 "
 		   "AND job_id = (SELECT min(job_id::text)::uuid FROM jobs WHERE tenant_id = $1)");
-	store_thread_read_page(thread, &edited, &(struct page_wish){.event_bytes = 1000});
-	store_thread_read_page(thread, &other, &(struct page_wish){.event_bytes = 1000});
+	store_thread_read_page(thread, &edited, &(struct page_query){.event_bytes = 1000});
+	store_thread_read_page(thread, &other, &(struct page_query){.event_bytes = 1000});
 	page = await(NEWS_PAGE);
 	assert_memory_equal(page->id, edited.endpoint_id, 16);
 	assert_true(page->unreadable);
@@ -217,8 +217,8 @@ test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint(void **state)
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	must_begin(db);
 	must_run(db, SAME("LOCK TABLE events"), NULL, 0);
-	store_thread_read_page(thread, &slow, &(struct page_wish){.event_bytes = 1000});
-	store_thread_read_page(thread, &other, &(struct page_wish){.event_bytes = 1000});
+	store_thread_read_page(thread, &slow, &(struct page_query){.event_bytes = 1000});
+	store_thread_read_page(thread, &other, &(struct page_query){.event_bytes = 1000});
 	news = await(NEWS_PAGE);
 	assert_memory_equal(news->id, slow.endpoint_id, 16);
 	assert_true(news->unreadable);
@@ -274,7 +274,7 @@ test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future(void **state)
 	start();
 	await_and_free(NEWS_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, &(struct page_wish){.event_bytes = 1000});
+	store_thread_read_page(thread, &name, &(struct page_query){.event_bytes = 1000});
 	page = await(NEWS_PAGE);
 	assert_int_equal(page->row_count, 1);
 	assert_in_range(page->rows[0].due_us, now_us, INT64_MAX / 2);
