@@ -17,17 +17,18 @@ log_refused(struct lease_desk *desk, int rc, const struct error *err)
 }
 
 int
-lease_desk_take(struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err)
+lease_desk_take(
+    struct lease_desk *desk, struct db *db, const struct store_request *request, int64_t epoch, struct error *err)
 {
-	const struct lease_of lease = {errand->tenant_id, errand->id, epoch};
+	const struct lease_of lease = {request->tenant_id, request->id, epoch};
 	int64_t begun_us = clock_boot_us();
 	bool given = false;
 	struct news *news;
-	int rc = log_refused(desk, lease_take(db, &lease, errand->for_ms, &given, err), err);
+	int rc = log_refused(desk, lease_take(db, &lease, request->for_ms, &given, err), err);
 
 	if (rc != 0)
 		return rc;
-	news = news_new(NEWS_LEASE, errand->tenant_id, errand->id);
+	news = news_new(NEWS_LEASE, request->tenant_id, request->id);
 	news->begun_us = begun_us;
 	news->given = given;
 	news_put(desk->news, news);
@@ -35,9 +36,10 @@ lease_desk_take(struct lease_desk *desk, struct db *db, const struct errand *err
 }
 
 int
-lease_desk_give(struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err)
+lease_desk_give(
+    struct lease_desk *desk, struct db *db, const struct store_request *request, int64_t epoch, struct error *err)
 {
-	const struct lease_of lease = {errand->tenant_id, errand->id, epoch};
+	const struct lease_of lease = {request->tenant_id, request->id, epoch};
 
 	return log_refused(desk, lease_give(db, &lease, err), err);
 }

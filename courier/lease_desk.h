@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/repeat.h"
-#include "courier/errands.h"
+#include "courier/store_requests.h"
 #include "courier/news.h"
 #include "store/db.h"
 
@@ -16,12 +16,12 @@ struct lease_desk {
 };
 
 /*
- * Fulfils ERRAND_TAKE_LEASE, and sends NEWS_LEASE; fulfils ERRAND_GIVE_LEASE. epoch: of this node's row. A refusal is
- * logged: the lease is not given, or ends by itself. As db_commit() without DB_REFUSED.
+ * Fulfils STORE_REQUEST_TAKE_LEASE, and sends NEWS_LEASE; fulfils STORE_REQUEST_GIVE_LEASE. epoch: of this node's row.
+ * A refusal is logged: the lease is not given, or ends by itself. As db_commit() without DB_REFUSED.
  */
 int lease_desk_take(
-    struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err);
+    struct lease_desk *desk, struct db *db, const struct store_request *request, int64_t epoch, struct error *err);
 int lease_desk_give(
-    struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err);
+    struct lease_desk *desk, struct db *db, const struct store_request *request, int64_t epoch, struct error *err);
 
 #endif

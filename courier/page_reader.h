@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "courier/errands.h"
+#include "courier/store_requests.h"
 #include "courier/news.h"
 #include "store/db.h"
 

@@ -294,19 +294,19 @@ look_for_rows(struct store_duties *duties, struct db *db, bool *worked, struct e
 	return 0;
 }
 
-/* ---- errands ---- */
+/* ---- requests ---- */
 
 /*
  * Makes a page without rows: one endpoint's rows must not delay the others. late: too many dead rows made the read time
  * out.
  */
 static struct news *
-unreadable_page(const struct errand *errand, bool late, const struct error *why)
+unreadable_page(const struct store_request *request, bool late, const struct error *why)
 {
-	struct news *page = news_new(NEWS_PAGE, errand->tenant_id, errand->id);
+	struct news *page = news_new(NEWS_PAGE, request->tenant_id, request->id);
 	char id[FORMAT_UUID_BYTES + 1] = "";
 
-	format_uuid(errand->id, id);
+	format_uuid(request->id, id);
 	if (late)
 		log_warning("the jobs of an endpoint could not be read in time: they wait", LOG_STR("endpoint_id", id),
 		    LOG_STR("error", why->text));
@@ -314,7 +314,7 @@ unreadable_page(const struct errand *errand, bool late, const struct error *why)
 		log_warning("the jobs of an endpoint cannot be read as they are stored: they wait",
 		    LOG_STR("endpoint_id", id), LOG_STR("error", why->text));
 	page->unreadable = true;
-	page->fifo = errand->page.fifo;
+	page->fifo = request->page.fifo;
 	return page;
 }
 
@@ -323,29 +323,29 @@ unreadable_page(const struct errand *errand, bool late, const struct error *why)
  * way.
  */
 static void
-note_marks(struct store_duties *duties, const struct errand *errand, const struct page_marks *marks)
+note_marks(struct store_duties *duties, const struct store_request *request, const struct page_marks *marks)
 {
 	static const uint8_t first[16];
 
-	if (!errand->page.fifo)
-		follower_note_page(duties->follower, errand->id, errand->page.after, marks);
-	else if (!holder_has(&duties->holder, errand->id))
-		follower_note_page(duties->follower, errand->id, first, marks);
+	if (!request->page.fifo)
+		follower_note_page(duties->follower, request->id, request->page.after, marks);
+	else if (!holder_has(&duties->holder, request->id))
+		follower_note_page(duties->follower, request->id, first, marks);
 }
 
 /* Gives rows their places, a slice at a time, and then reads the page. */
 static int
-read_page(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, struct error *err)
+read_page(struct store_duties *duties, struct db *db, struct store_request *request, bool *done, struct error *err)
 {
-	const struct page_order order = {.tenant_id = errand->tenant_id,
-	    .endpoint_id = errand->id,
+	const struct page_order order = {.tenant_id = request->tenant_id,
+	    .endpoint_id = request->id,
 	    .node_id = duties->node.node_id,
-	    .query = &errand->page};
+	    .query = &request->page};
 	struct page_marks marks;
 	struct news *page;
 	bool more;
 	int64_t begun_us;
-	int rc = page_place(db, &order, errand->page.placed, &more, err);
+	int rc = page_place(db, &order, request->page.placed, &more, err);
 
 	if (rc == 0 && more)
 		return 0;
@@ -355,11 +355,11 @@ read_page(struct store_duties *duties, struct db *db, struct errand *errand, boo
 	count(duties, rc == 0 ? COUNTER_PAGES_READ : COUNTER_PAGES_FAILED);
 	/* DB_BUSY: the endpoint's places are locked. */
 	if (rc == DB_REFUSED || rc == DB_BUSY || (rc < 0 && db_timed_out(db)))
-		page = unreadable_page(errand, rc != DB_REFUSED, err);
+		page = unreadable_page(request, rc != DB_REFUSED, err);
 	else if (rc != 0)
 		return rc;
 	else
-		note_marks(duties, errand, &marks);
+		note_marks(duties, request, &marks);
 	page->took_us = clock_steady_us() - begun_us;
 	news_put(duties->news, page);
 	*done = true;
@@ -381,24 +381,24 @@ send_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 	news_put(duties->news, news);
 }
 
-/* Walks a slice. The errand remembers the place. */
+/* Walks a slice. The request remembers the place. */
 static int
-step_walk(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, struct error *err)
+step_walk(struct store_duties *duties, struct db *db, struct store_request *request, bool *done, struct error *err)
 {
 	struct row_walk walk = {.segment = duties->segment,
 	    .courier = duties->courier,
 	    .found = send_row,
 	    .context = duties,
-	    .of_endpoints = errand->of_endpoints,
-	    .tenant_id = errand->tenant_id};
+	    .of_endpoints = request->of_endpoints,
+	    .tenant_id = request->tenant_id};
 	bool more = true;
 	int rc;
 
-	memcpy(walk.endpoint_id, errand->id, sizeof walk.endpoint_id);
+	memcpy(walk.endpoint_id, request->id, sizeof walk.endpoint_id);
 	rc = row_walk_step(&walk, db, &more, err);
-	errand->tenant_id = walk.tenant_id;
-	errand->of_endpoints = walk.of_endpoints;
-	memcpy(errand->id, walk.endpoint_id, sizeof errand->id);
+	request->tenant_id = walk.tenant_id;
+	request->of_endpoints = walk.of_endpoints;
+	memcpy(request->id, walk.endpoint_id, sizeof request->id);
 	*done = rc == 0 && !more;
 	if (*done) {
 		news_put(duties->news, news_new(NEWS_WALKED, NULL, NULL));
@@ -408,36 +408,36 @@ step_walk(struct store_duties *duties, struct db *db, struct errand *errand, boo
 }
 
 static int
-fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, struct error *err)
+fulfil(struct store_duties *duties, struct db *db, struct store_request *request, bool *done, struct error *err)
 {
 	int rc = 0;
 
-	switch (errand->kind) {
-	case ERRAND_LOAD_ENDPOINT:
-		rc = follower_load(duties->follower, db, errand->tenant_id, errand->id, err);
+	switch (request->kind) {
+	case STORE_REQUEST_LOAD_ENDPOINT:
+		rc = follower_load(duties->follower, db, request->tenant_id, request->id, err);
 		break;
-	case ERRAND_FORGET_ENDPOINT:
-		follower_forget(duties->follower, errand->id);
+	case STORE_REQUEST_FORGET_ENDPOINT:
+		follower_forget(duties->follower, request->id);
 		break;
-	case ERRAND_WRITE_BREAKER:
-		runs_note_breaker(duties->runs, errand->tenant_id, errand->id, errand->breaker);
+	case STORE_REQUEST_WRITE_BREAKER:
+		runs_note_breaker(duties->runs, request->tenant_id, request->id, request->breaker);
 		break;
-	case ERRAND_WRITE_TEST:
-		rc = test_outcome_write(db, errand->tenant_id, errand->id, errand->result, err);
+	case STORE_REQUEST_WRITE_TEST:
+		rc = test_outcome_write(db, request->tenant_id, request->id, request->result, err);
 		break;
-	case ERRAND_TAKE_LEASE:
-		rc = lease_desk_take(&duties->leases, db, errand, duties->node.epoch, err);
+	case STORE_REQUEST_TAKE_LEASE:
+		rc = lease_desk_take(&duties->leases, db, request, duties->node.epoch, err);
 		break;
-	case ERRAND_GIVE_LEASE:
-		rc = lease_desk_give(&duties->leases, db, errand, duties->node.epoch, err);
+	case STORE_REQUEST_GIVE_LEASE:
+		rc = lease_desk_give(&duties->leases, db, request, duties->node.epoch, err);
 		break;
-	case ERRAND_LOAD_TRANSFORM:
-		rc = transform_read(duties->news, db, errand->tenant_id, errand->id, err);
+	case STORE_REQUEST_LOAD_TRANSFORM:
+		rc = transform_read(duties->news, db, request->tenant_id, request->id, err);
 		break;
-	case ERRAND_READ_PAGE:
-		return read_page(duties, db, errand, done, err);
-	case ERRAND_WALK:
-		return step_walk(duties, db, errand, done, err);
+	case STORE_REQUEST_READ_PAGE:
+		return read_page(duties, db, request, done, err);
+	case STORE_REQUEST_WALK:
+		return step_walk(duties, db, request, done, err);
 	}
 	*done = rc == 0;
 	return rc;
@@ -446,14 +446,14 @@ fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *
 /* ---- the turn ---- */
 
 bool
-store_duties_take_errands(const struct store_duties *duties)
+store_duties_take_requests(const struct store_duties *duties)
 {
 	return duties->node.node_id != 0;
 }
 
 int
-store_duties_turn(
-    struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked, struct error *err)
+store_duties_turn(struct store_duties *duties, struct db *db, struct store_request *request, bool *done, bool *worked,
+    struct error *err)
 {
 	static int (*const parts[])(struct store_duties * duties, struct db * db, bool *worked, struct error *err) = {
 	    keep_node, write_outcomes, follow, send_node, hold, look_for_places, write_runs, look_for_rows};
@@ -462,10 +462,10 @@ store_duties_turn(
 	*done = *worked = false;
 	for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof *parts; i++)
 		rc = parts[i](duties, db, worked, err);
-	if (rc != 0 || errand == NULL || !store_duties_take_errands(duties))
+	if (rc != 0 || request == NULL || !store_duties_take_requests(duties))
 		return rc;
 	*worked = true;
-	return fulfil(duties, db, errand, done, err);
+	return fulfil(duties, db, request, done, err);
 }
 
 static int64_t

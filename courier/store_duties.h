@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
-#include "courier/errands.h"
+#include "courier/store_requests.h"
 #include "courier/news.h"
 #include "shm/segment.h"
 #include "store/db.h"
@@ -26,20 +26,20 @@ struct store_duties *store_duties_new(const struct config *config, const struct 
 void store_duties_free(struct store_duties *duties);
 
 /*
- * Does a turn. errand: the loop's oldest one, or NULL; *done: it is fulfilled. *worked: something was due. As
+ * Does a turn. request: the loop's oldest one, or NULL; *done: it is fulfilled. *worked: something was due. As
  * db_commit(); after any result but 0 the failed duty is still due.
  */
-int store_duties_turn(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked,
-    struct error *err); /* six: the turn's work, its two results, and the error */
+int store_duties_turn(struct store_duties *duties, struct db *db, struct store_request *request, bool *done,
+    bool *worked, struct error *err); /* six: the turn's work, its two results, and the error */
 
 /* Call it after a turn that did not return 0, or if there is no connection. */
 void store_duties_failed(const struct store_duties *duties);
 
-/* When the next turn is due, by the steady clock, apart from errands and outcomes. */
+/* When the next turn is due, by the steady clock, apart from requests and outcomes. */
 int64_t store_duties_due_us(const struct store_duties *duties);
 
-/* Whether errands can be served: the node has a row. */
-bool store_duties_take_errands(const struct store_duties *duties);
+/* Whether requests can be served: the node has a row. */
+bool store_duties_take_requests(const struct store_duties *duties);
 
 /* Whether outcomes wait on the lane. */
 bool store_duties_outcomes_wait(const struct store_duties *duties);

@@ -1,5 +1,5 @@
 /*
- * One lock guards the errands and the words that both threads share. It is held briefly, never during a call that may
+ * One lock guards the requests and the words that both threads share. It is held briefly, never during a call that may
  * wait.
  */
 #include "courier/store_thread.h"
@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/repeat.h"
 #include "base/sandbox.h"
-#include "courier/errands.h"
+#include "courier/store_requests.h"
 #include "courier/store_duties.h"
 #include "store/db_turn.h"
 #include "store/webhooks_store.h"
@@ -43,7 +43,7 @@ struct store_thread {
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t cond;
-	struct errands errands;
+	struct store_requests requests;
 	bool woken; /* store_thread_wake() was called since the thread last looked */
 	bool paced; /* it sleeps until waiting outcomes are due */
 	int64_t stop_us; /* steady: deadline of its calls; INT64_MAX: not stopping */
@@ -112,19 +112,19 @@ open_store(struct store_thread *thread, struct error *err)
 static int
 turn(struct store_thread *thread, bool *worked, struct error *err)
 {
-	struct errand *errand;
+	struct store_request *request;
 	bool done = false;
 	int rc = open_store(thread, err);
 
 	if (rc != 0)
 		return rc;
 	pthread_mutex_lock(&thread->lock);
-	errand = thread->errands.first;
+	request = thread->requests.first;
 	pthread_mutex_unlock(&thread->lock);
-	rc = store_duties_turn(thread->duties, thread->db, errand, &done, worked, err);
+	rc = store_duties_turn(thread->duties, thread->db, request, &done, worked, err);
 	if (done) {
 		pthread_mutex_lock(&thread->lock);
-		errands_remove_first(&thread->errands);
+		store_requests_remove_first(&thread->requests);
 		pthread_mutex_unlock(&thread->lock);
 	}
 	return rc;
@@ -155,7 +155,7 @@ report_result(struct store_thread *thread, int rc, const struct error *err)
 	}
 }
 
-/* Sleeps until until_us at most. If interruptible, errands and wakes end the sleep. */
+/* Sleeps until until_us at most. If interruptible, requests and wakes end the sleep. */
 static void
 sleep_until(struct store_thread *thread, int64_t until_us, bool interruptible, bool paced)
 {
@@ -244,11 +244,11 @@ run(void *argument)
 
 /* ---- the loop's thread ---- */
 
-static struct errand *
-ask(struct store_thread *thread, enum errand_kind kind, const char *tenant_id, const uint8_t *id)
+static struct store_request *
+ask(struct store_thread *thread, enum store_request_kind kind, const char *tenant_id, const uint8_t *id)
 {
 	pthread_mutex_lock(&thread->lock);
-	return errands_add(&thread->errands, kind, tenant_id, id);
+	return store_requests_add(&thread->requests, kind, tenant_id, id);
 }
 
 static void
@@ -262,39 +262,39 @@ asked(struct store_thread *thread)
 void
 store_thread_load_endpoint(struct store_thread *thread, const struct endpoint_name *name)
 {
-	(void)ask(thread, ERRAND_LOAD_ENDPOINT, name->tenant_id, name->endpoint_id);
+	(void)ask(thread, STORE_REQUEST_LOAD_ENDPOINT, name->tenant_id, name->endpoint_id);
 	asked(thread);
 }
 
 void
 store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_name *name)
 {
-	(void)ask(thread, ERRAND_FORGET_ENDPOINT, name->tenant_id, name->endpoint_id);
+	(void)ask(thread, STORE_REQUEST_FORGET_ENDPOINT, name->tenant_id, name->endpoint_id);
 	asked(thread);
 }
 
 void
 store_thread_write_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state)
 {
-	struct errand *errand = ask(thread, ERRAND_WRITE_BREAKER, name->tenant_id, name->endpoint_id);
+	struct store_request *request = ask(thread, STORE_REQUEST_WRITE_BREAKER, name->tenant_id, name->endpoint_id);
 
-	errand->breaker = state;
+	request->breaker = state;
 	asked(thread);
 }
 
 void
 store_thread_take_lease(struct store_thread *thread, const struct endpoint_name *name, uint32_t for_ms)
 {
-	struct errand *errand = ask(thread, ERRAND_TAKE_LEASE, name->tenant_id, name->endpoint_id);
+	struct store_request *request = ask(thread, STORE_REQUEST_TAKE_LEASE, name->tenant_id, name->endpoint_id);
 
-	errand->for_ms = for_ms;
+	request->for_ms = for_ms;
 	asked(thread);
 }
 
 void
 store_thread_give_lease(struct store_thread *thread, const struct endpoint_name *name)
 {
-	(void)ask(thread, ERRAND_GIVE_LEASE, name->tenant_id, name->endpoint_id);
+	(void)ask(thread, STORE_REQUEST_GIVE_LEASE, name->tenant_id, name->endpoint_id);
 	asked(thread);
 }
 
@@ -302,33 +302,33 @@ void
 store_thread_write_test(
     struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result)
 {
-	struct errand *errand = ask(thread, ERRAND_WRITE_TEST, name->tenant_id, name->endpoint_id);
+	struct store_request *request = ask(thread, STORE_REQUEST_WRITE_TEST, name->tenant_id, name->endpoint_id);
 
-	errand->result = mem_new(1, sizeof *errand->result);
-	*errand->result = *result;
+	request->result = mem_new(1, sizeof *request->result);
+	*request->result = *result;
 	asked(thread);
 }
 
 void
 store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16])
 {
-	(void)ask(thread, ERRAND_LOAD_TRANSFORM, tenant_id, transform_id);
+	(void)ask(thread, STORE_REQUEST_LOAD_TRANSFORM, tenant_id, transform_id);
 	asked(thread);
 }
 
 void
 store_thread_read_page(struct store_thread *thread, const struct endpoint_name *name, const struct page_query *query)
 {
-	struct errand *errand = ask(thread, ERRAND_READ_PAGE, name->tenant_id, name->endpoint_id);
+	struct store_request *request = ask(thread, STORE_REQUEST_READ_PAGE, name->tenant_id, name->endpoint_id);
 
-	errand->page = *query;
+	request->page = *query;
 	asked(thread);
 }
 
 void
 store_thread_walk(struct store_thread *thread)
 {
-	(void)ask(thread, ERRAND_WALK, "", NULL);
+	(void)ask(thread, STORE_REQUEST_WALK, "", NULL);
 	asked(thread);
 }
 
@@ -383,7 +383,7 @@ static void
 close_parts(struct store_thread *thread)
 {
 	store_duties_free(thread->duties);
-	errands_clear(&thread->errands);
+	store_requests_clear(&thread->requests);
 	db_turn_close(&thread->turn);
 	news_close(&thread->news);
 	(void)munmap(thread->lane.arena, 2 * thread->lane.arena_bytes);
@@ -402,7 +402,7 @@ store_thread_start(struct store_thread **out, const struct config *config, const
 	thread->backoff = (struct backoff){.first_ms = RETRY_FIRST_MS, .cap_ms = RETRY_MOST_MS};
 	thread->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	thread->cond = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-	errands_init(&thread->errands);
+	store_requests_init(&thread->requests);
 	thread->stop_us = INT64_MAX;
 	thread->alive_until_us = clock_steady_us() + SILENT_US;
 	if (open_parts(thread, courier, err) != 0) {

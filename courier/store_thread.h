@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "courier/attempt.h"
-#include "courier/errands.h"
+#include "courier/store_requests.h"
 #include "courier/news.h"
 #include "shm/segment.h"
 

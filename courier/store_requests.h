@@ -1,9 +1,9 @@
 /*
- * Requests of the loop to the store thread, in order. The loop's thread adds errands; the store thread works on the
+ * Requests of the loop to the store thread, in order. The loop's thread adds requests; the store thread works on the
  * first one, and removes it when it is fulfilled. The caller holds the store thread's lock.
  */
-#ifndef COURIER_ERRANDS_H
-#define COURIER_ERRANDS_H
+#ifndef COURIER_STORE_REQUESTS_H
+#define COURIER_STORE_REQUESTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,16 +11,16 @@
 #include "courier/attempt.h"
 #include "courier/breaker.h"
 
-enum errand_kind {
-	ERRAND_LOAD_ENDPOINT,
-	ERRAND_FORGET_ENDPOINT,
-	ERRAND_WRITE_BREAKER,
-	ERRAND_WRITE_TEST,
-	ERRAND_TAKE_LEASE,
-	ERRAND_GIVE_LEASE,
-	ERRAND_LOAD_TRANSFORM,
-	ERRAND_READ_PAGE,
-	ERRAND_WALK
+enum store_request_kind {
+	STORE_REQUEST_LOAD_ENDPOINT,
+	STORE_REQUEST_FORGET_ENDPOINT,
+	STORE_REQUEST_WRITE_BREAKER,
+	STORE_REQUEST_WRITE_TEST,
+	STORE_REQUEST_TAKE_LEASE,
+	STORE_REQUEST_GIVE_LEASE,
+	STORE_REQUEST_LOAD_TRANSFORM,
+	STORE_REQUEST_READ_PAGE,
+	STORE_REQUEST_WALK
 };
 
 /* The page that the loop wants. */
@@ -36,30 +36,31 @@ struct page_query {
 	bool blocks; /* with fifo: report which orders are stopped */
 };
 
-struct errand {
-	struct errand *next;
-	enum errand_kind kind;
+struct store_request {
+	struct store_request *next;
+	enum store_request_kind kind;
 	char *tenant_id; /* of a walk: where it stands */
 	bool of_endpoints; /* of a walk: see courier/row_walk.h */
 	uint8_t id[16]; /* the endpoint's, or the transform's */
 	struct page_query page; /* of READ_PAGE */
 	uint32_t for_ms; /* of TAKE_LEASE */
 	enum breaker_state breaker; /* of WRITE_BREAKER */
-	struct attempt_result *result; /* of WRITE_TEST; freed with the errand */
+	struct attempt_result *result; /* of WRITE_TEST; freed with the request */
 };
 
-/* Made by errands_init(). */
-struct errands {
-	struct errand *first, **end;
+/* Made by store_requests_init(). */
+struct store_requests {
+	struct store_request *first, **end;
 };
 
-void errands_init(struct errands *errands);
+void store_requests_init(struct store_requests *requests);
 
-/* Adds an errand; the caller sets its other members. tenant_id is copied; id has 16 bytes, NULL: all zero. */
-struct errand *errands_add(struct errands *errands, enum errand_kind kind, const char *tenant_id, const uint8_t *id);
+/* Adds a request; the caller sets its other members. tenant_id is copied; id has 16 bytes, NULL: all zero. */
+struct store_request *store_requests_add(
+    struct store_requests *requests, enum store_request_kind kind, const char *tenant_id, const uint8_t *id);
 
 /* Removes the first one, or all of them. */
-void errands_remove_first(struct errands *errands);
-void errands_clear(struct errands *errands);
+void store_requests_remove_first(struct store_requests *requests);
+void store_requests_clear(struct store_requests *requests);
 
 #endif
