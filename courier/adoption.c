@@ -30,7 +30,7 @@ timeout_us(const struct config *config)
 }
 
 int64_t
-adoption_beat_us(const struct config *config)
+adoption_heartbeat_us(const struct config *config)
 {
 	int64_t sixth_us = timeout_us(config) / 6;
 
@@ -66,9 +66,9 @@ note_heartbeat(struct adoption *adoption, int64_t alive_ms, int64_t sent_us)
 {
 	int64_t most_us = timeout_us(adoption->config) / 3, gap_us = (alive_ms - adoption->alive_ms) * 1000;
 
-	if (adoption->alive_ms == 0 || sent_us - adoption->beaten_us > most_us || gap_us > most_us || gap_us < 0)
+	if (adoption->alive_ms == 0 || sent_us - adoption->heartbeat_us > most_us || gap_us > most_us || gap_us < 0)
 		adoption->run_us = sent_us;
-	adoption->beaten_us = sent_us;
+	adoption->heartbeat_us = sent_us;
 	adoption->alive_ms = alive_ms;
 }
 
@@ -151,8 +151,8 @@ end_sessions(
 
 /* Adopts the nodes that are gone, but not those whose rows are locked. */
 static int
-adopt(struct adoption *adoption, struct db *db, const struct node_row *row, const struct node_beat *beat,
-    const struct adoption_terms *terms, struct error *err) /* six: as adoption_beaten() */
+adopt(struct adoption *adoption, struct db *db, const struct node_row *row, const struct node_heartbeat *beat,
+    const struct adoption_terms *terms, struct error *err) /* six: as adoption_after_heartbeat() */
 {
 	struct db_rows *adopted = NULL;
 	int rc = adoption_adopt(db, row, beat, terms, &adopted, err);
@@ -179,8 +179,8 @@ adopt(struct adoption *adoption, struct db *db, const struct node_row *row, cons
 }
 
 int
-adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row *row, const struct node_beat *beat,
-    const struct node_pulse *pulse, int64_t sent_us, struct error *err)
+adoption_after_heartbeat(struct adoption *adoption, struct db *db, const struct node_row *row,
+    const struct node_heartbeat *beat, const struct node_heartbeat_result *result, int64_t sent_us, struct error *err)
 {
 	struct adoption_terms terms = {.left_ms = LEFT_MS};
 	bool wanted = false;
@@ -190,7 +190,7 @@ adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row 
 	if (adoption->in_doubt)
 		begin_anew(adoption);
 	adoption->in_doubt = false;
-	note_heartbeat(adoption, pulse->alive_ms, sent_us);
+	note_heartbeat(adoption, result->alive_ms, sent_us);
 	if (sent_us - adoption->run_us >= timeout_us(adoption->config))
 		terms.silent_ms = timeout_us(adoption->config) / 1000;
 	rc = adoption_wanted(db, row, &terms, &wanted, err);

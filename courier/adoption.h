@@ -26,8 +26,8 @@ enum adoption_state {
 struct adoption {
 	const struct config *config;
 	const struct segment *segment;
-	/* Heartbeats: the run without a gap began at run_us; the last one was at beaten_us and alive_ms. */
-	int64_t run_us, beaten_us; /* steady */
+	/* Heartbeats: the run without a gap began at run_us; the last one was at heartbeat_us and alive_ms. */
+	int64_t run_us, heartbeat_us; /* steady */
 	int64_t alive_ms; /* the database's clock; 0: there was none */
 	/* Passes. */
 	enum adoption_state state;
@@ -51,7 +51,7 @@ struct adoption {
 void adoption_open(struct adoption *adoption, const struct config *config, const struct segment *segment);
 
 /* The interval of heartbeats, and how long after a heartbeat couriers may begin attempts. */
-int64_t adoption_beat_us(const struct config *config);
+int64_t adoption_heartbeat_us(const struct config *config);
 int64_t adoption_attempts_us(const struct config *config);
 
 /*
@@ -59,8 +59,9 @@ int64_t adoption_attempts_us(const struct config *config);
  * silent node is adopted only if this node's own heartbeats came without a gap for HL_NODE_TIMEOUT_SECS: after an
  * outage of the store all nodes have been silent. 0, or <0 as db_commit().
  */
-int adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row *row, const struct node_beat *beat,
-    const struct node_pulse *pulse, int64_t sent_us, struct error *err); /* seven: the heartbeat's facts */
+int adoption_after_heartbeat(struct adoption *adoption, struct db *db, const struct node_row *row,
+    const struct node_heartbeat *beat, const struct node_heartbeat_result *result, int64_t sent_us,
+    struct error *err); /* seven: the heartbeat's facts */
 
 /* When to call adoption_step() next, by the steady clock; INT64_MAX: not before the next adoption. */
 int64_t adoption_due_us(const struct adoption *adoption);

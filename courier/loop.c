@@ -99,7 +99,7 @@ start(struct loop *loop, uint32_t index, struct error *err)
 	    http_open(&courier->http, loop->config, courier_attempt_done, courier, err) != 0 ||
 	    store_thread_start(&courier->thread, loop->config, loop->segment, index, err) != 0)
 		return -1;
-	courier_open(courier, loop->config->hl_courier_bytes, adoption_beat_us(loop->config));
+	courier_open(courier, loop->config->hl_courier_bytes, adoption_heartbeat_us(loop->config));
 	return 0;
 }
 

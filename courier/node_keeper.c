@@ -35,7 +35,7 @@ struct node_keeper {
 	int64_t beat_us; /* steady: the next heartbeat */
 	int64_t not_before_us; /* steady: no heartbeat */
 	int64_t told_version; /* seen_version of the row */
-	int64_t beaten_boot_us; /* start of the last heartbeat that reached the store */
+	int64_t heartbeat_boot_us; /* start of the last heartbeat that reached the store */
 	int64_t needed_version; /* couriers must act by it before attempts go on; 0: they do */
 	bool alone; /* at the last heartbeat */
 	struct adoption adoption;
@@ -112,18 +112,18 @@ static int
 find_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct error *err)
 {
 	const struct node_row next = {.node_id = keeper->file.node_id, .epoch = keeper->file.next_epoch};
-	const struct node_beat beat = {.seen_version = version, .timeout_ms = timeout_ms(keeper)};
-	struct node_pulse pulse = {.ours = false};
+	const struct node_heartbeat beat = {.seen_version = version, .timeout_ms = timeout_ms(keeper)};
+	struct node_heartbeat_result result = {.ours = false};
 	int64_t node_id = next.node_id;
 	int rc;
 
 	if (node_id == 0) {
 		rc = node_rows_find(db, next.epoch, &node_id, err);
-		pulse.ours = node_id != 0;
+		result.ours = node_id != 0;
 	} else {
-		rc = node_rows_beat(db, &next, &beat, &pulse, err);
+		rc = node_rows_heartbeat(db, &next, &beat, &result, err);
 	}
-	if (rc == 0 && pulse.ours)
+	if (rc == 0 && result.ours)
 		keeper->file = (struct node_file){node_id, next.epoch, next.epoch};
 	return rc;
 }
@@ -194,10 +194,10 @@ node_keeper_failed(const struct node_keeper *keeper)
 
 /* Records that a heartbeat or the claim has reached the store. */
 static void
-note_beaten(struct node_keeper *keeper, int64_t boot_us)
+note_heartbeat(struct node_keeper *keeper, int64_t boot_us)
 {
-	keeper->beaten_boot_us = boot_us;
-	node_set_beaten_us(&keeper->segment->header->node, boot_us);
+	keeper->heartbeat_boot_us = boot_us;
+	node_set_heartbeat_us(&keeper->segment->header->node, boot_us);
 }
 
 static int
@@ -220,7 +220,7 @@ claim(struct node_keeper *keeper, struct db *db, struct error *err)
 	keeper->told_version = version;
 	keeper->beat_us = 0; /* at once: a heartbeat also finds whether there are other nodes */
 	keeper->alone = false;
-	note_beaten(keeper, boot_us);
+	note_heartbeat(keeper, boot_us);
 	keeper->needed_version = 0; /* couriers have no jobs before they have read the changes */
 	adoption_open(&keeper->adoption, keeper->config, keeper->segment);
 	set_attempts_until(keeper, boot_us);
@@ -266,7 +266,7 @@ write_sessions(const struct segment *segment, char text[SESSIONS_BYTES])
 static int
 go_on(struct node_keeper *keeper, struct db *db, int64_t version, int64_t boot_us, struct error *err)
 {
-	bool silent = boot_us - keeper->beaten_boot_us >= adoption_attempts_us(keeper->config);
+	bool silent = boot_us - keeper->heartbeat_boot_us >= adoption_attempts_us(keeper->config);
 	int64_t newest;
 
 	if (silent || keeper->needed_version > 0) {
@@ -277,7 +277,7 @@ go_on(struct node_keeper *keeper, struct db *db, int64_t version, int64_t boot_u
 		if (silent || newest < keeper->needed_version) /* a restored store has gone back */
 			keeper->needed_version = newest;
 	}
-	note_beaten(keeper, boot_us);
+	note_heartbeat(keeper, boot_us);
 	if (version < keeper->needed_version) {
 		node_set_attempts_until_us(&keeper->segment->header->node, 0);
 		return 0;
@@ -292,30 +292,30 @@ say_alive(struct node_keeper *keeper, const struct node_row *row, struct db *db,
 {
 	int64_t version = least_seen(keeper), now_us = clock_steady_us(), boot_us = clock_boot_us();
 	char sessions[SESSIONS_BYTES];
-	const struct node_beat beat = {.seen_version = version,
+	const struct node_heartbeat beat = {.seen_version = version,
 	    .sessions = write_sessions(keeper->segment, sessions),
 	    .timeout_ms = timeout_ms(keeper)};
-	struct node_pulse pulse;
-	int rc = node_rows_beat(db, row, &beat, &pulse, err);
+	struct node_heartbeat_result result;
+	int rc = node_rows_heartbeat(db, row, &beat, &result, err);
 
 	if (rc != 0) {
 		keeper->not_before_us = clock_steady_us() + BEAT_AGAIN_US;
 		return rc;
 	}
 	keeper->told_version = version;
-	keeper->beat_us = now_us + adoption_beat_us(keeper->config);
-	if (!pulse.ours) {
+	keeper->beat_us = now_us + adoption_heartbeat_us(keeper->config);
+	if (!result.ours) {
 		log_warning("another node has taken this node's row in delivery_nodes: this node gets a new row",
 		    LOG_INT("node_id", row->node_id));
 		keeper->alone = false;
 		node_write(&keeper->segment->header->node, &(struct node_row){0});
 		return 0;
 	}
-	keeper->alone = pulse.alone;
+	keeper->alone = result.alone;
 	rc = go_on(keeper, db, version, boot_us, err);
 	if (rc != 0)
 		return rc;
-	return adoption_beaten(&keeper->adoption, db, row, &beat, &pulse, now_us, err);
+	return adoption_after_heartbeat(&keeper->adoption, db, row, &beat, &result, now_us, err);
 }
 
 static int64_t

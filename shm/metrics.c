@@ -174,9 +174,10 @@ oldest_due(const struct page *page, enum family family)
 static void
 heartbeat_age(const struct page *page, enum family family)
 {
-	int64_t beaten_us = node_beaten_us(&page->segment->header->node), now_us = clock_boot_us();
+	int64_t heartbeat_us = node_heartbeat_us(&page->segment->header->node), now_us = clock_boot_us();
 
-	sample(page, family, "", beaten_us != 0 && now_us > beaten_us ? (uint64_t)now_us - (uint64_t)beaten_us : 0);
+	sample(page, family, "",
+	    heartbeat_us != 0 && now_us > heartbeat_us ? (uint64_t)now_us - (uint64_t)heartbeat_us : 0);
 }
 
 static void

@@ -61,15 +61,15 @@ node_set_attempts_until_us(struct node_words *words, int64_t boot_us)
 }
 
 int64_t
-node_beaten_us(const struct node_words *words)
+node_heartbeat_us(const struct node_words *words)
 {
-	return atomic64_load(&words->beaten_us);
+	return atomic64_load(&words->heartbeat_us);
 }
 
 void
-node_set_beaten_us(struct node_words *words, int64_t boot_us)
+node_set_heartbeat_us(struct node_words *words, int64_t boot_us)
 {
-	atomic64_store(&words->beaten_us, boot_us);
+	atomic64_store(&words->heartbeat_us, boot_us);
 }
 
 int64_t

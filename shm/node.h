@@ -19,7 +19,7 @@ struct node_words {
 	int64_t since_us; /* see node_since_us() */
 	int64_t attempts_until_us; /* see node_attempts_until_us() */
 	int64_t changes_version; /* of the table changes */
-	int64_t beaten_us; /* see node_beaten_us() */
+	int64_t heartbeat_us; /* see node_heartbeat_us() */
 };
 
 /* Copies the node's row consistently. Returns false if the node has none yet. */
@@ -48,8 +48,8 @@ void node_set_attempts_until_us(struct node_words *words, int64_t boot_us);
  * The clock_boot_us() at which the last successful heartbeat began; 0: none in this run. Only the store thread of
  * courier 0 writes it, and the master at its start.
  */
-int64_t node_beaten_us(const struct node_words *words);
-void node_set_beaten_us(struct node_words *words, int64_t boot_us);
+int64_t node_heartbeat_us(const struct node_words *words);
+void node_set_heartbeat_us(struct node_words *words, int64_t boot_us);
 
 /*
  * The newest version of the table changes known on this node; it only grows. A process that raises it wakes the

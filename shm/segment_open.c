@@ -186,7 +186,7 @@ begin_run(const struct segment *segment, const struct config *config, const char
 			writer_slot_reset(segment_writer(segment, ledger_roles[r], i));
 	for (uint32_t c = 0; c < segment->counts[ROLE_COURIER]; c++)
 		courier_slot_reset(segment_courier(segment, c));
-	node_set_beaten_us(&h->node, 0);
+	node_set_heartbeat_us(&h->node, 0);
 	node_write(&h->node, &(struct node_row){0}); /* courier 0 takes a new epoch at each start of a master */
 }
 

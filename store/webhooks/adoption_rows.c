@@ -113,21 +113,21 @@ adoption_end_sessions(
 }
 
 int
-adoption_adopt(struct db *db, const struct node_row *row, const struct node_beat *beat,
+adoption_adopt(struct db *db, const struct node_row *row, const struct node_heartbeat *beat,
     const struct adoption_terms *terms, struct db_rows **adopted, struct error *err)
 {
 	const struct db_param params[] = {db_int(row->node_id), db_int(terms->left_ms), silence(terms)};
-	struct node_pulse pulse = {.ours = false};
+	struct node_heartbeat_result result = {.ours = false};
 	int rc = db_begin(db, err);
 
 	*adopted = NULL;
 	if (rc == 0)
 		rc = db_query(db, &limit_times, NULL, 0, NULL, err);
 	if (rc == 0)
-		rc = node_rows_beat_in(db, row, beat, &pulse, err);
-	if (rc == 0 && pulse.ours)
+		rc = node_rows_heartbeat_in(db, row, beat, &result, err);
+	if (rc == 0 && result.ours)
 		rc = db_query(db, &adopt, params, 3, adopted, err);
-	if (rc == 0 && pulse.ours)
+	if (rc == 0 && result.ours)
 		rc = db_query(db, &adopt_chains, params, 1, NULL, err);
 	rc = db_end(db, rc, err);
 	if (rc == 0 && *adopted == NULL)

@@ -38,7 +38,7 @@ int adoption_end_sessions(
  * of node_id, name, and whether it had left; the caller frees it. In a transaction of its own. As db_commit(); after <0
  * the nodes may be adopted, which is certain once the node's next heartbeat has succeeded.
  */
-int adoption_adopt(struct db *db, const struct node_row *row, const struct node_beat *beat,
+int adoption_adopt(struct db *db, const struct node_row *row, const struct node_heartbeat *beat,
     const struct adoption_terms *terms, struct db_rows **adopted,
     struct error *err); /* six: the adopter, the terms, and the result */
 

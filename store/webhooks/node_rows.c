@@ -93,8 +93,8 @@ node_rows_find(struct db *db, int64_t epoch, int64_t *node_id, struct error *err
 }
 
 int
-node_rows_beat_in(struct db *db, const struct node_row *row, const struct node_beat *beat, struct node_pulse *pulse,
-    struct error *err)
+node_rows_heartbeat_in(struct db *db, const struct node_row *row, const struct node_heartbeat *beat,
+    struct node_heartbeat_result *result, struct error *err)
 {
 	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch), db_int(beat->seen_version),
 	    beat->sessions != NULL ? db_string(beat->sessions) : db_null(), db_int(beat->timeout_ms)};
@@ -103,23 +103,23 @@ node_rows_beat_in(struct db *db, const struct node_row *row, const struct node_b
 
 	if (rc != 0)
 		return rc;
-	*pulse = (struct node_pulse){.ours = db_rows_count(rows) > 0};
-	if (pulse->ours) {
-		pulse->alive_ms = db_rows_int(rows, 0, 0);
-		pulse->alone = db_rows_int(rows, 0, 1) == 0;
+	*result = (struct node_heartbeat_result){.ours = db_rows_count(rows) > 0};
+	if (result->ours) {
+		result->alive_ms = db_rows_int(rows, 0, 0);
+		result->alone = db_rows_int(rows, 0, 1) == 0;
 	}
 	db_rows_free(rows);
 	return 0;
 }
 
 int
-node_rows_beat(struct db *db, const struct node_row *row, const struct node_beat *beat, struct node_pulse *pulse,
-    struct error *err)
+node_rows_heartbeat(struct db *db, const struct node_row *row, const struct node_heartbeat *beat,
+    struct node_heartbeat_result *result, struct error *err)
 {
 	int rc = db_begin(db, err);
 
 	if (rc == 0)
-		rc = node_rows_beat_in(db, row, beat, pulse, err);
+		rc = node_rows_heartbeat_in(db, row, beat, result, err);
 	return db_end(db, rc, err);
 }
 

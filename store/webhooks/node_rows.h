@@ -41,26 +41,26 @@ int node_rows_claim(
 int node_rows_find(struct db *db, int64_t epoch, int64_t *node_id, struct error *err);
 
 /* What a heartbeat writes. */
-struct node_beat {
+struct node_heartbeat {
 	int64_t seen_version; /* the version of changes by which the node acts */
 	const char *sessions; /* "{1,2}": the server's processes that work for the node; NULL: unchanged */
 	int64_t timeout_ms; /* as in a claim */
 };
 
 /* What a heartbeat finds. */
-struct node_pulse {
+struct node_heartbeat_result {
 	bool ours; /* the row is still the node's; if not, nothing was written, and the rest is undefined */
 	bool alone; /* no other node has a row that was neither adopted nor left */
 	int64_t alive_ms; /* the heartbeat's time by the database's clock, since 1970 */
 };
 
-/* Writes a heartbeat. In a transaction of its own. Returns as db_commit(); *pulse is set on 0. */
-int node_rows_beat(struct db *db, const struct node_row *row, const struct node_beat *beat, struct node_pulse *pulse,
-    struct error *err);
+/* Writes a heartbeat. In a transaction of its own. Returns as db_commit(); *result is set on 0. */
+int node_rows_heartbeat(struct db *db, const struct node_row *row, const struct node_heartbeat *beat,
+    struct node_heartbeat_result *result, struct error *err);
 
 /* Only the heartbeat's statement, in an open transaction: no other node adopts the row until its end. As db_query(). */
-int node_rows_beat_in(struct db *db, const struct node_row *row, const struct node_beat *beat, struct node_pulse *pulse,
-    struct error *err);
+int node_rows_heartbeat_in(struct db *db, const struct node_row *row, const struct node_heartbeat *beat,
+    struct node_heartbeat_result *result, struct error *err);
 
 /*
  * Records that the node has stopped: others may adopt its row at once, and nobody waits for it. Does nothing if the row

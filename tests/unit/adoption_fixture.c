@@ -65,10 +65,10 @@ silence(int64_t node_id, int64_t seconds)
 void
 beat(int64_t second, int64_t ahead)
 {
-	const struct node_beat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
-	const struct node_pulse pulse = {.ours = true, .alive_ms = (1000000 + second + ahead) * 1000};
+	const struct node_heartbeat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
+	const struct node_heartbeat_result result = {.ours = true, .alive_ms = (1000000 + second + ahead) * 1000};
 
-	must_be(0, adoption_beaten(&adoption, jobs_db, &own, &says, &pulse, second * SECOND_US, &err), &err);
+	must_be(0, adoption_after_heartbeat(&adoption, jobs_db, &own, &says, &result, second * SECOND_US, &err), &err);
 }
 
 void

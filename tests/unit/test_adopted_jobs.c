@@ -98,14 +98,14 @@ get_answers(void)
 static void
 test_an_adoption_whose_answer_is_lost_is_worked_on(void **state)
 {
-	const struct node_beat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
-	const struct node_pulse pulse = {.ours = true, .alive_ms = 1000};
+	const struct node_heartbeat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
+	const struct node_heartbeat_result result = {.ours = true, .alive_ms = 1000};
 
 	add_jobs_of(2, 2, 3);
 	step_all();
 	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
 	lose_answers();
-	assert_true(adoption_beaten(&adoption, jobs_db, &own, &says, &pulse, 100 * SECOND_US, &err) < 0);
+	assert_true(adoption_after_heartbeat(&adoption, jobs_db, &own, &says, &result, 100 * SECOND_US, &err) < 0);
 	get_answers();
 	assert_int_equal(adopted_by(2), 1);
 	beat(105, 0);

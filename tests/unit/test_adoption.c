@@ -128,7 +128,7 @@ static void *
 adopt_once(void *context)
 {
 	struct adopter *adopter = context;
-	const struct node_beat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
+	const struct node_heartbeat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
 	const struct adoption_terms terms = {.left_ms = 1};
 	struct db_rows *adopted = NULL;
 

@@ -302,7 +302,7 @@ test_attempts_end_before_another_node_may_adopt_this_one(void **state)
 	assert_true(node_attempts_until_us(words) <= begun_us);
 	for (int steps = 0; steps < 2; steps++) { /* the claim, a heartbeat */
 		must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
-		assert_in_range(node_beaten_us(words), begun_us, clock_boot_us());
+		assert_in_range(node_heartbeat_us(words), begun_us, clock_boot_us());
 		if (db_config.hl_store == HL_STORE_POSTGRES)
 			assert_in_range(node_attempts_until_us(words) - begun_us, 20 * SECOND_US, 25 * SECOND_US);
 		else

@@ -51,11 +51,11 @@ must_claim(struct db *by, int64_t node_id, int64_t epoch, int64_t other_epoch, i
 static bool
 beats(const struct node_row *row, int64_t seen_version)
 {
-	const struct node_beat beat = {.seen_version = seen_version, .sessions = "{1,2}", .timeout_ms = 30000};
-	struct node_pulse pulse;
+	const struct node_heartbeat beat = {.seen_version = seen_version, .sessions = "{1,2}", .timeout_ms = 30000};
+	struct node_heartbeat_result result;
 
-	must_be(0, node_rows_beat(db, row, &beat, &pulse, &err), &err);
-	return pulse.ours;
+	must_be(0, node_rows_heartbeat(db, row, &beat, &result, &err), &err);
+	return result.ours;
 }
 
 static void
