@@ -14,7 +14,7 @@
 #include "server/h2o_compat.h"
 #include "server/head.h"
 #include "server/held.h"
-#include "server/holdings.h"
+#include "server/client_amounts.h"
 #include "server/linger.h"
 #include "server/refusal.h"
 #include "shm/counters.h"
@@ -55,7 +55,7 @@ struct connection {
 	enum surplus surplus;
 	struct holder holder;
 	uint64_t address; /* address_number()'s */
-	uint64_t key; /* the key whose holdings it counts in; 0: none */
+	uint64_t key; /* the key whose amount it counts in; 0: none */
 	h2o_socket_cb aside; /* libh2o's callback for its own writes, such as 100 Continue */
 };
 
@@ -87,7 +87,7 @@ struct connections {
 	uint32_t count, surplus_count; /* all connections; surplus ones */
 	struct connection *passed_on; /* the connection that libh2o is reading; NULL: it was closed meanwhile */
 	struct held held;
-	struct holdings addresses, keys; /* numbers of connections */
+	struct client_amounts addresses, keys; /* numbers of connections */
 	uint8_t seed[ADDRESS_SEED_BYTES];
 	bool has_ended; /* a connection ended in this turn of the loop */
 	int64_t look_at_us; /* steady: next look for slow requests */

@@ -110,14 +110,14 @@ limits_admit(struct connection *connection, bool full)
 		connection->surplus = SURPLUS_LIMIT;
 	connection->address = address_number(h2o_socket_get_fd(connection->socket), all->seed);
 	if (most > 0) {
-		if (holdings_of(&all->addresses, connection->address) >= most) {
+		if (client_amounts_of(&all->addresses, connection->address) >= most) {
 			connection->surplus = SURPLUS_ADDRESS;
 			if (!has_surplus_place(all)) {
 				counter_add(all->slot, COUNTER_CONNECTIONS_REFUSED_ADDRESS, 1);
 				return false;
 			}
 		}
-		holdings_add(&all->addresses, connection->address, 1);
+		client_amounts_add(&all->addresses, connection->address, 1);
 	}
 	if (connection->surplus != SURPLUS_NONE)
 		count_surplus(all);
@@ -128,9 +128,9 @@ void
 limits_set_key(struct connection *connection, uint64_t key)
 {
 	if (connection->key != 0)
-		holdings_take(&connection->all->keys, connection->key, 1);
+		client_amounts_take(&connection->all->keys, connection->key, 1);
 	if (key != 0)
-		holdings_add(&connection->all->keys, key, 1);
+		client_amounts_add(&connection->all->keys, key, 1);
 	connection->key = key;
 }
 
@@ -140,7 +140,7 @@ limits_leave(struct connection *connection)
 	struct connections *all = connection->all;
 
 	if (all->config->max_address_connections > 0)
-		holdings_take(&all->addresses, connection->address, 1);
+		client_amounts_take(&all->addresses, connection->address, 1);
 	limits_set_key(connection, 0);
 	all->surplus_count -= connection->surplus != SURPLUS_NONE;
 	held_set(&all->held, &connection->holder, 0);
@@ -175,7 +175,7 @@ limits_allow_key(const h2o_req_t *req, uint64_t key)
 
 	if (connection->key == key)
 		return true;
-	if (!holdings_allow(holdings_of(&all->keys, key), most > all->count ? most - all->count : 0)) {
+	if (!client_amounts_allow(client_amounts_of(&all->keys, key), most > all->count ? most - all->count : 0)) {
 		counter_add(all->slot, COUNTER_CONNECTIONS_REFUSED_KEY, 1);
 		return false;
 	}

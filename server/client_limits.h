@@ -13,7 +13,7 @@
  *   REQUEST_TIMEOUT_SECONDS  an incomplete request is refused; an answer not read in that time is cut off
  *   IDLE_TIMEOUT_SECONDS     connections that rest longer are closed
  *
- * An API key gets its share of the connections (server/holdings.h). Acceptors.
+ * An API key gets its share of the connections (server/client_amounts.h). Acceptors.
  */
 #ifndef SERVER_CLIENT_LIMITS_H
 #define SERVER_CLIENT_LIMITS_H

@@ -99,7 +99,7 @@ answer_due(const struct outlets *outlets, struct outlet *outlet)
 	while (pending_take(&outlet->pending, &outlet->lane, &item)) {
 		struct parcel parcel;
 
-		holdings_take(&outlet->clients, item.client, item.bytes);
+		client_amounts_take(&outlet->clients, item.client, item.bytes);
 		if (item.exchange == NULL)
 			continue;
 		lane_reread(&outlet->lane, item.position, &parcel);
@@ -159,7 +159,7 @@ client_of(const struct exchange *exchange)
 bool
 outlet_allows(const struct outlet *outlet, const struct exchange *exchange)
 {
-	return holdings_allow(holdings_of(&outlet->clients, client_of(exchange)),
+	return client_amounts_allow(client_amounts_of(&outlet->clients, client_of(exchange)),
 	    outlet->lane.arena_bytes - lane_bytes_used(&outlet->lane));
 }
 
@@ -176,7 +176,7 @@ outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *
 		park(exchange->req);
 		outlet->waiting++;
 	}
-	holdings_add(&outlet->clients, client, bytes);
+	client_amounts_add(&outlet->clients, client, bytes);
 	pending_push(&outlet->pending, (struct pending){.exchange = durable ? exchange : NULL,
 					   .position = position,
 					   .bytes = (uint32_t)bytes,

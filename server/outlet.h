@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "server/holdings.h"
+#include "server/client_amounts.h"
 #include "server/pending.h"
 #include "shm/lane.h"
 #include "shm/segment.h"
@@ -27,7 +27,7 @@ struct outlet {
 	struct lane lane;
 	struct pending_queue pending; /* waiting requests, and parcels whose bytes count for a client */
 	uint32_t waiting; /* unanswered requests in pending */
-	struct holdings clients; /* bytes on the lane by API key, or by address without a key */
+	struct client_amounts clients; /* bytes on the lane by API key, or by address without a key */
 	uint32_t answered; /* position up to which requests are answered; a result of lane_released() */
 	struct wake wake; /* of the writer */
 	const struct writer_slot *writer;
@@ -76,8 +76,8 @@ bool outlets_are_durable(const struct outlets *outlets);
 char *outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *available);
 
 /*
- * Whether the request's key, or its address if it has none, is within its share of the lane (server/holdings.h). Call
- * it after outlet_reserve().
+ * Whether the request's key, or its address if it has none, is within its share of the lane (server/client_amounts.h).
+ * Call it after outlet_reserve().
  */
 bool outlet_allows(const struct outlet *outlet, const struct exchange *exchange);
 

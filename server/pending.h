@@ -17,7 +17,7 @@ struct pending {
 	struct exchange *exchange; /* borrowed: libh2o keeps it until it is answered; NULL: already answered */
 	uint32_t position; /* result of lane_publish() */
 	uint32_t bytes; /* on the lane */
-	uint64_t client; /* for struct holdings */
+	uint64_t client; /* for struct client_amounts */
 };
 
 /* All zero is an empty queue. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "server/holdings.h"
+#include "server/client_amounts.h"
 #include "tests/unit/lane_fixture.h"
 
 #define CLIENTS 200
@@ -21,8 +21,8 @@ client(uint32_t number)
 static void
 test_every_client_has_what_it_was_given_and_not_lost(void **state)
 {
-	struct holdings holdings = {0};
-	struct dice dice = {seed_for("holdings")};
+	struct client_amounts counted = {0};
+	struct dice dice = {seed_for("client amounts")};
 	uint64_t amounts[CLIENTS] = {0};
 
 	for (uint32_t step = 0; step < 20000; step++) {
@@ -30,50 +30,50 @@ test_every_client_has_what_it_was_given_and_not_lost(void **state)
 		uint64_t amount = dice_below(&dice, 5);
 
 		if (dice_below(&dice, 2) == 0) {
-			holdings_add(&holdings, client(number), amount);
+			client_amounts_add(&counted, client(number), amount);
 			amounts[number] += amount;
 		} else {
 			if (amount > amounts[number] || dice_below(&dice, 4) == 0)
 				amount = amounts[number];
-			holdings_take(&holdings, client(number), amount);
+			client_amounts_take(&counted, client(number), amount);
 			amounts[number] -= amount;
 		}
 		if (step % 100 == 0)
 			for (uint32_t i = 0; i < CLIENTS; i++)
-				assert_int_equal(holdings_of(&holdings, client(i)), amounts[i]);
+				assert_int_equal(client_amounts_of(&counted, client(i)), amounts[i]);
 	}
 	for (uint32_t i = 0; i < CLIENTS; i++)
-		holdings_take(&holdings, client(i), amounts[i]);
-	assert_int_equal(holdings.used, 0);
-	assert_true(holdings.size <= 4 * CLIENTS);
-	free(holdings.cells);
+		client_amounts_take(&counted, client(i), amounts[i]);
+	assert_int_equal(counted.used, 0);
+	assert_true(counted.size <= 4 * CLIENTS);
+	free(counted.cells);
 }
 
 static void
 test_nobody_has_anything_at_first(void **state)
 {
-	const struct holdings holdings = {0};
+	const struct client_amounts counted = {0};
 
-	assert_int_equal(holdings_of(&holdings, 1), 0);
+	assert_int_equal(client_amounts_of(&counted, 1), 0);
 }
 
 /* So many clients take one after the other, each as much as it may. Returns what is left. */
 static uint64_t
 left_by(uint32_t clients)
 {
-	struct holdings holdings = {0};
+	struct client_amounts counted = {0};
 	uint64_t available = 90000;
 
 	for (bool any = true; any;) {
 		any = false;
 		for (uint32_t i = 0; i < clients; i++)
-			if (available > 0 && holdings_allow(holdings_of(&holdings, client(i)), available)) {
-				holdings_add(&holdings, client(i), 1);
+			if (available > 0 && client_amounts_allow(client_amounts_of(&counted, client(i)), available)) {
+				client_amounts_add(&counted, client(i), 1);
 				available--;
 				any = true;
 			}
 	}
-	free(holdings.cells);
+	free(counted.cells);
 	return available;
 }
 
