@@ -13,7 +13,7 @@
 #include "server/chunks.h"
 #include "server/h2o_compat.h"
 #include "server/head.h"
-#include "server/held.h"
+#include "server/buffered.h"
 #include "server/client_amounts.h"
 #include "server/linger.h"
 #include "server/refusal.h"
@@ -53,7 +53,7 @@ struct connection {
 	bool answered; /* the whole answer, or the connection's end, is being written */
 	bool unread; /* `answered` was already set one time-out ago */
 	enum surplus surplus;
-	struct holder holder;
+	struct buffered_part buffered;
 	uint64_t address; /* address_number()'s */
 	uint64_t key; /* the key whose amount it counts in; 0: none */
 	h2o_socket_cb aside; /* libh2o's callback for its own writes, such as 100 Continue */
@@ -86,7 +86,7 @@ struct connections {
 	h2o_linklist_t surplus; /* the same for surplus connections, which are in no other list */
 	uint32_t count, surplus_count; /* all connections; surplus ones */
 	struct connection *passed_on; /* the connection that libh2o is reading; NULL: it was closed meanwhile */
-	struct held held;
+	struct buffered buffered;
 	struct client_amounts addresses, keys; /* numbers of connections */
 	uint8_t seed[ADDRESS_SEED_BYTES];
 	bool has_ended; /* a connection ended in this turn of the loop */

@@ -27,7 +27,7 @@ static void
 end_awaited(struct connection *connection, int status, const char *why, enum counter reason)
 {
 	connection->all->has_ended = true;
-	held_set(&connection->all->held, &connection->holder, 0);
+	buffered_set(&connection->all->buffered, &connection->buffered, 0);
 	if (connection->is_http) {
 		connection->all->refuse(connection, status, why, reason);
 	} else {
@@ -143,7 +143,7 @@ limits_leave(struct connection *connection)
 		client_amounts_take(&all->addresses, connection->address, 1);
 	limits_set_key(connection, 0);
 	all->surplus_count -= connection->surplus != SURPLUS_NONE;
-	held_set(&all->held, &connection->holder, 0);
+	buffered_set(&all->buffered, &connection->buffered, 0);
 }
 
 const struct surplus_refusal *
@@ -190,12 +190,12 @@ static void
 cut_off(struct connection *connection)
 {
 	counter_add(connection->all->slot, COUNTER_CONNECTIONS_REFUSED_UNREAD, 1);
-	held_set(&connection->all->held, &connection->holder, 0);
+	buffered_set(&connection->all->buffered, &connection->buffered, 0);
 	(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
 }
 
 static void
-end_holder(struct connection *connection)
+end_buffering(struct connection *connection)
 {
 	if (awaits_request(connection->socket))
 		end_awaited(connection, 503, "Requests take as much memory as they may (MAX_BUFFERED_BYTES): try again",
@@ -208,15 +208,15 @@ end_holder(struct connection *connection)
 static bool
 make_room(struct connections *connections, const struct connection *last)
 {
-	struct holder *holder;
+	struct buffered_part *part;
 
-	while (connections->held.bytes > connections->config->max_buffered_bytes &&
-	       (holder = held_oldest(&connections->held)) != NULL) {
-		struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, holder, holder);
+	while (connections->buffered.bytes > connections->config->max_buffered_bytes &&
+	       (part = buffered_oldest(&connections->buffered)) != NULL) {
+		struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, buffered, part);
 
 		if (connection == last)
 			return false;
-		end_holder(connection);
+		end_buffering(connection);
 	}
 	return true;
 }
@@ -234,31 +234,31 @@ needs(const struct connection *connection, size_t counted)
 }
 
 bool
-limits_hold(struct connection *connection, size_t bytes)
+limits_buffer(struct connection *connection, size_t bytes)
 {
 	/* Most requests fit into the first read buffer. */
 	const size_t counted = bytes > LIBH2O_READ_BYTES ? bytes : 0;
 	struct connections *all = connection->all;
 
-	if (counted == 0 && connection->holder.bytes == 0)
+	if (counted == 0 && connection->buffered.bytes == 0)
 		return true;
-	held_set(&all->held, &connection->holder, counted);
+	buffered_set(&all->buffered, &connection->buffered, counted);
 	/* Refuse it if it cannot fit beside the kept bytes, even if all others end. */
-	if (all->held.kept + needs(connection, counted) <= all->config->max_buffered_bytes &&
+	if (all->buffered.kept + needs(connection, counted) <= all->config->max_buffered_bytes &&
 	    make_room(all, connection))
 		return true;
-	end_holder(connection);
+	end_buffering(connection);
 	return false;
 }
 
 void
-limits_hold_answer(const h2o_req_t *req, size_t bytes)
+limits_buffer_answer(const h2o_req_t *req, size_t bytes)
 {
 	struct connection *connection = connection_of(req);
 
 	if (bytes <= LIBH2O_READ_BYTES)
 		return;
-	held_set(&connection->all->held, &connection->holder, connection->holder.bytes + bytes);
+	buffered_set(&connection->all->buffered, &connection->buffered, connection->buffered.bytes + bytes);
 	(void)make_room(connection->all, connection);
 }
 
@@ -390,7 +390,7 @@ limits_step(struct connections *connections, int64_t now_us, int32_t most_ms)
 	const int64_t arrive_us = (int64_t)connections->config->request_timeout_seconds * 1000000;
 
 	connections->has_ended = false;
-	level_set(connections->slot, LEVEL_BUFFERED_BYTES, connections->held.bytes);
+	level_set(connections->slot, LEVEL_BUFFERED_BYTES, connections->buffered.bytes);
 	limits_close_resting(connections, now_us, rest_us, UINT32_MAX);
 	end_late(connections, now_us - arrive_us);
 	refuse_surplus(connections, now_us - SURPLUS_US);

@@ -46,10 +46,10 @@ bool limits_take_surplus(const struct connections *connections);
  * Called after each read with the bytes of the connection in memory. Ends connections while their sum exceeds
  * MAX_BUFFERED_BYTES. Returns whether this connection is still open.
  */
-bool limits_hold(struct connection *connection, size_t bytes);
+bool limits_buffer(struct connection *connection, size_t bytes);
 
 /* Adds an answer of that many bytes. Does not end this connection. */
-void limits_hold_answer(const h2o_req_t *req, size_t bytes);
+void limits_buffer_answer(const h2o_req_t *req, size_t bytes);
 
 /* The refusal for a surplus connection. */
 struct surplus_refusal {

@@ -243,7 +243,7 @@ on_body(h2o_socket_t *socket, const char *err)
 		return;
 	if (socket->input->size == connection->seen)
 		return; /* only a partial TLS record has come */
-	if (limits_hold(connection, libh2o_held_bytes(socket)))
+	if (limits_buffer(connection, libh2o_held_bytes(socket)))
 		read_body(connection);
 }
 
@@ -300,7 +300,7 @@ read_request(struct connection *connection)
 		return;
 	begin_request(connection);
 	state = head_read(&connection->head, socket->input->bytes, socket->input->size);
-	if (limits_hold(connection, socket->input->size))
+	if (limits_buffer(connection, socket->input->size))
 		take_head(connection, state);
 }
 
@@ -330,7 +330,7 @@ rest(struct connection *connection, h2o_buffer_t *early)
 	connection->seen = 0;
 	if (connection->ssl != NULL)
 		connection->records_at = tls_bytes_read(connection->ssl);
-	(void)limits_hold(connection, 0);
+	(void)limits_buffer(connection, 0);
 	libh2o_read = libh2o_swap_on_read(socket, on_read);
 	limits_enter(connection, &connection->all->resting);
 	if (early != NULL) {
@@ -405,7 +405,7 @@ connection_set_exchange(h2o_req_t *req, struct exchange *exchange)
 	struct connection *connection = connection_of(req);
 
 	connection->exchange = exchange;
-	held_keep(&connection->all->held, &connection->holder);
+	buffered_keep(&connection->all->buffered, &connection->buffered);
 }
 
 struct exchange *
@@ -433,7 +433,7 @@ connections_init(struct connections *connections)
 	h2o_linklist_init_anchor(&connections->resting);
 	h2o_linklist_init_anchor(&connections->busy);
 	h2o_linklist_init_anchor(&connections->surplus);
-	held_init(&connections->held);
+	buffered_init(&connections->buffered);
 	crypto_random(connections->seed, sizeof connections->seed);
 	if (connections->tls != NULL)
 		handshakes_init(connections, begin_http);

@@ -38,7 +38,7 @@ reply_text(h2o_req_t *req, int status, const char *content_type, const char *bod
 	req->res.content_length = len; /* without it libh2o closes the connection */
 	h2o_add_header(
 	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
-	limits_hold_answer(req, len);
+	limits_buffer_answer(req, len);
 	h2o_send_inline(req, body, len);
 	connection_answered(req);
 }
