@@ -44,7 +44,7 @@ struct follower {
 	const struct segment *segment;
 	uint32_t courier;
 	struct news_queue *news;
-	struct holder *holder;
+	struct job_marker *marker;
 	struct endpoint_reader endpoints;
 	struct known_endpoints known;
 	struct pause_watch pauses;
@@ -66,14 +66,14 @@ struct follower {
 
 struct follower *
 follower_new(const struct config *config, const struct segment *segment, uint32_t courier, struct news_queue *news,
-    struct holder *holder)
+    struct job_marker *marker)
 {
 	struct follower *follower = mem_new(1, sizeof *follower);
 
 	follower->segment = segment;
 	follower->courier = courier;
 	follower->news = news;
-	follower->holder = holder;
+	follower->marker = marker;
 	follower->pauses = (struct pause_watch){.segment = segment, .courier = courier, .news = news};
 	follower->nodes = (struct node_watch){.news = news, .speaks = courier == 0};
 	endpoint_reader_open(&follower->endpoints, config);
@@ -101,13 +101,13 @@ follower_has_paused(const struct follower *follower, const char *tenant_id)
 	return pause_watch_has(&follower->pauses, tenant_id);
 }
 
-/* Adds the endpoint to the holder if its marks have to change. A paused tenant's jobs stay held. */
+/* Adds the endpoint to the marker if its marks have to change. A paused tenant's jobs stay held. */
 static void
 hold_if_changed(struct follower *follower, const struct endpoint_config *endpoint, const struct known_endpoint *known)
 {
 	bool by_itself = endpoint_holds(endpoint),
 	     holds = by_itself || follower_has_paused(follower, endpoint->tenant_id);
-	const struct hold hold = {.tenant_id = endpoint->tenant_id,
+	const struct mark_request request = {.tenant_id = endpoint->tenant_id,
 	    .endpoint_id = endpoint->endpoint_id,
 	    .holds = holds,
 	    .by_pause = holds && !by_itself,
@@ -118,8 +118,8 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 	 * endpoint whose row cannot be used is read again when it has got unmarked jobs.
 	 */
 	if (endpoint_is_unusable(endpoint) || (known != NULL && known->there ? known->holds != holds : holds) ||
-	    holder_has(follower->holder, endpoint->endpoint_id))
-		holder_add(follower->holder, &hold);
+	    job_marker_has(follower->marker, endpoint->endpoint_id))
+		job_marker_add(follower->marker, &request);
 }
 
 /* Reads the endpoint and sends NEWS_ENDPOINT. */
@@ -183,11 +183,11 @@ follower_note_page(
 	if (known == NULL || !known->there)
 		return;
 	bool holds = known->holds || follower_has_paused(follower, known->tenant_id);
-	const struct hold hold = {
+	const struct mark_request request = {
 	    known->tenant_id, known->link.id, holds, holds && !known->holds, known->lifetime_ms, after};
 	if (!(holds ? marks->any_pending : marks->any_held))
 		return;
-	holder_add(follower->holder, &hold);
+	job_marker_add(follower->marker, &request);
 }
 
 /* ---- changes ---- */
@@ -369,7 +369,7 @@ read_changes(struct follower *follower, struct db *db, struct error *err)
 	if (rc == 0 && moved)
 		rc = pause_watch_look(&follower->pauses, db, err);
 	if (rc == 0 && moved)
-		holder_end_pauses(follower->holder, &follower->pauses.told);
+		job_marker_end_pauses(follower->marker, &follower->pauses.told);
 	if (rc == 0 && !follower->started)
 		rc = cancels_send_recent(follower->news, db, RECENT_MS, err);
 	if (rc == 0 && moved)

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
-#include "courier/holder.h"
+#include "courier/job_marker.h"
 #include "courier/news.h"
 #include "courier/page_reader.h"
 #include "shm/segment.h"
@@ -18,9 +18,9 @@
 
 struct follower;
 
-/* config with its secrets, segment, news and holder are borrowed; courier: its number. Never NULL. */
+/* config with its secrets, segment, news and marker are borrowed; courier: its number. Never NULL. */
 struct follower *follower_new(const struct config *config, const struct segment *segment, uint32_t courier,
-    struct news_queue *news, struct holder *holder);
+    struct news_queue *news, struct job_marker *marker);
 void follower_free(struct follower *follower);
 
 /* Reads the endpoint and sends NEWS_ENDPOINT, now and after each change. As db_query(). */
@@ -34,7 +34,7 @@ void follower_forget(struct follower *follower, const uint8_t endpoint_id[16]);
 bool follower_knows_fifo(const struct follower *follower);
 
 /*
- * Takes the marks of a page of the endpoint's rows behind `after`. If they do not match the endpoint, the holder gets
+ * Takes the marks of a page of the endpoint's rows behind `after`. If they do not match the endpoint, the marker gets
  * work.
  */
 void follower_note_page(

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "courier/follower.h"
-#include "courier/holder.h"
+#include "courier/job_marker.h"
 #include "courier/lease_desk.h"
 #include "courier/node_keeper.h"
 #include "courier/outcome.h"
@@ -43,7 +43,7 @@ struct store_duties {
 	struct news_queue *news;
 	struct runs *runs;
 	struct outcome_writer *writer;
-	struct holder holder;
+	struct job_marker marker;
 	struct lease_desk leases;
 	struct follower *follower;
 	struct node_keeper *keeper; /* NULL: not courier 0 */
@@ -68,7 +68,7 @@ store_duties_new(const struct config *config, const struct segment *segment, uin
 	duties->runs = runs_new();
 	duties->leases = (struct lease_desk){.news = news};
 	duties->writer = outcome_writer_new(segment, courier, lane, duties->runs, news);
-	duties->follower = follower_new(config, segment, courier, news, &duties->holder);
+	duties->follower = follower_new(config, segment, courier, news, &duties->marker);
 	if (courier == 0)
 		duties->keeper = node_keeper_new(config, segment);
 	return duties;
@@ -80,7 +80,7 @@ store_duties_free(struct store_duties *duties)
 	if (duties->keeper != NULL)
 		node_keeper_free(duties->keeper);
 	follower_free(duties->follower);
-	holder_clear(&duties->holder);
+	job_marker_clear(&duties->marker);
 	outcome_writer_free(duties->writer);
 	runs_free(duties->runs);
 	free(duties);
@@ -243,12 +243,12 @@ follow(struct store_duties *duties, struct db *db, bool *worked, struct error *e
 }
 
 static int
-hold(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+mark_jobs(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
 {
-	if (duties->node.node_id == 0 || !holder_has_work(&duties->holder))
+	if (duties->node.node_id == 0 || !job_marker_has_work(&duties->marker))
 		return 0;
 	*worked = true;
-	return holder_step(&duties->holder, db, duties->node.node_id, err);
+	return job_marker_step(&duties->marker, db, duties->node.node_id, err);
 }
 
 static int64_t
@@ -329,7 +329,7 @@ note_marks(struct store_duties *duties, const struct store_request *request, con
 
 	if (!request->page.fifo)
 		follower_note_page(duties->follower, request->id, request->page.after, marks);
-	else if (!holder_has(&duties->holder, request->id))
+	else if (!job_marker_has(&duties->marker, request->id))
 		follower_note_page(duties->follower, request->id, first, marks);
 }
 
@@ -373,7 +373,7 @@ send_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 	struct news *news;
 
 	if (follower_has_paused(duties->follower, tenant_id)) {
-		holder_add_paused(&duties->holder, tenant_id, endpoint_id);
+		job_marker_add_paused(&duties->marker, tenant_id, endpoint_id);
 		return;
 	}
 	news = news_new(NEWS_HAS_ROWS, tenant_id, endpoint_id);
@@ -456,7 +456,7 @@ store_duties_turn(struct store_duties *duties, struct db *db, struct store_reque
     struct error *err)
 {
 	static int (*const parts[])(struct store_duties * duties, struct db * db, bool *worked, struct error *err) = {
-	    keep_node, write_outcomes, follow, send_node, hold, look_for_places, write_runs, look_for_rows};
+	    keep_node, write_outcomes, follow, send_node, mark_jobs, look_for_places, write_runs, look_for_rows};
 	int rc = 0;
 
 	*done = *worked = false;

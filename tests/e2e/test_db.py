@@ -20,7 +20,7 @@ CHECK = "check SELECT 1 / ($1::int - 1)"  # 1 fails
 
 PROGRAMS = """
     test_db test_db_bulk test_copy_guard test_store_tests test_lease_rows test_webhooks_endpoints test_webhooks_nodes
-    test_router test_holder test_sink_publish test_job_outcomes test_job_rows test_fifo_rows test_fifo_places
+    test_router test_job_marker test_sink_publish test_job_outcomes test_job_rows test_fifo_rows test_fifo_places
     test_publish_order test_store_thread test_store_requests test_outcome_writer test_runs test_endpoint_disabling
     test_failing_endpoints test_node_keeper test_tenant_stats test_figures test_retention test_removal test_event_removal
     test_follower test_lists test_event_rows test_adoption test_adopted_jobs test_store_nodes

@@ -26,7 +26,7 @@
 static char schedule[] = "5s,30s";
 static struct segment segment;
 static struct news_queue queue;
-static struct holder holder;
+static struct job_marker marker;
 static struct follower *follower;
 static struct error err;
 
@@ -105,7 +105,7 @@ begin(void **state)
 	db_config.hl_retry_schedule = schedule;
 	segment = courier_segment_open(1);
 	must_be(0, news_open(&queue, &err), &err);
-	follower = follower_new(&db_config, &segment, 0, &queue, &holder);
+	follower = follower_new(&db_config, &segment, 0, &queue, &marker);
 	begin_count();
 	return rc;
 }
@@ -114,7 +114,7 @@ static int
 end(void **state)
 {
 	follower_free(follower);
-	holder_clear(&holder);
+	job_marker_clear(&marker);
 	news_close(&queue);
 	courier_segment_close(&segment);
 	return 0;

@@ -13,7 +13,7 @@
 
 #include "base/format.h"
 #include "base/uuid.h"
-#include "courier/holder.h"
+#include "courier/job_marker.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
 
@@ -21,7 +21,7 @@
 #define ROWS (SLICE + 100u)
 
 static struct error err;
-static struct holder holder;
+static struct job_marker marker;
 static const struct pauses nobody;
 
 #define ADD(id, uuid)                                                                                                  \
@@ -38,7 +38,7 @@ set_up(void **state)
 {
 	int rc = jobs_new_tenant(state);
 
-	holder = (struct holder){0};
+	marker = (struct job_marker){0};
 	must_begin(jobs_db);
 	must_run(jobs_db, BOTH(ADD(PG_ID, "uuid"), ADD(SQLITE_ID, "text")),
 	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(1)), db_int(ROWS), db_int(NODE)));
@@ -49,20 +49,20 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	holder_clear(&holder);
+	job_marker_clear(&marker);
 	return 0;
 }
 
 static void
 step(void)
 {
-	must_be(0, holder_step(&holder, jobs_db, NODE, &err), &err);
+	must_be(0, job_marker_step(&marker, jobs_db, NODE, &err), &err);
 }
 
 static void
 work(void)
 {
-	while (holder_has_work(&holder))
+	while (job_marker_has_work(&marker))
 		step();
 }
 
@@ -72,23 +72,23 @@ held(void)
 	return tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND status = 'held'");
 }
 
-static struct hold
+static struct mark_request
 by_itself(bool holds)
 {
-	return (struct hold){jobs_tenant, endpoint_id(1), .holds = holds, .lifetime_ms = 1000000};
+	return (struct mark_request){jobs_tenant, endpoint_id(1), .holds = holds, .lifetime_ms = 1000000};
 }
 
 static void
 test_no_job_is_marked_as_held_after_the_pause_has_ended(void **state)
 {
-	const struct hold released = by_itself(false);
+	const struct mark_request released = by_itself(false);
 
-	holder_add_paused(&holder, jobs_tenant, endpoint_id(1));
+	job_marker_add_paused(&marker, jobs_tenant, endpoint_id(1));
 	step();
 	assert_int_equal(held(), SLICE);
-	holder_end_pauses(&holder, &nobody);
-	assert_false(holder_has_work(&holder));
-	holder_add(&holder, &released); /* as the page says that is read then */
+	job_marker_end_pauses(&marker, &nobody);
+	assert_false(job_marker_has_work(&marker));
+	job_marker_add(&marker, &released); /* as the page says that is read then */
 	work();
 	assert_int_equal(held(), 0);
 }
@@ -98,8 +98,8 @@ test_a_pause_of_another_tenant_ends_nothing(void **state)
 {
 	struct pauses pauses = {.tenants = (char *[]){jobs_tenant}, .count = 1};
 
-	holder_add_paused(&holder, jobs_tenant, endpoint_id(1));
-	holder_end_pauses(&holder, &pauses);
+	job_marker_add_paused(&marker, jobs_tenant, endpoint_id(1));
+	job_marker_end_pauses(&marker, &pauses);
 	work();
 	assert_int_equal(held(), ROWS);
 }
@@ -107,11 +107,11 @@ test_a_pause_of_another_tenant_ends_nothing(void **state)
 static void
 test_an_endpoint_that_holds_by_itself_goes_on_to_hold_when_a_pause_ends(void **state)
 {
-	const struct hold disabled = by_itself(true);
+	const struct mark_request disabled = by_itself(true);
 
-	holder_add(&holder, &disabled);
-	holder_add_paused(&holder, jobs_tenant, endpoint_id(1));
-	holder_end_pauses(&holder, &nobody);
+	job_marker_add(&marker, &disabled);
+	job_marker_add_paused(&marker, jobs_tenant, endpoint_id(1));
+	job_marker_end_pauses(&marker, &nobody);
 	work();
 	assert_int_equal(held(), ROWS);
 }
@@ -119,13 +119,13 @@ test_an_endpoint_that_holds_by_itself_goes_on_to_hold_when_a_pause_ends(void **s
 static void
 test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked(void **state)
 {
-	const struct hold disabled = by_itself(true);
+	const struct mark_request disabled = by_itself(true);
 
-	holder_add_paused(&holder, jobs_tenant, endpoint_id(2));
-	holder_end_pauses(&holder, &nobody);
-	assert_false(holder_has(&holder, endpoint_id(2)));
-	holder_add(&holder, &disabled);
-	assert_true(holder_has(&holder, endpoint_id(1)));
+	job_marker_add_paused(&marker, jobs_tenant, endpoint_id(2));
+	job_marker_end_pauses(&marker, &nobody);
+	assert_false(job_marker_has(&marker, endpoint_id(2)));
+	job_marker_add(&marker, &disabled);
+	assert_true(job_marker_has(&marker, endpoint_id(1)));
 	work();
 	assert_int_equal(held(), ROWS);
 }
@@ -133,25 +133,25 @@ test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked(void **state)
 static void
 test_pages_ask_for_the_rows_behind_them_and_nothing_is_gone_through_twice(void **state)
 {
-	const struct hold all = by_itself(true);
+	const struct mark_request all = by_itself(true);
 	uint8_t middle[16], end[16];
-	struct hold released = by_itself(false);
+	struct mark_request released = by_itself(false);
 
-	holder_add(&holder, &all);
+	job_marker_add(&marker, &all);
 	work();
 	assert_true(uuid_parse("01900000-0000-7000-8000-000000000500", FORMAT_UUID_BYTES, middle));
 	assert_true(uuid_parse("01900000-0000-7000-8000-000000000900", FORMAT_UUID_BYTES, end));
 	released.after = end;
-	holder_add(&holder, &released);
+	job_marker_add(&marker, &released);
 	released.after = middle;
-	holder_add(&holder, &released);
+	job_marker_add(&marker, &released);
 	released.after = end;
-	holder_add(&holder, &released);
+	job_marker_add(&marker, &released);
 	work();
 	assert_int_equal(held(), 500);
 	released.after = NULL;
-	holder_add(&holder, &released);
-	holder_add(&holder, &all); /* what was asked for before was another thing */
+	job_marker_add(&marker, &released);
+	job_marker_add(&marker, &all); /* what was asked for before was another thing */
 	work();
 	assert_int_equal(held(), ROWS);
 }

@@ -3,8 +3,8 @@
  * does not use these marks, so they may come late: a slice of rows at a time, when the store thread has nothing more
  * urgent to do.
  */
-#ifndef COURIER_HOLDER_H
-#define COURIER_HOLDER_H
+#ifndef COURIER_JOB_MARKER_H
+#define COURIER_JOB_MARKER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,14 +16,14 @@
 #include "store/db.h"
 
 /* All zero: nothing to do. */
-struct holder {
-	struct holding *first, *last;
+struct job_marker {
+	struct marking *first, *last;
 	struct id_table table; /* the same, by endpoint */
 	struct repeat refused;
 };
 
 /* How to mark the jobs of an endpoint. tenant_id and endpoint_id (16 bytes) are borrowed. */
-struct hold {
+struct mark_request {
 	const char *tenant_id;
 	const uint8_t *endpoint_id;
 	bool holds; /* false: its jobs are pending */
@@ -33,26 +33,26 @@ struct hold {
 };
 
 /* Asks to mark the endpoint's jobs. Replaces an earlier request for it, and covers its jobs too. */
-void holder_add(struct holder *holder, const struct hold *hold);
+void job_marker_add(struct job_marker *marker, const struct mark_request *request);
 
 /* The same for an endpoint that was not read; deliveries of its tenant are paused. */
-void holder_add_paused(struct holder *holder, const char *tenant_id, const uint8_t endpoint_id[16]);
+void job_marker_add_paused(struct job_marker *marker, const char *tenant_id, const uint8_t endpoint_id[16]);
 
 /* Takes the present pauses: forgets endpoints that were to hold by a pause that has ended. */
-void holder_end_pauses(struct holder *holder, const struct pauses *pauses);
+void job_marker_end_pauses(struct job_marker *marker, const struct pauses *pauses);
 
-bool holder_has_work(const struct holder *holder);
+bool job_marker_has_work(const struct job_marker *marker);
 
 /* Whether the endpoint's jobs are still to be marked. */
-bool holder_has(const struct holder *holder, const uint8_t endpoint_id[16]);
+bool job_marker_has(const struct job_marker *marker, const uint8_t endpoint_id[16]);
 
 /*
  * Marks a slice of the node's rows. If the store refuses, the endpoint's rows are left as they are. As db_commit()
  * without DB_REFUSED; after any result but 0 the slice is still to be marked.
  */
-int holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error *err);
+int job_marker_step(struct job_marker *marker, struct db *db, int64_t node_id, struct error *err);
 
 /* Forgets all requests. */
-void holder_clear(struct holder *holder);
+void job_marker_clear(struct job_marker *marker);
 
 #endif
