@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "courier/look.h"
+#include "courier/read_schedule.h"
 
 struct cancelled_job {
 	struct id_link link; /* first */

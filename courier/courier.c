@@ -27,7 +27,7 @@ courier_open(struct courier *c, uint64_t limit, int64_t settle_us)
 	c->jobs.queues = &c->queues;
 	c->jobs.transforms = &c->transforms;
 	c->jobs.ready = &c->ready;
-	c->jobs.look = &c->look;
+	c->jobs.schedule = &c->schedule;
 	jobs_open(&c->jobs, limit, &c->slot->attempts);
 	level_set(&c->slot->process, LEVEL_COURIER_LIMIT, limit);
 	c->pages.jobs = c->reports.jobs = &c->jobs;
@@ -49,7 +49,7 @@ void
 courier_close(struct courier *c)
 {
 	jobs_close(&c->jobs);
-	forget_all(&c->look.heap);
+	forget_all(&c->schedule.heap);
 	forget_all(&c->ready.leases);
 	queues_close(&c->queues);
 	transform_cache_close(&c->transforms);
@@ -175,13 +175,13 @@ tenant_of(const struct news *news)
 static void
 rows_changed(struct courier *c, struct queue *queue, int64_t now_us)
 {
-	if (queue->breaker.state != BREAKER_CLOSED || queue->held_until_us - now_us > LOOK_AHEAD_US) {
+	if (queue->breaker.state != BREAKER_CLOSED || queue->held_until_us - now_us > READ_AHEAD_US) {
 		jobs_leave(&c->jobs, queue);
-		look_anew(&c->look, queue);
+		read_schedule_anew(&c->schedule, queue);
 	} else if (queue->fifo.on) {
-		look_from_start(&c->look, queue); /* a row may stand before those already read */
+		read_schedule_from_start(&c->schedule, queue); /* a row may stand before those already read */
 	} else {
-		look_leave(&c->look, queue, now_us);
+		read_schedule_all(&c->schedule, queue, now_us);
 	}
 }
 
@@ -202,9 +202,9 @@ place_news(struct courier *c, const struct news *news, int64_t now_us)
 	struct queue *queue = queues_get(&c->queues, tenant_of(news), news->id, now_us);
 
 	if (queue->state != ENDPOINT_LOADED)
-		look_leave(&c->look, queue, now_us);
+		read_schedule_all(&c->schedule, queue, now_us);
 	else if (queue->fifo.on && fifo_is_news(&queue->fifo, news->seq) && !fifo_is_stuck(&queue->fifo))
-		look_behind(&c->look, queue, now_us);
+		read_schedule_new_rows(&c->schedule, queue, now_us);
 }
 
 static void
@@ -217,7 +217,8 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 
 	if (queue == NULL) {
 		if (delivers)
-			look_leave(&c->look, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
+			read_schedule_all(
+			    &c->schedule, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
 		return;
 	}
 	if (queue->state == ENDPOINT_LOADED)
@@ -228,7 +229,7 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 		jobs_leave(&c->jobs, queue);
 	else
 		rows_changed(c, queue, now_us);
-	look_update(&c->look, queue);
+	read_schedule_update(&c->schedule, queue);
 	ready_update(&c->ready, queue);
 	queues_kept(&c->queues, queue, now_us);
 }
@@ -246,7 +247,7 @@ pause_news(struct courier *c, struct news *news, int64_t now_us)
 
 		if (queue->tenant->paused)
 			jobs_leave(&c->jobs, queue);
-		look_update(&c->look, queue);
+		read_schedule_update(&c->schedule, queue);
 		ready_update(&c->ready, queue);
 		queues_kept(&c->queues, queue, now_us);
 	}
@@ -446,7 +447,7 @@ courier_turn(struct courier *c)
 	uint32_t in_flight;
 
 	c->more = false;
-	c->look.now_us = now_us;
+	c->schedule.now_us = now_us;
 	ready_advance(&c->ready, now_us);
 	cancelled_forget(&c->parcels.cancelled, now_us);
 	/* Parcels before pages: most of a page's youngest rows are then already in memory. */
@@ -484,7 +485,7 @@ courier_turn(struct courier *c)
 	next_us = earlier(earlier(ready_due_us(&c->ready), http_due_us(c->http)), late_us);
 	next_us = earlier(next_us, earlier(shares_due_us(&c->ready.shares), cut_due_us(c, now_us)));
 	if (c->pages.reading < PAGES_AT_ONCE)
-		next_us = earlier(next_us, look_due_us(&c->look));
+		next_us = earlier(next_us, read_schedule_next_us(&c->schedule));
 	if (c->walk_wanted && !c->walking && c->started)
 		next_us = earlier(next_us, c->walked_us + WALK_GAP_US);
 	return next_us;

@@ -30,7 +30,7 @@ struct courier {
 	struct queues queues;
 	struct transform_cache transforms;
 	struct ready ready;
-	struct look look;
+	struct read_schedule schedule;
 	struct pages pages;
 	struct tests tests;
 	bool started; /* the predecessor's outcomes are committed */

@@ -14,7 +14,7 @@
 
 struct endpoint_config;
 struct fifo_lane;
-struct look;
+struct read_schedule;
 struct queue;
 struct queues;
 struct ready;
@@ -79,7 +79,7 @@ struct jobs {
 	struct queues *queues;
 	struct transform_cache *transforms;
 	struct ready *ready;
-	struct look *look;
+	struct read_schedule *schedule;
 };
 
 #endif

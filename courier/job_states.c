@@ -7,7 +7,7 @@
 #include "courier/event_copy.h"
 #include "courier/fifo.h"
 #include "courier/job_room.h"
-#include "courier/look.h"
+#include "courier/read_schedule.h"
 #include "courier/queues.h"
 #include "courier/ready.h"
 
@@ -54,9 +54,9 @@ account(struct jobs *jobs, struct job *job, bool more)
 	if (queue->job_count <= 1)
 		queues_kept(jobs->queues, queue, jobs->ready->now_us);
 	/* A round that waits for room resumes when half of the share is free. */
-	if (!more && queue->round == ROUND_OPEN && queue->next_us > jobs->look->now_us &&
+	if (!more && queue->round == ROUND_OPEN && queue->next_us > jobs->schedule->now_us &&
 	    jobs_half_is_free(jobs, queue))
-		look_pause_round(jobs->look, queue, jobs->look->now_us);
+		read_schedule_pause_round(jobs->schedule, queue, jobs->schedule->now_us);
 }
 
 /* ---- states ---- */
@@ -138,7 +138,7 @@ job_change_state(struct jobs *jobs, struct job *job, enum job_state state)
 		set_heap_job(jobs, queue, job->lane);
 	update_size(jobs, queue);
 	if (queue->breaker.state != BREAKER_CLOSED)
-		look_update(jobs->look, queue);
+		read_schedule_update(jobs->schedule, queue);
 	ready_update(jobs->ready, queue);
 }
 
@@ -177,7 +177,7 @@ end_stray(struct jobs *jobs, struct job *job)
 	if (--queue->fifo.of_former_order > 0)
 		return;
 	queue->fifo.unplaced = true;
-	look_from_start(jobs->look, queue);
+	read_schedule_from_start(jobs->schedule, queue);
 	ready_update(jobs->ready, queue);
 }
 
@@ -251,7 +251,7 @@ void
 job_leave(struct jobs *jobs, struct job *job)
 {
 	if (!job->uncommitted)
-		look_leave_due(jobs->look, job->queue, job->link.id, job->due.at);
+		read_schedule_due_job(jobs->schedule, job->queue, job->link.id, job->due.at);
 	put_back(jobs, job);
 }
 

@@ -29,7 +29,7 @@ void job_leave_lane(struct jobs *jobs, struct fifo_lane *lane);
 /* Puts the job into its order, if there is room. It must not be in flight. */
 void job_order(struct jobs *jobs, struct job *job);
 
-/* Frees the job. A caller that needs its row read again asks courier/look.h first. */
+/* Frees the job. A caller that needs its row read again asks courier/read_schedule.h first. */
 void job_forget(struct jobs *jobs, struct job *job);
 
 /* Leaves a waiting job in its row, and has the row read when the job may be taken into memory again. */

@@ -97,9 +97,10 @@ jobs_start(struct jobs *jobs, struct job *job)
 static void
 go_on_by_row(struct jobs *jobs, struct job *job)
 {
-	look_leave_due(jobs->look, job->queue, job->link.id, job->due.at);
+	read_schedule_due_job(jobs->schedule, job->queue, job->link.id, job->due.at);
 	if (job->lost && job->lane != NULL)
-		look_leave(jobs->look, job->queue, jobs->look->now_us); /* its followers need not wait for it */
+		read_schedule_all(
+		    jobs->schedule, job->queue, jobs->schedule->now_us); /* its followers need not wait for it */
 }
 
 /* Decides what becomes of a job after its outcome: wait in memory, wait for the commit, or leave memory. */
@@ -109,7 +110,7 @@ go_on(struct jobs *jobs, struct job *job)
 	bool goes_on = job->due.at != NEVER_US && !queue_keeps_nothing(job->queue);
 	bool in_order = job->lane != NULL || !job->queue->fifo.on;
 
-	if (goes_on && in_order && !job->lost && (job->kept || job->due.at - jobs->ready->now_us <= LOOK_AHEAD_US)) {
+	if (goes_on && in_order && !job->lost && (job->kept || job->due.at - jobs->ready->now_us <= READ_AHEAD_US)) {
 		job_change_state(jobs, job, JOB_WAITING);
 	} else if (job->uncommitted) {
 		job_change_state(jobs, job, JOB_REPORTED);
@@ -120,7 +121,7 @@ go_on(struct jobs *jobs, struct job *job)
 		if (goes_on)
 			go_on_by_row(jobs, job);
 		else if (job->blocks)
-			look_leave(jobs->look, job->queue, jobs->look->now_us + LOOK_STOPPED_US);
+			read_schedule_all(jobs->schedule, job->queue, jobs->schedule->now_us + RECHECK_STOPPED_US);
 		job_forget(jobs, job);
 	}
 }
@@ -136,7 +137,7 @@ pass_turn(struct jobs *jobs, struct job *job)
 
 	job_end_turn(jobs, job);
 	if (lane->left && lane->count <= FIFO_KEY_JOBS / 2)
-		look_leave(jobs->look, job->queue, jobs->look->now_us);
+		read_schedule_all(jobs->schedule, job->queue, jobs->schedule->now_us);
 }
 
 void
@@ -226,10 +227,10 @@ jobs_order(struct jobs *jobs, struct queue *queue)
 			job->of_former_order = on;
 		}
 		fifo_clear(fifo);
-		fifo_set(fifo, on, by_key, jobs->look->now_us);
+		fifo_set(fifo, on, by_key, jobs->schedule->now_us);
 		fifo->of_former_order = on ? queue->job_count : 0;
 		fifo->restart = reading;
-		look_anew(jobs->look, queue);
+		read_schedule_anew(jobs->schedule, queue);
 		ready_update(jobs->ready, queue);
 	}
 	fifo->blocks = on && config->blocks;

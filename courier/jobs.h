@@ -11,7 +11,7 @@
 
 #include "courier/event_copy.h"
 #include "courier/job.h"
-#include "courier/look.h"
+#include "courier/read_schedule.h"
 #include "courier/queue.h"
 #include "courier/ready.h"
 

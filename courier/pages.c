@@ -48,25 +48,25 @@ ask(struct pages *pages, struct queue *queue)
 void
 pages_ask(struct pages *pages, int64_t now_us)
 {
-	struct look *look = pages->jobs->look;
+	struct read_schedule *schedule = pages->jobs->schedule;
 	struct queue *queue;
 
-	while (pages->reading < PAGES_AT_ONCE && (queue = look_due(look, now_us)) != NULL) {
+	while (pages->reading < PAGES_AT_ONCE && (queue = read_schedule_next(schedule, now_us)) != NULL) {
 		if (queue->state == ENDPOINT_UNLOADED) {
 			queues_load(pages->jobs->queues, queue);
-			look_update(look, queue);
+			read_schedule_update(schedule, queue);
 			queues_kept(pages->jobs->queues, queue, now_us);
 			continue;
 		}
-		if (look_is_for_marks(queue)) {
-			look_marked(look, queue);
+		if (read_schedule_is_for_marks(queue)) {
+			read_schedule_marked(schedule, queue);
 			queues_read_anew(pages->jobs->queues, queue);
 			continue;
 		}
 		if (queue->round == ROUND_NONE)
-			look_begin_round(look, queue);
+			read_schedule_begin_round(schedule, queue);
 		else
-			look_reads(look, queue);
+			read_schedule_page_asked(schedule, queue);
 		queues_kept(pages->jobs->queues, queue, now_us);
 		ask(pages, queue);
 	}
@@ -95,7 +95,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 	if (jobs_find(jobs, row->job_id) != NULL)
 		return ROW_PASSED;
 	if (row->young) {
-		look_leave_job(jobs->look, queue, row->job_id, row->due_us + YOUNG_ROW_US);
+		read_schedule_job(jobs->schedule, queue, row->job_id, row->due_us + YOUNG_ROW_US);
 		return ROW_PASSED;
 	}
 	if (queue->fifo.on) {
@@ -103,15 +103,15 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 			return ROW_FULL;
 		facts.lane = fifo_lane(&queue->fifo, row->event);
 		if (facts.lane == NULL) {
-			look_leave(jobs->look, queue, now_us + LOOK_STOPPED_US);
+			read_schedule_all(jobs->schedule, queue, now_us + RECHECK_STOPPED_US);
 			return ROW_STUCK;
 		}
 		/* A key with a left row costs a round over all rows. */
 		if (facts.lane->left || !fifo_takes(&queue->fifo, facts.lane, jobs_half_is_free(jobs, queue), now_us))
 			return leave_row(queue, facts.lane);
 	}
-	if (row->due_us - now_us > LOOK_AHEAD_US) {
-		look_leave_due(jobs->look, queue, row->job_id, row->due_us);
+	if (row->due_us - now_us > READ_AHEAD_US) {
+		read_schedule_due_job(jobs->schedule, queue, row->job_id, row->due_us);
 		return leave_row(queue, facts.lane);
 	}
 	if (lacks_event || !jobs_has_room(jobs, queue, row->event_gone ? 0 : row->event->length))
@@ -153,7 +153,7 @@ stop(struct jobs *jobs, struct queue *queue, const struct news *page, int64_t no
 	for (uint32_t i = 0; i < page->stopped_count; i++, key += strlen(key) + 1)
 		jobs_stop(jobs, fifo_of_key(&queue->fifo, (struct span){key, strlen(key)}));
 	if (page->stopped_count > 0)
-		look_leave(jobs->look, queue, now_us + LOOK_STOPPED_US);
+		read_schedule_all(jobs->schedule, queue, now_us + RECHECK_STOPPED_US);
 }
 
 /* Ends the round, whose page brought nothing. The next round begins at at_us at the latest. */
@@ -161,8 +161,8 @@ static void
 look_again(struct jobs *jobs, struct queue *queue, int64_t at_us, int64_t now_us)
 {
 	if (at_us != NEVER_US)
-		look_leave(jobs->look, queue, at_us);
-	look_end_round(jobs->look, queue);
+		read_schedule_all(jobs->schedule, queue, at_us);
+	read_schedule_end_round(jobs->schedule, queue);
 	queues_kept(jobs->queues, queue, now_us);
 }
 
@@ -188,7 +188,7 @@ place_again(struct jobs *jobs, struct queue *queue, int64_t now_us)
 	if (now_us >= queue->fifo.place_until_us)
 		return;
 	queue->fifo.unplaced = true;
-	look_leave(jobs->look, queue, queue->fifo.place_until_us);
+	read_schedule_all(jobs->schedule, queue, queue->fifo.place_until_us);
 }
 
 /* Takes rows until there is no room. Returns what became of the last row. *passed: the number of rows before it. */
@@ -257,7 +257,7 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 		return;
 	}
 	/* The receiver has asked for a pause since the page was asked for. */
-	if (news->unreadable || queue->held_until_us - now_us > LOOK_AHEAD_US) {
+	if (news->unreadable || queue->held_until_us - now_us > READ_AHEAD_US) {
 		look_again(jobs, queue, news->unreadable ? now_us + UNREADABLE_AGAIN_US : now_us, now_us);
 		return;
 	}
@@ -271,10 +271,10 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 		place_again(jobs, queue, now_us);
 	fate = take_rows(pages, queue, news, &passed, now_us);
 	if (fate == ROW_FULL)
-		look_pause_round(jobs->look, queue, goes_on_us(news, passed, now_us));
+		read_schedule_pause_round(jobs->schedule, queue, goes_on_us(news, passed, now_us));
 	else if (fate == ROW_STUCK || news->last)
-		look_end_round(jobs->look, queue);
+		read_schedule_end_round(jobs->schedule, queue);
 	else
-		look_pause_round(jobs->look, queue, now_us);
+		read_schedule_pause_round(jobs->schedule, queue, now_us);
 	queues_kept(jobs->queues, queue, now_us);
 }

@@ -1,5 +1,5 @@
 /*
- * Makes rounds over the rows of endpoints whose look_at has come: asks for pages, and takes jobs that are due soon into
+ * Makes rounds over the rows of endpoints whose read_at has come: asks for pages, and takes jobs that are due soon into
  * memory. A round pauses when the endpoint has no room, and goes on from there. The loop's thread alone calls these
  * functions.
  */
@@ -16,7 +16,7 @@
 #define PAGES_AT_ONCE 4u /* few: outcomes need the store thread more than rows do */
 
 struct pages {
-	struct jobs *jobs; /* with its look_at */
+	struct jobs *jobs; /* with its read_at */
 	struct store_thread *thread;
 	struct cancelled *cancelled; /* gets the jobs that a parcel must not bring again */
 	uint32_t reading; /* pages asked for */

@@ -28,12 +28,12 @@ leave_in_order(struct jobs *jobs, struct queue *queue, const struct handover_job
 		if (queue->state == ENDPOINT_LOADED)
 			queues_read_anew(jobs->queues, queue);
 		queues_load(jobs->queues, queue);
-		look_leave(jobs->look, queue, jobs->look->now_us + YOUNG_ROW_US);
+		read_schedule_all(jobs->schedule, queue, jobs->schedule->now_us + YOUNG_ROW_US);
 	} else if (job->fifo == 0) {
 		queue->fifo.unplaced = true;
-		look_leave(jobs->look, queue, jobs->look->now_us);
+		read_schedule_all(jobs->schedule, queue, jobs->schedule->now_us);
 	} else if (!fifo_leaves(&queue->fifo, event)) {
-		look_behind(jobs->look, queue, jobs->look->now_us);
+		read_schedule_new_rows(jobs->schedule, queue, jobs->schedule->now_us);
 	}
 }
 
@@ -54,7 +54,7 @@ take_job(const struct taking *taking, const struct handover *handover, const str
 		return;
 	queue = queues_get(jobs->queues, tenant_id, job->endpoint_id, taking->now_us);
 	if (queue_keeps_nothing(queue)) {
-		look_unmarked(jobs->look, queue, taking->now_us);
+		read_schedule_unmarked(jobs->schedule, queue, taking->now_us);
 		return;
 	}
 	if (queue->fifo.on || job->fifo != 0) {
@@ -63,8 +63,8 @@ take_job(const struct taking *taking, const struct handover *handover, const str
 	}
 	/* A parcel from the future is from before a restart of the machine. */
 	if (age_us < 0 || age_us > OLD_PARCEL_US || handover->begun_us < taking->since_us ||
-	    queue->held_until_us - taking->now_us > LOOK_AHEAD_US || !jobs_has_room(jobs, queue, event->length)) {
-		look_leave_job(jobs->look, queue, facts.job_id,
+	    queue->held_until_us - taking->now_us > READ_AHEAD_US || !jobs_has_room(jobs, queue, event->length)) {
+		read_schedule_job(jobs->schedule, queue, facts.job_id,
 		    taking->now_us + (age_us >= 0 && age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));
 		return;
 	}

@@ -89,10 +89,10 @@ struct queue {
 
 	struct fifo fifo; /* courier/fifo.h */
 
-	/* courier/look.h */
-	int64_t look_at_us; /* NEVER_US: all its rows are in memory */
+	/* courier/read_schedule.h */
+	int64_t read_at_us; /* NEVER_US: all its rows are in memory */
 	struct left_rows left, left_due; /* without new rows of an endpoint with fifo; left_due: jobs due later */
-	bool must_look; /* even if its breaker is open or its receiver wants a pause: rows have changed */
+	bool must_read; /* even if its breaker is open or its receiver wants a pause: rows have changed */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
 	int64_t cursor_seq; /* and with fifo behind this place; FIFO_BEFORE_ALL: from the first */
@@ -100,7 +100,7 @@ struct queue {
 	int64_t pages_took_us; /* time that the store needed for them */
 	uint64_t taken; /* jobs.taken when its last page was asked for */
 	int64_t next_us; /* no page before this time */
-	struct heap_item look;
+	struct heap_item read;
 };
 
 static inline uint32_t

@@ -138,11 +138,11 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 		return queue;
 	queue = mem_new(1, sizeof *queue);
 	memcpy(queue->link.id, endpoint_id, sizeof queue->link.id);
-	queue->size.id = queue->due.id = queue->look.id = queue->turn.id = queue->lease_due.id = queue->link.id;
+	queue->size.id = queue->due.id = queue->read.id = queue->turn.id = queue->lease_due.id = queue->link.id;
 	queue->tenant = get_tenant(queues, tenant_id);
 	queue->tenant->queues++;
 	TAILQ_INIT(&queue->jobs);
-	queue->look_at_us = queue->left.at_us = queue->left_due.at_us = NEVER_US;
+	queue->read_at_us = queue->left.at_us = queue->left_due.at_us = NEVER_US;
 	id_table_add(&queues->table, &queue->link);
 	queues->breakers[queue->written_breaker]++;
 	queues_kept(queues, queue, now_us);
@@ -258,7 +258,7 @@ drop(struct queues *queues, struct queue *queue)
 {
 	assert(queue->job_count == 0 && queue->place == READY_NOWHERE && queue_waiting(queue) == 0);
 	assert(!queue->is_held_back);
-	assert(queue->due.place == 0 && queue->look.place == 0 && queue->size.place == 0);
+	assert(queue->due.place == 0 && queue->read.place == 0 && queue->size.place == 0);
 	assert(queue->lease_due.place == 0);
 	unload(queues, queue);
 	queues->breakers[queue->written_breaker]--;
@@ -279,7 +279,7 @@ queues_forget_unused(struct queues *queues, int64_t now_us)
 		queue->is_unused = false;
 		if (queue->state == ENDPOINT_LOADED && queue_keeps_nothing(queue))
 			queues_kept(queues, queue, now_us);
-		else if (queue->look_at_us != NEVER_US)
+		else if (queue->read_at_us != NEVER_US)
 			unload(queues, queue);
 		else
 			drop(queues, queue);

@@ -47,7 +47,8 @@ lose(struct jobs *jobs, struct job *job)
 			job_leave_followers(jobs, job);
 		/* Somebody may have edited the job's place only. */
 		job->queue->fifo.unplaced = true;
-		look_leave(jobs->look, job->queue, jobs->look->now_us); /* its followers may be in rows */
+		read_schedule_all(
+		    jobs->schedule, job->queue, jobs->schedule->now_us); /* its followers may be in rows */
 	}
 	if (job->state == JOB_WAITING)
 		job_forget(jobs, job);

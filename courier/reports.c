@@ -126,7 +126,7 @@ end_for_breaker(
 	queues_write_breaker(jobs->queues, queue);
 	if (queue->breaker.state == BREAKER_OPEN)
 		jobs_leave_most(jobs, queue);
-	look_update(jobs->look, queue);
+	read_schedule_update(jobs->schedule, queue);
 }
 
 /* Applies the verdict to the endpoint: it holds its jobs for a while, or is disabled. */
@@ -138,14 +138,14 @@ apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verd
 
 	if (verdict->holds_endpoint && until_us > queue->held_until_us) {
 		queue->held_until_us = until_us;
-		look_update(jobs->look, queue);
+		read_schedule_update(jobs->schedule, queue);
 	}
 	if (verdict->disables && job->config->breaker_version == queue->breaker_version) {
 		job->disables = true;
 		queue->disabling = true;
-		look_update(jobs->look, queue);
+		read_schedule_update(jobs->schedule, queue);
 	}
-	if (queue->disabling || queue->held_until_us - jobs->ready->now_us > LOOK_AHEAD_US)
+	if (queue->disabling || queue->held_until_us - jobs->ready->now_us > READ_AHEAD_US)
 		jobs_leave(jobs, queue);
 	ready_update(jobs->ready, queue);
 }
