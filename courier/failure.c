@@ -75,7 +75,7 @@ describe(const struct failure *failure, struct attempt_result *result)
 	case CURLE_HTTP2_STREAM:
 		(void)snprintf(result->error, sizeof result->error, "%s ended the HTTP/2 stream without a reply", host);
 		break;
-	case CURLE_WRITE_ERROR: /* answer_head() returned false */
+	case CURLE_WRITE_ERROR: /* response_head() returned false */
 		(void)snprintf(
 		    result->error, sizeof result->error, "the reply of %s begins with too many headers", host);
 		break;

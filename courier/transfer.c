@@ -83,7 +83,7 @@ take_head(char *bytes, size_t one, size_t len, void *context)
 {
 	struct transfer *transfer = context;
 
-	if (!answer_head(&transfer->reply, (struct span){bytes, len}, clock_wall_us()))
+	if (!response_head(&transfer->reply, (struct span){bytes, len}, clock_wall_us()))
 		return 0;
 	/* 421 (RFC 9110 section 15.5.20): end the connection, so that the next attempt gets another one. */
 	return transfer->reply.complete && transfer->reply.status == 421 ? 0 : len;
@@ -94,7 +94,7 @@ take_body(char *bytes, size_t one, size_t len, void *context)
 {
 	struct transfer *transfer = context;
 
-	return answer_body(&transfer->reply, (struct span){bytes, len}) ? len : 0;
+	return response_body(&transfer->reply, (struct span){bytes, len}) ? len : 0;
 }
 
 /* ---- the handle ---- */
@@ -161,7 +161,7 @@ transfer_free(struct transfer *transfer)
 	bytes_free(&transfer->body);
 	bytes_free(&transfer->resolve);
 	request_free(&transfer->request);
-	answer_free(&transfer->reply);
+	response_free(&transfer->reply);
 	free(transfer);
 }
 
@@ -191,7 +191,7 @@ transfer_begin(struct transfer *transfer, const struct attempt_order *order, con
 	transfer->no_socket = 0;
 	transfer->repeats = 0;
 	transfer->end = ATTEMPT_FAILED;
-	answer_begin(&transfer->reply, order->endpoint->keep_response);
+	response_begin(&transfer->reply, order->endpoint->keep_response);
 	if (target_url_split(url, &transfer->url, &err) < 0) {
 		(void)error_set(&whole, "the endpoint's URL %s", err.text);
 		transfer_end(transfer, ATTEMPT_FAILED, whole.text);
@@ -420,13 +420,13 @@ fill_peer(struct transfer *transfer, struct attempt_result *result)
 static void
 fill_reply(const struct transfer *transfer, struct attempt_result *result)
 {
-	const struct answer *reply = &transfer->reply;
+	const struct response *reply = &transfer->reply;
 
 	result->end = ATTEMPT_ANSWERED;
 	result->http_status = reply->status;
 	result->directive = reply->directive;
 	result->retry_after_ms = reply->retry_after_ms;
-	answer_text(reply, result->response);
+	response_text(reply, result->response);
 	if (reply->status >= 300 && reply->status <= 399)
 		(void)snprintf(result->error, sizeof result->error, "%s redirects%s%s, which is not followed",
 		    transfer->order.endpoint->host, reply->redirect[0] != '\0' ? " to " : "", reply->redirect);

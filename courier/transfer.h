@@ -16,7 +16,7 @@
 #include "courier/attempt.h"
 #include "courier/body.h"
 #include "courier/certificate.h"
-#include "courier/answer.h"
+#include "courier/response.h"
 #include "courier/request.h"
 #include "courier/resolver.h"
 
@@ -50,7 +50,7 @@ struct transfer {
 	struct bytes body, resolve;
 	struct curl_slist resolve_line;
 	struct request request;
-	struct answer reply;
+	struct response reply;
 	struct certificate_note note;
 	char detail[CURL_ERROR_SIZE]; /* libcurl's words */
 	int no_socket; /* errno of socket(2) */

@@ -2,8 +2,8 @@
  * Reads a reply: its status, the three headers that the service uses, and the beginning of the body. Replies are
  * hostile. Pure; any thread.
  */
-#ifndef COURIER_ANSWER_H
-#define COURIER_ANSWER_H
+#ifndef COURIER_RESPONSE_H
+#define COURIER_RESPONSE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #define REPLY_ORIGIN_MAX 280 /* scheme and host of a redirect's target */
 
 /* All zero: nothing has been received. */
-struct answer {
+struct response {
 	bool complete; /* the head is complete: the status decides */
 	bool keep; /* keep the beginning of the body */
 	int32_t status; /* 0: no status line yet */
@@ -29,20 +29,20 @@ struct answer {
 	struct bytes body; /* kept: at most ATTEMPT_RESPONSE_MAX */
 };
 
-void answer_begin(struct answer *reply, bool keep);
+void response_begin(struct response *reply, bool keep);
 
 /*
  * Takes a line of the head with its line break: the status line, a header, or the empty line at the end. Skips
  * informational replies (1xx) and trailers. now_us is the wall clock. false: the head is too large.
  */
-bool answer_head(struct answer *reply, struct span line, int64_t now_us);
+bool response_head(struct response *reply, struct span line, int64_t now_us);
 
 /* Takes bytes of the body. false: enough has been read. */
-bool answer_body(struct answer *reply, struct span bytes);
+bool response_body(struct response *reply, struct span bytes);
 
 /* Writes the kept bytes as UTF-8, cut between characters. NUL and invalid bytes become U+FFFD. */
-void answer_text(const struct answer *reply, char out[ATTEMPT_RESPONSE_MAX + 1]);
+void response_text(const struct response *reply, char out[ATTEMPT_RESPONSE_MAX + 1]);
 
-void answer_free(struct answer *reply);
+void response_free(struct response *reply);
 
 #endif

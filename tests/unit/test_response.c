@@ -8,29 +8,29 @@
 
 #include <string.h>
 
-#include "courier/answer.h"
+#include "courier/response.h"
 
-static struct answer reply;
+static struct response reply;
 
 static int
 begin(void **state)
 {
-	reply = (struct answer){0};
-	answer_begin(&reply, true);
+	reply = (struct response){0};
+	response_begin(&reply, true);
 	return 0;
 }
 
 static int
 end(void **state)
 {
-	answer_free(&reply);
+	response_free(&reply);
 	return 0;
 }
 
 static bool
 line(const char *text)
 {
-	return answer_head(&reply, (struct span){text, strlen(text)}, 0);
+	return response_head(&reply, (struct span){text, strlen(text)}, 0);
 }
 
 static void
@@ -129,9 +129,9 @@ assert_text(const char *body, size_t len, const char *expected, size_t expected_
 {
 	char text[ATTEMPT_RESPONSE_MAX + 1];
 
-	answer_begin(&reply, true);
-	(void)answer_body(&reply, (struct span){body, len});
-	answer_text(&reply, text);
+	response_begin(&reply, true);
+	(void)response_body(&reply, (struct span){body, len});
+	response_text(&reply, text);
 	assert_int_equal(strlen(text), expected_len);
 	assert_memory_equal(text, expected, expected_len);
 }
@@ -154,9 +154,9 @@ test_what_is_kept_is_utf8_without_nul(void **state)
 	memcpy(large + ATTEMPT_RESPONSE_MAX - 2, "\xf0\x9f\x98\x80", 4); /* cut in two by the limit */
 	assert_text(large, sizeof large, large, ATTEMPT_RESPONSE_MAX - 2);
 	memset(large, 0xff, sizeof large);
-	answer_begin(&reply, true);
-	(void)answer_body(&reply, (struct span){large, sizeof large});
-	answer_text(&reply, text);
+	response_begin(&reply, true);
+	(void)response_body(&reply, (struct span){large, sizeof large});
+	response_text(&reply, text);
 	assert_int_equal(strlen(text), ATTEMPT_RESPONSE_MAX / 3 * 3);
 }
 
@@ -165,12 +165,12 @@ test_so_much_is_read_and_no_more(void **state)
 {
 	static char half[REPLY_BODY_MAX / 2];
 
-	assert_true(answer_body(&reply, (struct span){half, sizeof half}));
-	assert_true(answer_body(&reply, (struct span){half, sizeof half}));
-	assert_false(answer_body(&reply, (struct span){half, 1}));
+	assert_true(response_body(&reply, (struct span){half, sizeof half}));
+	assert_true(response_body(&reply, (struct span){half, sizeof half}));
+	assert_false(response_body(&reply, (struct span){half, 1}));
 	assert_int_equal(reply.body.len, ATTEMPT_RESPONSE_MAX);
-	answer_begin(&reply, false);
-	assert_true(answer_body(&reply, (struct span){half, sizeof half}));
+	response_begin(&reply, false);
+	assert_true(response_body(&reply, (struct span){half, sizeof half}));
 	assert_int_equal(reply.body.len, 0);
 }
 

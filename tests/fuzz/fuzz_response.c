@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "courier/answer.h"
+#include "courier/response.h"
 #include "courier/retry_after.h"
 #include "tests/fuzz/target.h"
 
@@ -27,34 +27,34 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *copy = malloc(size > 0 ? size : 1), *at = copy, *end = copy + size;
 	char text[ATTEMPT_RESPONSE_MAX + 1];
-	struct answer reply = {0};
+	struct response reply = {0};
 
 	assert(copy != NULL);
 	if (size > 0)
 		memcpy(copy, data, size);
-	answer_begin(&reply, true);
+	response_begin(&reply, true);
 	while (at < end && !reply.complete) {
 		char *stop = memchr(at, '\n', (size_t)(end - at));
 		size_t len = stop != NULL ? (size_t)(stop + 1 - at) : (size_t)(end - at);
 
-		if (!answer_head(&reply, (struct span){at, len}, INT64_C(1700000000000000)))
+		if (!response_head(&reply, (struct span){at, len}, INT64_C(1700000000000000)))
 			break;
 		at += len;
 	}
 	while (at < end) {
 		size_t len = (size_t)(end - at) < 7 ? (size_t)(end - at) : 7;
 
-		(void)answer_body(&reply, (struct span){at, len});
+		(void)response_body(&reply, (struct span){at, len});
 		at += len;
 	}
-	answer_text(&reply, text);
+	response_text(&reply, text);
 	must_be_text(text);
 	assert(reply.status >= 0 && reply.status <= 999 && (!reply.complete || reply.status >= 200));
 	assert(reply.retry_after_ms == -1 ||
 	       (reply.retry_after_ms >= RETRY_AFTER_LEAST_MS && reply.retry_after_ms <= RETRY_AFTER_MOST_MS));
 	assert(strlen(reply.redirect) < sizeof reply.redirect && strpbrk(reply.redirect, "@?#\r\n") == NULL);
 	must_be_text(reply.redirect);
-	answer_free(&reply);
+	response_free(&reply);
 	free(copy);
 	return 0;
 }

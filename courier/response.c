@@ -1,5 +1,5 @@
 /* Reads replies, line by line as libcurl hands them over. */
-#include "courier/answer.h"
+#include "courier/response.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -28,17 +28,17 @@ trimmed(struct span text)
 }
 
 void
-answer_begin(struct answer *reply, bool keep)
+response_begin(struct response *reply, bool keep)
 {
 	struct bytes body = reply->body;
 
 	body.len = 0;
-	*reply = (struct answer){.keep = keep, .retry_after_ms = -1, .body = body};
+	*reply = (struct response){.keep = keep, .retry_after_ms = -1, .body = body};
 }
 
 /* Sets reply->redirect to the origin of an absolute URL that an endpoint could have; leaves it empty otherwise. */
 static void
-read_location(struct answer *reply, struct span url)
+read_location(struct response *reply, struct span url)
 {
 	struct target_url parts;
 	struct error err;
@@ -50,7 +50,7 @@ read_location(struct answer *reply, struct span url)
 }
 
 static void
-read_header(struct answer *reply, struct span name, struct span value, int64_t now_us)
+read_header(struct response *reply, struct span name, struct span value, int64_t now_us)
 {
 	if (is_word(name, "retry-after") && reply->retry_after_ms < 0)
 		reply->retry_after_ms = retry_after_read(value, now_us);
@@ -64,12 +64,12 @@ read_header(struct answer *reply, struct span name, struct span value, int64_t n
 
 /* "HTTP/1.1 200 OK", "HTTP/2 200". A new status line discards the informational reply before it. */
 static void
-read_status(struct answer *reply, struct span line)
+read_status(struct response *reply, struct span line)
 {
 	const char *at = memchr(line.base, ' ', line.len), *end = line.base + line.len;
 	size_t head_bytes = reply->head_bytes;
 
-	answer_begin(reply, reply->keep);
+	response_begin(reply, reply->keep);
 	reply->head_bytes = head_bytes;
 	while (at != NULL && at < end && *at == ' ')
 		at++;
@@ -78,7 +78,7 @@ read_status(struct answer *reply, struct span line)
 }
 
 bool
-answer_head(struct answer *reply, struct span line, int64_t now_us)
+response_head(struct response *reply, struct span line, int64_t now_us)
 {
 	const char *colon;
 
@@ -106,7 +106,7 @@ answer_head(struct answer *reply, struct span line, int64_t now_us)
 }
 
 bool
-answer_body(struct answer *reply, struct span bytes)
+response_body(struct response *reply, struct span bytes)
 {
 	size_t room = ATTEMPT_RESPONSE_MAX - reply->body.len;
 
@@ -117,7 +117,7 @@ answer_body(struct answer *reply, struct span bytes)
 }
 
 void
-answer_text(const struct answer *reply, char out[ATTEMPT_RESPONSE_MAX + 1])
+response_text(const struct response *reply, char out[ATTEMPT_RESPONSE_MAX + 1])
 {
 	static const char replacement[] = "\xef\xbf\xbd";
 	const char *at = reply->body.base, *end = at + reply->body.len;
@@ -137,7 +137,7 @@ answer_text(const struct answer *reply, char out[ATTEMPT_RESPONSE_MAX + 1])
 }
 
 void
-answer_free(struct answer *reply)
+response_free(struct response *reply)
 {
 	bytes_free(&reply->body);
 }
