@@ -14,7 +14,7 @@
 
 #include "base/files.h"
 #include "base/mem.h"
-#include "cli/tame.h"
+#include "cli/terminal_text.h"
 
 _Static_assert(sizeof(struct doctor_finding) <= PIPE_BUF, "a finding is written in one step");
 
@@ -98,7 +98,7 @@ doctor_print_text(FILE *out, const struct doctor_finding *findings, size_t count
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct doctor_finding *finding = &findings[i];
-		char *found = tame(finding->found), *fix = tame(finding->fix);
+		char *found = terminal_text(finding->found), *fix = terminal_text(finding->fix);
 
 		if (i > 0 && !same_group(finding, finding - 1))
 			fputc('\n', out);
@@ -113,11 +113,11 @@ doctor_print_text(FILE *out, const struct doctor_finding *findings, size_t count
 static void
 add_text(cJSON *object, const char *name, const char *text)
 {
-	char *tamed = tame(text);
+	char *safe = terminal_text(text);
 
-	if (cJSON_AddStringToObject(object, name, tamed) == NULL)
+	if (cJSON_AddStringToObject(object, name, safe) == NULL)
 		mem_none(0);
-	free(tamed);
+	free(safe);
 }
 
 void

@@ -10,7 +10,7 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "cli/ring_look.h"
-#include "cli/tame.h"
+#include "cli/terminal_text.h"
 #include "shm/settle.h"
 
 static cJSON *
@@ -43,11 +43,11 @@ add_signed(cJSON *object, const char *name, int64_t value)
 static void
 add_text(cJSON *object, const char *name, const char *text, size_t size)
 {
-	char *whole = strndup(text, size), *tamed = tame(whole != NULL ? whole : "");
+	char *whole = strndup(text, size), *safe = terminal_text(whole != NULL ? whole : "");
 
-	(void)there(cJSON_AddStringToObject(object, name, tamed));
+	(void)there(cJSON_AddStringToObject(object, name, safe));
 	free(whole);
-	free(tamed);
+	free(safe);
 }
 
 static void

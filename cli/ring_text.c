@@ -1,4 +1,4 @@
-/* Texts in a damaged ring may have control characters: tame() removes them. */
+/* Texts in a damaged ring may have control characters: terminal_text() removes them. */
 #include "cli/ring_text.h"
 
 #include <inttypes.h>
@@ -7,18 +7,18 @@
 
 #include "base/format.h"
 #include "cli/ring_look.h"
-#include "cli/tame.h"
+#include "cli/terminal_text.h"
 #include "shm/settle.h"
 
 /* Prints a text of the header, which may lack its NUL. */
 static void
 print_text_of(FILE *out, const char *what, const char *text, size_t size)
 {
-	char *whole = strndup(text, size), *tamed = tame(whole != NULL ? whole : "");
+	char *whole = strndup(text, size), *safe = terminal_text(whole != NULL ? whole : "");
 
-	fprintf(out, "%s%s", what, tamed);
+	fprintf(out, "%s%s", what, safe);
 	free(whole);
-	free(tamed);
+	free(safe);
 }
 
 static void

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/ring_find.h"
-#include "cli/tame.h"
+#include "cli/terminal_text.h"
 #include "shm/counters.h"
 #include "shm/heartbeat.h"
 #include "shm/metrics.h"
@@ -33,7 +33,7 @@ print_process(const struct segment *segment, const struct config *config, bool r
 		store = store_state_name(store_report_state(&slot->store));
 		store_report_error(&slot->store, error);
 	}
-	shown = tame(error);
+	shown = terminal_text(error);
 	(void)snprintf(name, sizeof name, "%s-%" PRIu32, role_table[role].name, index);
 	printf("%-15s %8d  %-9s %8" PRId64 "  %-10s %8" PRIu64 "%s%s\n", name, slot_pid(slot),
 	    silent ? "silent" : process_state_name(slot_state(slot)), up, store, restarts, shown[0] != '\0' ? "  " : "",

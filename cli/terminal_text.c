@@ -1,5 +1,5 @@
 /* Characters are repaired first, so that none can hide in half of another. */
-#include "cli/tame.h"
+#include "cli/terminal_text.h"
 
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "base/utf8_repair.h"
 
 char *
-tame(const char *text)
+terminal_text(const char *text)
 {
 	struct bytes out = {0};
 
