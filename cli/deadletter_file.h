@@ -20,8 +20,7 @@ int deadletter_file_walk(const struct config *config, const struct dead_letter_s
 /* What becomes of a line after a retry. */
 enum line_action { LINE_STAYS = 0, LINE_GOES = 1, LINE_CHANGES = 2 };
 
-/* As dead_letter_fn, but returns enum line_action; for LINE_CHANGES it has put the new line, with newline, into *line.
- */
+/* As dead_letter_fn, but returns enum line_action; for LINE_CHANGES *line has the new line, with newline. */
 typedef int line_fn(void *arg, const struct dead_letter *letter, struct bytes *line, struct error *err);
 
 /*

@@ -17,8 +17,7 @@
 #include "event/transform.h"
 
 enum news_kind {
-	/* The predecessor's outcomes are written and the node has a row, of `epoch`: requests are served from now on.
-	 */
+	/* The predecessor's outcomes are written and the node has a row, of `epoch`: requests are served from now. */
 	NEWS_STARTED,
 	NEWS_COMMITTED, /* outcomes up to lane position `released` */
 	NEWS_REFUSED, /* the store refuses the outcome at `position` of job `id` in every form */

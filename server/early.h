@@ -10,8 +10,7 @@
 struct connection;
 struct refusal;
 
-/* A connection_refuses (server/client.h): refuses a request without a valid key, unless it is small or has come whole.
- */
+/* The connection_refuses (server/client.h) of an acceptor: no valid key, unless it is small or has come whole. */
 bool early_refuses(struct connection *connection, struct refusal *refusal);
 
 #endif
