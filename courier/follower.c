@@ -369,7 +369,7 @@ read_changes(struct follower *follower, struct db *db, struct error *err)
 	if (rc == 0 && moved)
 		rc = pause_watch_look(&follower->pauses, db, err);
 	if (rc == 0 && moved)
-		job_marker_end_pauses(follower->marker, &follower->pauses.told);
+		job_marker_end_pauses(follower->marker, &follower->pauses.sent);
 	if (rc == 0 && !follower->started)
 		rc = cancels_send_recent(follower->news, db, RECENT_MS, err);
 	if (rc == 0 && moved)

@@ -34,7 +34,7 @@ struct node_keeper {
 	struct node_file file;
 	int64_t beat_us; /* steady: the next heartbeat */
 	int64_t not_before_us; /* steady: no heartbeat */
-	int64_t told_version; /* seen_version of the row */
+	int64_t row_version; /* seen_version of the row */
 	int64_t heartbeat_boot_us; /* start of the last heartbeat that reached the store */
 	int64_t needed_version; /* couriers must act by it before attempts go on; 0: they do */
 	bool alone; /* at the last heartbeat */
@@ -74,7 +74,7 @@ least_seen(const struct node_keeper *keeper)
 		if (courier_begins(courier) && version > 0 && version < least)
 			least = version;
 	}
-	return least != INT64_MAX ? least : keeper->told_version;
+	return least != INT64_MAX ? least : keeper->row_version;
 }
 
 /* ---- the claim ---- */
@@ -217,7 +217,7 @@ claim(struct node_keeper *keeper, struct db *db, struct error *err)
 		rc = swap_epoch(keeper, db, version, &row, err);
 	if (rc != 0)
 		return rc;
-	keeper->told_version = version;
+	keeper->row_version = version;
 	keeper->beat_us = 0; /* at once: a heartbeat also finds whether there are other nodes */
 	keeper->alone = false;
 	note_heartbeat(keeper, boot_us);
@@ -302,7 +302,7 @@ say_alive(struct node_keeper *keeper, const struct node_row *row, struct db *db,
 		keeper->not_before_us = clock_steady_us() + BEAT_AGAIN_US;
 		return rc;
 	}
-	keeper->told_version = version;
+	keeper->row_version = version;
 	keeper->beat_us = now_us + adoption_heartbeat_us(keeper->config);
 	if (!result.ours) {
 		log_warning("another node has taken this node's row in delivery_nodes: this node gets a new row",
@@ -323,9 +323,9 @@ beat_due_us(const struct node_keeper *keeper)
 {
 	int64_t due_us = keeper->beat_us, look_us = clock_steady_us() + LOOK_US;
 
-	if (node_changes_version(&keeper->segment->header->node) > keeper->told_version && look_us < due_us)
+	if (node_changes_version(&keeper->segment->header->node) > keeper->row_version && look_us < due_us)
 		due_us = look_us;
-	if (least_seen(keeper) != keeper->told_version)
+	if (least_seen(keeper) != keeper->row_version)
 		due_us = 0;
 	return due_us > keeper->not_before_us ? due_us : keeper->not_before_us;
 }

@@ -17,10 +17,10 @@ send_view(struct node_watch *watch, const struct share_view *view)
 {
 	struct news *news;
 
-	if (memcmp(view, &watch->told, sizeof *view) == 0)
+	if (memcmp(view, &watch->sent, sizeof *view) == 0)
 		return;
 	news = news_new(NEWS_NODES, NULL, NULL);
-	news->view = watch->told = *view;
+	news->view = watch->sent = *view;
 	news_put(watch->news, news);
 	if (watch->speaks && view->nodes > 0)
 		log_info("the limits of endpoints are divided among the nodes", LOG_UINT("nodes", view->nodes));
@@ -54,10 +54,10 @@ send_seen(struct node_watch *watch, int64_t version)
 {
 	struct news *news;
 
-	if (version == watch->told_seen)
+	if (version == watch->sent_seen)
 		return;
 	news = news_new(NEWS_SEEN, NULL, NULL);
-	news->version = watch->told_seen = version;
+	news->version = watch->sent_seen = version;
 	news_put(watch->news, news);
 }
 

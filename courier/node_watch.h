@@ -22,8 +22,8 @@ struct node_watch {
 	int64_t awaited; /* a version by which some nodes did not act at the last look */
 	int64_t since_us; /* steady: since when */
 	struct repeat late; /* the wait is very long */
-	struct share_view told;
-	int64_t told_seen;
+	struct share_view sent;
+	int64_t sent_seen;
 };
 
 /*

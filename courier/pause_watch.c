@@ -17,11 +17,11 @@ show(const struct pause_watch *watch)
 
 	if (watch->courier != 0)
 		return;
-	if (watch->told.all)
-		why = watch->told.all_reason != NULL ? watch->told.all_reason : "an administrator has paused them";
+	if (watch->sent.all)
+		why = watch->sent.all_reason != NULL ? watch->sent.all_reason : "an administrator has paused them";
 	courier_set_pause(slot, why);
-	level_set(&slot->process, LEVEL_DELIVERIES_PAUSED, watch->told.all);
-	level_set(&slot->process, LEVEL_TENANTS_PAUSED, watch->told.count);
+	level_set(&slot->process, LEVEL_DELIVERIES_PAUSED, watch->sent.all);
+	level_set(&slot->process, LEVEL_TENANTS_PAUSED, watch->sent.count);
 }
 
 int
@@ -29,7 +29,7 @@ pause_watch_look(struct pause_watch *watch, struct db *db, struct error *err)
 {
 	struct pauses pauses;
 	int rc = pauses_read(&pauses, db, err);
-	bool same = rc == 0 && pauses_are_same(&pauses, &watch->told);
+	bool same = rc == 0 && pauses_are_same(&pauses, &watch->sent);
 
 	if (rc != 0)
 		return rc;
@@ -39,8 +39,8 @@ pause_watch_look(struct pause_watch *watch, struct db *db, struct error *err)
 		news->pauses = pauses_copy(&pauses);
 		news_put(watch->news, news);
 	}
-	pauses_free(&watch->told);
-	watch->told = pauses;
+	pauses_free(&watch->sent);
+	watch->sent = pauses;
 	if (!same || !watch->started)
 		show(watch);
 	watch->started = true;
@@ -50,11 +50,11 @@ pause_watch_look(struct pause_watch *watch, struct db *db, struct error *err)
 bool
 pause_watch_has(const struct pause_watch *watch, const char *tenant_id)
 {
-	return pauses_have(&watch->told, (struct span){tenant_id, strlen(tenant_id)});
+	return pauses_have(&watch->sent, (struct span){tenant_id, strlen(tenant_id)});
 }
 
 void
 pause_watch_free(struct pause_watch *watch)
 {
-	pauses_free(&watch->told);
+	pauses_free(&watch->sent);
 }

@@ -16,7 +16,7 @@ struct pause_watch {
 	uint32_t courier; /* its number: courier 0 writes pauses to the segment */
 	struct news_queue *news;
 	bool started; /* the first look is over */
-	struct pauses told;
+	struct pauses sent;
 };
 
 /* Reads the store, and sends NEWS_PAUSED if the pauses have changed. As db_query(). */

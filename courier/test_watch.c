@@ -19,7 +19,7 @@
 #include "store/webhooks/stored_event.h"
 #include "store/webhooks/test_rows.h"
 
-struct told {
+struct sent_test {
 	struct id_link link; /* first */
 	uint32_t seen; /* the last look that found its row */
 };
@@ -119,34 +119,34 @@ send_test(struct test_watch *watch, struct db *db, const struct ids *ids, struct
 static void
 remember(struct test_watch *watch, const uint8_t attempt_id[16])
 {
-	struct told *told = mem_new(1, sizeof *told);
+	struct sent_test *test = mem_new(1, sizeof *test);
 
-	memcpy(told->link.id, attempt_id, sizeof told->link.id);
-	told->seen = watch->looks;
-	id_table_add(&watch->told, &told->link);
+	memcpy(test->link.id, attempt_id, sizeof test->link.id);
+	test->seen = watch->looks;
+	id_table_add(&watch->sent, &test->link);
 }
 
 static void
-forget(struct test_watch *watch, struct told *told)
+forget(struct test_watch *watch, struct sent_test *test)
 {
-	id_table_remove(&watch->told, &told->link);
-	free(told);
+	id_table_remove(&watch->sent, &test->link);
+	free(test);
 }
 
 static void
 forget_unseen(struct test_watch *watch)
 {
-	uint32_t count = watch->told.count;
+	uint32_t count = watch->sent.count;
 	struct id_link **links;
 
 	if (count == 0)
 		return;
-	links = id_table_list(&watch->told);
+	links = id_table_list(&watch->sent);
 	for (uint32_t i = 0; i < count; i++) {
-		struct told *told = (struct told *)links[i];
+		struct sent_test *test = (struct sent_test *)links[i];
 
-		if (told->seen != watch->looks)
-			forget(watch, told);
+		if (test->seen != watch->looks)
+			forget(watch, test);
 	}
 	free(links);
 }
@@ -166,18 +166,18 @@ static int
 look_at_row(struct test_watch *watch, struct db *db, const struct db_rows *rows, uint32_t row, struct error *err)
 {
 	struct ids ids;
-	struct told *told;
+	struct sent_test *test;
 	int rc = 0;
 
 	if (!read_ids(rows, row, &ids) ||
 	    handover_courier(ids.endpoint_id, watch->segment->counts[ROLE_COURIER]) != watch->courier)
 		return 0;
-	told = (struct told *)id_table_find(&watch->told, ids.attempt_id);
-	if (told != NULL)
-		told->seen = watch->looks;
+	test = (struct sent_test *)id_table_find(&watch->sent, ids.attempt_id);
+	if (test != NULL)
+		test->seen = watch->looks;
 	else if (db_rows_bool(rows, row, TEST_COLUMN_LASTS))
 		rc = send_test(watch, db, &ids, err);
-	if (rc == 0 && told == NULL)
+	if (rc == 0 && test == NULL)
 		remember(watch, ids.attempt_id);
 	return rc;
 }
@@ -223,5 +223,5 @@ test_watch_free(struct test_watch *watch)
 {
 	watch->looks++;
 	forget_unseen(watch);
-	id_table_free(&watch->told);
+	id_table_free(&watch->sent);
 }

@@ -17,7 +17,7 @@ struct test_watch {
 	uint32_t courier; /* its number */
 	struct news_queue *news;
 	const struct endpoint_reader *endpoints;
-	struct id_table told; /* sent tests by the attempt's id, while they have a row */
+	struct id_table sent; /* sent tests by the attempt's id, while they have a row */
 	uint32_t looks;
 	struct repeat refused;
 };

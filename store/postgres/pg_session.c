@@ -99,11 +99,11 @@ find_log(struct session *session, bool may_insert)
 {
 	bool logs = session->wants_log && may_insert && !session->citus;
 
-	if (session->wants_log && !logs && !session->told_of_log)
+	if (session->wants_log && !logs && !session->warned_of_log)
 		log_warning("hook events are stored without the log that /events/stream reads",
 		    LOG_STR("reason",
 			session->citus ? "the database has Citus" : "this role may not insert into hook_event_log"));
-	session->told_of_log = session->wants_log && !logs;
+	session->warned_of_log = session->wants_log && !logs;
 	session->logs = logs;
 }
 

@@ -22,7 +22,7 @@ struct session {
 	bool citus; /* the database has the extension */
 	bool wants_log; /* set by the owner, after session_init(): batches shall be in hook_event_log */
 	bool logs; /* they can be, as session_check() has found */
-	bool told_of_log; /* a warning says that they cannot */
+	bool warned_of_log; /* a warning says that they cannot */
 	bool pooled;
 	char settings[SESSION_SETTINGS_MAX]; /* statements that begin a transaction; "": the session has the settings */
 	struct error warned; /* the last warning about the server's settings; "": none */
