@@ -93,6 +93,7 @@ class Runbook(unittest.TestCase):
         self.assertEqual(set(ALERTS), headings)
         self.assertLessEqual(named, headings)
         self.assertLessEqual({name.lower() for name in headings}, anchors(RUNBOOK))
+        self.assertIn(f": {len(headings)} alerts,", (ROOT / "docs/running.md").read_text())
         for path in rules:
             for anchor in re.findall(r"operations\.md#([\w-]+)", path.read_text()):
                 self.assertIn(anchor, anchors(RUNBOOK), str(path))
