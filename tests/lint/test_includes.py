@@ -1,7 +1,7 @@
 """The include rule: which folder may know which, and which libraries belong to which folder.
 
-master -> {server, writer, control} -> {store, ingest, api} -> shm -> {config, event} -> base; cli stands beside master. What
-is included stands below, so there are no circles; the roles (server, writer, control) never include each other.
+master -> {server, writer, control, courier} -> {store, ingest, api} -> shm -> {config, event} -> base; cli stands beside master.
+What is included stands below, so there are no circles; the roles (server, writer, control, courier) never include each other.
 """
 
 import re

@@ -92,6 +92,10 @@ class Tree(unittest.TestCase):
                                                "families.h", "metrics.c")}
         self.assertEqual(tables, named - excused)
 
+    def test_cppcheck_looks_at_every_folder(self):
+        looked_at = (ROOT / ".ci/lint").read_text().splitlines()[-1].split()
+        self.assertEqual(sorted(LAYERS), sorted(looked_at))
+
     def test_a_role_is_seen_however_it_is_named(self):
         for text in ("counts[ROLE_WRITER]", "config->writers", '"lower WRITERS"', "struct writer_slot *writers;"):
             with self.subTest(text=text):
