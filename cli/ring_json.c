@@ -87,7 +87,7 @@ add_header(cJSON *tree, const struct segment *segment, const char *name)
 	add_number(tree, "lane_slots", h->lane_slots);
 	add_bool(tree, "keys", h->has_keys != 0);
 	add_signed(tree, "master_pid", h->master_pid);
-	add_word(tree, "storage", h->storage <= STORAGE_NULL ? storage_name(h->storage) : "unknown");
+	add_word(tree, "storage", storage_name(h->storage));
 	add_bool(tree, "draining", segment_draining(h));
 	add_bool(tree, "file_gone", segment_file_gone(h));
 	if (node_read(&h->node, &node)) {

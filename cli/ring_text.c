@@ -32,8 +32,7 @@ print_header(FILE *out, const struct segment *segment, const char *name)
 	fprintf(out, ", master %d%s%s\n", h->master_pid, segment_draining(h) ? ", draining" : "",
 	    segment_file_gone(h) ? ", its file had lost its name" : "");
 	print_text_of(out, "boot id ", h->boot_id, ring_boot_id_length(h));
-	fprintf(out, ", storage %s, %" PRIu32 " slots a lane, keys %s",
-	    h->storage <= STORAGE_NULL ? storage_name(h->storage) : "unknown", h->lane_slots,
+	fprintf(out, ", storage %s, %" PRIu32 " slots a lane, keys %s", storage_name(h->storage), h->lane_slots,
 	    h->has_keys ? "yes" : "no");
 	if (node_read(&h->node, &node))
 		fprintf(out, ", node %" PRId64 " of epoch %" PRId64, node.node_id, node.epoch);

@@ -1,7 +1,6 @@
 /* The names of choices. */
 #include "config/choices.h"
 
-#include <assert.h>
 #include <stddef.h>
 
 #define CHOICE_NAME(value, name) [value] = (name),
@@ -20,8 +19,7 @@ const char *const log_level_aliases[] = {
     "warn", "warning", "err", "error", "critical", "error", "fatal", "error", "notice", "info", "trace", "debug", NULL};
 
 const char *
-storage_name(enum storage storage)
+storage_name(uint32_t storage)
 {
-	assert((unsigned)storage <= STORAGE_NULL);
-	return storage_names[storage];
+	return storage < sizeof storage_names / sizeof *storage_names - 1 ? storage_names[storage] : "unknown";
 }

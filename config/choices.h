@@ -2,6 +2,8 @@
 #ifndef CONFIG_CHOICES_H
 #define CONFIG_CHOICES_H
 
+#include <stdint.h>
+
 #define CHOICE_VALUE(value, name) value,
 
 /* STORAGE_TYPE: where events are stored. */
@@ -45,7 +47,7 @@ extern const char *const storage_aliases[];
 extern const char *const hl_store_aliases[];
 extern const char *const log_level_aliases[];
 
-/* "postgres". storage must be a value of its enum. */
-const char *storage_name(enum storage storage);
+/* "postgres"; "unknown" for a number that is no choice, as a ring of another version may have it. */
+const char *storage_name(uint32_t storage);
 
 #endif

@@ -256,7 +256,7 @@ build(const struct page *page, enum family family)
 	char labels[128];
 
 	(void)snprintf(labels, sizeof labels, "version=\"%.*s\",storage=\"%s\"", (int)sizeof header->version,
-	    header->version, header->storage <= STORAGE_NULL ? storage_name(header->storage) : "unknown");
+	    header->version, storage_name(header->storage));
 	sample(page, family, labels, 1);
 }
 

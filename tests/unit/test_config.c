@@ -201,7 +201,12 @@ test_storage(void **state)
 	    "postgresql://user:password@host:5432/name (flag --database-url or environment DATABASE_URL)");
 	assert_string_equal(storage_name(STORAGE_POSTGRES), "postgres");
 	assert_string_equal(storage_name(STORAGE_JSONL), "jsonl");
-	assert_string_equal(storage_name(STORAGE_NULL), "null");
+	uint32_t storages = 0;
+
+	for (; storage_names[storages] != NULL; storages++)
+		assert_ptr_equal(storage_name(storages), storage_names[storages]);
+	assert_string_equal(storage_name(storages), "unknown");
+	assert_string_equal(storage_name(UINT32_MAX), "unknown");
 }
 
 static void
