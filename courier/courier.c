@@ -114,9 +114,10 @@ begin_or_end(struct courier *c, struct job *job)
 {
 	if (job->event->record == NULL || c->ready.now_us >= job->expires_us)
 		reports_dead(&c->reports, job, "expired");
-	else if (job->transform != NULL && job->transform->state == TRANSFORM_UNREADABLE)
+	else if (job->transform != NULL && job->transform->state == TRANSFORM_UNREADABLE) {
+		counter_add(&c->slot->process, COUNTER_ATTEMPTS_TRANSFORM, 1);
 		reports_dead(&c->reports, job, "transform_error");
-	else
+	} else
 		begin(c, job);
 }
 

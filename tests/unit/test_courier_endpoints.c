@@ -190,6 +190,7 @@ test_a_transform_that_cannot_be_read_is_the_end_of_its_jobs(void **state)
 	assert_int_equal(scene.begun, 0);
 	assert_int_equal(scene.rows[0]->dead, 1);
 	assert_string_equal(scene.rows[0]->reason, "transform_error");
+	assert_int_equal(counter_read(&scene.slot.process, COUNTER_ATTEMPTS_TRANSFORM), 1);
 	assert_int_equal(scene.courier.transforms.table.count, 0);
 }
 
