@@ -77,6 +77,31 @@ CONSTANTS = (
     ("webhooks-reference", "lists the newest {} messages", "store/webhooks/inbox_rows.h", "INBOX_KEPT", 1),
     ("events", "A node serves {} such streams", "control/streams.h", "STREAMS_MAX", 1),
     ("events", "such streams, {} of a tenant", "control/streams.h", "STREAMS_TENANT_MAX", 1),
+    ("events", "An event may have {} such", "ingest/unknown.h", "UNKNOWN_FIELDS_MAX", 1),
+    ("events", "nesting up to {} levels", "event/scan.h", "JSON_DEPTH_MAX", 1),
+    ("events", "It has the first {} reasons", "ingest/decode.h", "DECODE_ERRORS_MAX", 1),
+    ("events", "there are more than {} headers", "server/head.h", "HEAD_FIELDS_MAX", 1),
+    ("events", "`Idempotency-Key` (1 to {} visible", "ingest/headers.h", "IDEMPOTENCY_KEY_MAX", 1),
+    ("subscriptions", "A topic is 1 to {} characters", "event/topic.h", "TOPIC_CHARS_MAX", 1),
+    ("subscriptions", "at most {} steps and", "event/rule.h", "RULE_PATH_STEPS_MAX", 1),
+    ("subscriptions", "steps and {} bytes. A step", "event/rule.h", "RULE_PATH_BYTES_MAX", 1),
+    ("subscriptions", "A number of more than {} characters", "event/json_number.h", "JSON_NUMBER_CHARS_MAX", 1),
+    ("subscriptions", "A filter has at most {} bytes", "event/rule.h", "RULE_BYTES_MAX", 1),
+    ("subscriptions", "bytes and {} conditions", "event/filter.h", "FILTER_NODES_MAX", 1),
+    ("subscriptions", "those nested at most {} deep", "event/filter.h", "FILTER_DEPTH_MAX", 1),
+    ("subscriptions", "A transform has at most {} bytes", "event/rule.h", "RULE_BYTES_MAX", 1),
+    ("subscriptions", "bytes and {} steps", "event/transform.h", "TRANSFORM_STEPS_MAX", 1),
+    ("subscriptions", "its values nest at most {} deep", "event/transform.h", "TRANSFORM_VALUE_DEPTH_MAX", 1),
+    ("subscriptions", "grows by at most {} bytes", "event/transform_apply.h", "TRANSFORM_GROWTH_MAX", 1),
+    ("security", "while all {} are being", "server/client_limits.h", "SURPLUS_MAX", 1),
+    ("security", "`MAX_HEADER_BYTES`, and {} headers", "server/head.h", "HEAD_FIELDS_MAX", 1),
+    ("security", "`MAX_BODY_BYTES`; {} where no events", "server/body.h", "BODY_DOCUMENT_MAX", 1),
+    ("security", "once to twice; {} for a client", "server/listener.c", "UNREAD_TIMEOUT_MS", 0.001),
+    ("security", "the end of a connection | {} connections", "server/linger.c", "LINGERING_MAX", 1),
+    ("security", "1,000 connections, {} |", "server/linger.c", "LINGER_US", 1e-6),
+    ("security", "depth of JSON | {} in `data`", "event/scan.h", "JSON_DEPTH_MAX", 1),
+    ("security", "unknown fields of an event | {}", "ingest/unknown.h", "UNKNOWN_FIELDS_MAX", 1),
+    ("security", "for slow readers | 64 MiB, {} |", "server/control_link.c", "READER_PATIENCE_US", 1e-6),
     ("security", "reply of a receiver | {} of head", "courier/answer.h", "REPLY_HEAD_MAX", 1),
     ("security", "of head, {} of body, `timeout_ms`", "courier/answer.h", "REPLY_BODY_MAX", 1),
     ("security", "jobs of one publish request | {}", "event/publish_outcome.h", "PUBLISH_JOBS_MAX", 1),
@@ -145,11 +170,12 @@ def shape(path):
 
 
 def constant(name, macro):
-    """The value of a macro, whose text may name others of its file."""
+    """The value of a macro, whose text may name others of its file or of rules."""
     texts = dict(re.findall(r"^#define (\w+) +(.+?)(?: */\*.*)?$", text_of(name), re.MULTILINE))
     value = re.sub(r"\(size_t\)|INT64_C|(?<=\d)[uUlL]+", "", texts[macro])
     for other in set(re.findall(r"\b[A-Z]\w+", value)):
-        value = re.sub(rf"\b{other}\b", f"({constant(name, other)})", value)
+        home = name if other in texts else "event/rule.h"
+        value = re.sub(rf"\b{other}\b", f"({constant(home, other)})", value)
     return eval(value, {})  # a product of numbers
 
 
@@ -255,7 +281,7 @@ class Constants(unittest.TestCase):
         for page, words, name, macro, unit in CONSTANTS:
             with self.subTest(page=page, words=words):
                 before, after = map(re.escape, in_digits(words).split("{}"))
-                found = re.search(rf"{before}([\d,]+(?: (?:KiB|MiB|seconds?|minutes?|hours?|days))?){after}", in_digits(text_of(f"docs/{page}.md")))
+                found = re.search(rf"{before}([\d,]+(?: (?:KiB|MiB|seconds?|s|minutes?|hours?|days)\b)?){after}", in_digits(text_of(f"docs/{page}.md")))
                 self.assertIsNotNone(found, "the words around it have changed")
                 self.assertEqual(number(found[1]), round(constant(name, macro) * unit, 6))
 
