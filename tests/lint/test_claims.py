@@ -102,6 +102,8 @@ CONSTANTS = (
     ("security", "depth of JSON | {} in `data`", "event/scan.h", "JSON_DEPTH_MAX", 1),
     ("security", "unknown fields of an event | {}", "ingest/unknown.h", "UNKNOWN_FIELDS_MAX", 1),
     ("security", "for slow readers | 64 MiB, {} |", "server/control_link.c", "READER_PATIENCE_US", 1e-6),
+    ("security", "requests of the API under way | {} of an acceptor", "api/frame.h", "FRAME_REQUESTS_MAX", 1),
+    ("webhooks-reference", "of a tenant (429), {} an acceptor", "api/frame.h", "FRAME_STREAMS_MAX", 1),
     ("security", "reply of a receiver | {} of head", "courier/answer.h", "REPLY_HEAD_MAX", 1),
     ("security", "of head, {} of body, `timeout_ms`", "courier/answer.h", "REPLY_BODY_MAX", 1),
     ("security", "jobs of one publish request | {}", "event/publish_outcome.h", "PUBLISH_JOBS_MAX", 1),
