@@ -73,6 +73,8 @@ kind_of(int status)
 		return "\"error\":\"unauthorized\",\"code\":\"AUTH_REQUIRED\"";
 	case 403:
 		return "\"error\":\"forbidden\"";
+	case 408:
+		return "\"error\":\"request_timeout\"";
 	case 413:
 		return "\"error\":\"payload_too_large\"";
 	case 429:

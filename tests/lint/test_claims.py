@@ -19,7 +19,7 @@ NO_OPTIONS = set("""
     ANALYZE BYPASSRLS CHECK CHECKPOINT COPY DATABASE DELETE DIRECTORY ENDPOINT FILE GET HL_URL HOME HTTP2 IANA ID INFO JSONL KEY KRB5CCNAME
     LOGGED MONTH NAME NEW NOTIFY_SOCKET NULL ONLINE OPTIONS PATCH PGPASSFILE PID POD POST PR_SET_DUMPABLE PVC RAISE SECRET SIGKILL
     SIGSTOP SSL_CERT_FILE STATE STORE TERM TIME UNLOGGED VACUUM VOLUME HUP INT KILL CONT ABORT ROLLBACK LOCK TABLE ALTER ADD PRIMARY SET
-    SELECT FROM RESTARTS DNS TLS TRUNCATE WAL READY CONFLICT SECURITY CHANGELOG HL_ ORDER PATH UTF8
+    SELECT FROM RESTARTS DNS TLS TRUNCATE WAL READY CONFLICT SECURITY AUTH_REQUIRED CHANGELOG HL_ INSUFFICIENT_SCOPE ORDER PATH UTF8
 """.split())
 # By a page, the place of a default in it, and its option. The tables of docs/security.md have theirs in a column.
 DEFAULTS = (
@@ -259,6 +259,18 @@ class Words(unittest.TestCase):
             with self.subTest(page=page):
                 unknown = {name for name in named if name not in there and not FOREIGN.fullmatch(name)}
                 self.assertEqual(set(), {name for name in unknown if re.sub("^(hooks|hookline)_", "", name) not in prefixed})
+
+    def test_every_error_of_the_api_is_in_the_reference_with_its_status(self):
+        table = re.search(r"^## Errors\n(.*?)^## ", text_of("docs/webhooks-reference.md"), re.MULTILINE | re.DOTALL)[1]
+        listed = {(status, code) for row in re.findall(r"^\| ([\d, ]+) \| (.*?) \|", table, re.MULTILINE)
+                  for status in row[0].split(", ") for code in re.findall(r"`([a-z_]+)`", row[1])}
+        source = "".join(text_of(path) for path in files(".c", directories=["control", "server"]))
+        sent = set(re.findall(r'\b(?:answer|reply_api)_error\(\s*[\w>-]+, (\d+), "(\w+)"', source))
+        sent |= set(re.findall(r'case (\d+):\n\t\treturn "\\"error\\":\\"(\w+)', source))
+        self.assertGreater(len(sent), 12)
+        self.assertEqual(set(), sent - listed)
+        described = re.search(r'"ApiError": \{.*?"enum": \[(.*?)\]', text_of("server/openapi/v1.json"), re.DOTALL)[1]
+        self.assertEqual(set(re.findall(r'"(\w+)"', described)) | {"timeout"}, {code for _, code in listed} - {"code", "required_scope"})
 
     def test_every_reason_of_a_dead_letter_is_explained(self):
         written = {reason for name in ("courier/verdict.c", "courier/courier.c")

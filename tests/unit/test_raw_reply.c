@@ -59,6 +59,8 @@ test_what_may_be_tried_again_says_when(void **state)
 	(void)raw_reply(answer, 503, "No", true);
 	assert_non_null(strstr(answer, "\r\nRetry-After: 1\r\n"));
 	assert_non_null(strstr(answer, "\r\n\r\n{\"error\":\"overloaded\","));
+	(void)raw_reply(answer, 408, "Slow", true);
+	assert_non_null(strstr(answer, "\r\n\r\n{\"error\":\"request_timeout\","));
 	(void)raw_reply(answer, 400, "No", false);
 	assert_null(strstr(answer, "Retry-After"));
 }
