@@ -105,7 +105,7 @@ class Trace:
     def __init__(self, script, output):
         self.output = output
         with open(output, "w") as file:
-            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "bpftrace", "-B", "line", script, BUILD_DIR / "hooksd"],
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "bpftrace", "-B", "none", script, BUILD_DIR / "hooksd"],
                                             stdout=file, stderr=file)
         wait_until(lambda: "until Ctrl-C" in output.read_text() or self.process.poll() is not None, "bpftrace to begin")
         if self.process.poll() is not None:

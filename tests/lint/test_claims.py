@@ -37,7 +37,7 @@ WORDS = dict(zip("one two three four five six seven eight nine ten".split(), ran
 # (page, words around a number, file, macro, how many of the macro's unit are one of the number's)
 CONSTANTS = (
     ("deliveries", "connection must stand after {}", "courier/transfer.c", "CONNECT_TIMEOUT_MS", 0.001),
-    ("deliveries", "reads up to {} of the reply's body", "courier/answer.h", "REPLY_BODY_MAX", 1),
+    ("deliveries", "reads up to {} of the reply's body", "courier/response.h", "REPLY_BODY_MAX", 1),
     ("deliveries", "at least after {}", "courier/retry_after.h", "RETRY_AFTER_LEAST_MS", 0.001),
     ("deliveries", "at most after {}", "courier/retry_after.h", "RETRY_AFTER_MOST_MS", 0.001),
     ("deliveries", "attempt again after {} to", "courier/verdict.c", "OUR_WAIT_LEAST_MS", 0.001),
@@ -104,8 +104,8 @@ CONSTANTS = (
     ("security", "for slow readers | 64 MiB, {} |", "server/control_link.c", "READER_PATIENCE_US", 1e-6),
     ("security", "requests of the API under way | {} of an acceptor", "api/frame.h", "FRAME_REQUESTS_MAX", 1),
     ("webhooks-reference", "of a tenant (429), {} an acceptor", "api/frame.h", "FRAME_STREAMS_MAX", 1),
-    ("security", "reply of a receiver | {} of head", "courier/answer.h", "REPLY_HEAD_MAX", 1),
-    ("security", "of head, {} of body, `timeout_ms`", "courier/answer.h", "REPLY_BODY_MAX", 1),
+    ("security", "reply of a receiver | {} of head", "courier/response.h", "REPLY_HEAD_MAX", 1),
+    ("security", "of head, {} of body, `timeout_ms`", "courier/response.h", "REPLY_BODY_MAX", 1),
     ("security", "jobs of one publish request | {}", "event/publish_outcome.h", "PUBLISH_JOBS_MAX", 1),
 )
 # In backquotes with an underscore, and not of this program: of its tests, of PostgreSQL, the kernel, libraries, shippers.
