@@ -1,67 +1,75 @@
 /*
- * What libh2o does and its documentation does not say, as of 2.2.5 and of the development towards 2.3 in June 2026.
- * Where the two differ the point says so. Each point is relied upon by the file named there; a new version of libh2o
- * has to be checked against all of them.
+ * Behaviour of libh2o that its documentation does not describe: of 2.2.5, and of the development towards 2.3 in June
+ * 2026. A point that holds for one of the two versions names it. The files in brackets rely on the point. Check every
+ * point against a new version of libh2o.
  *
  * The loop
- * - h2o_evloop_run() polls first and runs completed writes afterwards. After answering from outside a callback, run it
- *   once without waiting, or the completion of the answers waits for the next event. (loop.c)
- * - Its time-outs follow the wall clock: set back by a day, they come a day late. http1.req_timeout, one limit for a
- *   connection that rests and for a request that is slow, is unsigned, and 2.2 subtracts it from the time since 1970.
- *   Acceptors have limits of their own, by the steady clock, and look at them in each turn of the loop. (connection.c,
- *   linger.c)
- * - 2.3 keeps the memory that it frees, until h2o_cleanup_thread() has been called often enough.
+ * - h2o_evloop_run() polls first, and then calls the callbacks of completed writes. After an answer that was given
+ *   outside of a callback, run the loop once without waiting: otherwise these callbacks wait for the next event.
+ *   (loop.c)
+ * - libh2o's time-outs follow the wall clock: if the clock is set back by a day, they come a day late.
+ *   http1.req_timeout limits both a connection that rests and a request that is slow. It is unsigned, and 2.2 subtracts
+ *   it from the time since 1970. Acceptors therefore have limits of their own by the steady clock, and check them in
+ *   each turn of the loop. (client_limits.c, linger.c)
+ * - 2.3 keeps freed memory until h2o_cleanup_thread() has been called often enough. (libh2o_run())
  *
  * Connections
- * - A connection waits for a request, or for the rest of one, exactly while h2o_socket_is_reading(), unless it is
- *   parked. The socket's input then holds what has come of the request, unchanged but for the case of header names and
- *   the sizes of chunks. 2.3 takes it all out once it has seen the head, and the data of a socket is the h2o_conn_t of
- *   the request that has it. (parked.c, drain.c, connection.c)
- * - Its read callback, called with an error, makes it close the connection. (drain.c, connection.c)
- * - It sets the read callback of a socket when it begins to wait for a request: in h2o_accept() and in the callback of
- *   a written answer, and again in the callback of a written "100 Continue". It parses the bytes that are there at that
- *   moment. (connection.c)
- * - It numbers connections by a global counter, h2o_connection_id. (drain.c)
- * - A buffer that is consumed whole is given back, so a connection that rests has none. mmap_settings would put buffers
- *   above 32 MiB into files below /tmp.
+ * - libh2o reads a socket (h2o_socket_is_reading()) exactly while its connection waits for a request or for the rest of
+ *   one. Only a parked connection is read for another reason. (parked.c, drain.c)
+ * - While a request arrives, the socket's input holds all its bytes so far. libh2o changes only the case of header
+ *   names, and removes the sizes of chunks. 2.3 removes the whole request from the input once it has parsed the head.
+ *   In 2.3 the socket's data is the h2o_conn_t of that request. (drain.c, connection.c)
+ * - The read callback of libh2o closes the connection if it is called with an error. (drain.c, connection.c)
+ * - libh2o sets the read callback when it begins to wait for a request: in h2o_accept(), and in the callback of a
+ *   written answer. The callback of a written "100 Continue" sets it again. At that moment libh2o also parses the bytes
+ *   that have already arrived. (connection.c)
+ * - libh2o numbers connections by a global counter, h2o_connection_id. (drain.c)
+ * - libh2o frees a buffer whose bytes are all consumed, so a resting connection has no buffer. With mmap_settings it
+ *   would keep buffers above 32 MiB in files below /tmp. (libh2o_init_buffers())
  *
  * TLS
- * - A socket's ssl is not for others. The BIO through which OpenSSL reads and writes has the socket as its data.
- * - What OpenSSL writes is collected, and sent when SSL_accept() has not failed: 2.2 drops the alert of a handshake
- *   that fails, so the client would not learn why. Nothing else waits to be sent at that moment, unless the same call
- *   has made a part of the handshake as well: then the alert is left out.
- * - h2o_socket_ssl_handshake() takes what the socket has as input as the beginning of the handshake. When it is over,
- *   the input is what has come of a request. (connection.c)
- * - h2o_socket_close() says so to the client (close_notify) before on_close is called. (connection.c)
- * - Bytes that OpenSSL wants to write while libh2o reads end the connection: a client that renegotiates (TLS 1.2) or
- *   asks for new keys (TLS 1.3) is disconnected.
- * - A read callback may come without new input: when a record has come in part, or held none. (connection.c)
- * - After a client's alert that ends the connection (close_notify) it collects what the client still sends, does not
- *   decode it, and reports no error. (connection.c)
- * - h2o_socket_close() stops reading, and waits until the close_notify is written: a client that takes no bytes keeps
- *   the socket. (connection.c, client_limits.c)
+ * - The SSL object of a socket is private. The BIO through which OpenSSL reads and writes has the socket as its data.
+ * - libh2o collects what OpenSSL writes, and sends it only if SSL_accept() has not failed. So 2.2 drops the alert
+ *   of a failed handshake, and the client would not learn the reason. The alert is usually the only unsent record. If
+ *   the same call of SSL_accept() has also written a part of the handshake, libh2o_watch_tls() does not send the alert.
+ * - h2o_socket_ssl_handshake() uses the socket's input as the beginning of the handshake. After the handshake the input
+ *   holds the first bytes of a request. (handshake.c, connection.c)
+ * - h2o_socket_close() sends close_notify to the client, and then calls on_close. (connection.c)
+ * - libh2o ends a connection on which OpenSSL wants to write while libh2o reads. This happens to a client that
+ *   renegotiates (TLS 1.2) or asks for new keys (TLS 1.3).
+ * - libh2o may call the read callback without new input: after a part of a record, or after an empty record.
+ *   (connection.c)
+ * - After a client's close_notify, libh2o still collects the bytes that the client sends. It neither decodes them nor
+ *   reports an error. (connection.c, handshake.c)
+ * - h2o_socket_close() stops reading, and waits until the close_notify is written. A client that takes no bytes keeps
+ *   the socket open. (connection.c, client_limits.c)
  *
  * Requests
- * - While a request is being answered its connection is not read, and a client that has gone is not noticed until the
- *   answer is written: a request pointer stays valid until h2o_send(). Between that and its completion a parked
- *   connection may be read, which moves the buffer that req->entity points into: nothing may read a body after the
- *   reply. (parked.c, reply.c)
- * - It takes the first of several Content-Length headers, and Transfer-Encoding over Content-Length, and hides both
- *   from handlers. It takes LF alone for the end of a line. What its parser does not take gets a plain-text 400 that
- *   passes no filter. (head.c)
- * - In a chunked body it takes any bytes behind the size of a chunk and any lines behind the last one. It decodes in
- *   place what has come since its last read: the input's size after its callback is where the next bytes will be. It
- *   writes "100 Continue" before it reads the first chunk, and does not read meanwhile. (chunks.c, connection.c)
- * - 2.3 takes CONNECT, and an Upgrade that is not to HTTP/2, for the beginning of a tunnel. (head.c, h2o_compat.h)
- * - max_request_entity_size refuses a chunked body that reaches it and a declared one that exceeds it. (loop.c, body.c)
+ * - libh2o does not read a connection while its request is being answered. It notices that the client has gone only
+ *   when it writes the answer, so a request pointer stays valid until h2o_send(). (parked.c, reply.c)
+ * - After h2o_send() a parked connection may be read before the answer is written. Reading moves the buffer that
+ *   req->entity points into, so no code may read a body after the reply. (parked.c, reply.c)
+ * - libh2o uses the first of several Content-Length headers. It prefers Transfer-Encoding to Content-Length. It hides
+ *   both headers from handlers. It accepts a bare LF as the end of a line. It answers a request that its parser refuses
+ *   with a plain-text 400, which passes no filter. (head.c)
+ * - In a chunked body libh2o accepts any bytes after the size of a chunk, and any lines after the last chunk.
+ *   (chunks.c)
+ * - libh2o decodes a chunked body in place, from where its last read ended. After its callback returns, the next bytes
+ *   arrive at the end of the input: the input's size is their offset. (connection.c)
+ * - libh2o writes "100 Continue" before it reads the first byte of a body, and reads nothing until that is written.
+ *   (connection.c)
+ * - 2.3 treats CONNECT, and an Upgrade to anything but HTTP/2, as the beginning of a tunnel. (head.c, h2o_compat.h)
+ * - libh2o refuses a chunked body whose size reaches max_request_entity_size, and a declared body whose size exceeds
+ *   it. (loop.c, body.c)
  *
  * Answers
- * - Without res.content_length the connection is closed after the answer. (reply.c)
- * - It closes right after its own error answers. With unread input that is a reset. (error_responses.c, linger.c)
- * - h2o_context_request_shutdown() makes requests that come later the last of their connections, not those that wait
- *   for their answer, and leaves idle connections alone. (reply.c, drain.c)
+ * - libh2o closes the connection after an answer without res.content_length. (reply.c)
+ * - libh2o closes the connection right after its own error answers. If the client has sent unread bytes, the close is a
+ *   reset. (error_responses.c, linger.c)
+ * - After h2o_context_request_shutdown() each later request is the last one of its connection. Requests that already
+ *   wait for their answers are not, and idle connections stay open. (reply.c, drain.c)
  *
- * HTTP/2 stays off: 2.2 predates the fix for rapid reset.
+ * This service turns HTTP/2 off, because 2.2 is older than the fix for rapid reset.
  */
 #include "server/h2o_internals.h"
 
