@@ -93,7 +93,7 @@ write_row(const char *tenant_id, const struct db_rows *rows, uint32_t row, const
 }
 
 #define SOURCE                                                                                                         \
-	.kind = STREAM_HOOK_EVENTS, .of_all_tenants = true, .now = event_log_now, .read = read_rows,                   \
+	.kind = STREAM_HOOK_EVENTS, .has_ids = true, .of_all_tenants = true, .now = event_log_now, .read = read_rows,  \
 	.places = list_places, .id = id_of, .us = us_of, .fits = fits, .write = write_row
 
 const struct stream_source stream_hook_log = {SOURCE};

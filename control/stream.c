@@ -38,6 +38,19 @@ stream_free(struct stream *stream)
 	free(stream);
 }
 
+/* With the lock. */
+static void
+add_comment(struct stream *stream)
+{
+	if (stream->resume[0] != '\0') {
+		bytes_add_text(&stream->text, ":\nid: ");
+		bytes_add_text(&stream->text, stream->resume);
+		bytes_add_text(&stream->text, "\n\n");
+	} else {
+		bytes_add_text(&stream->text, stream->opened ? comment : waiting);
+	}
+}
+
 bool
 stream_take(struct stream *stream, int64_t now_us, struct bytes *out)
 {
@@ -46,7 +59,7 @@ stream_take(struct stream *stream, int64_t now_us, struct bytes *out)
 	bytes_free(out);
 	pthread_mutex_lock(&stream->lock);
 	if (stream->text.len == 0 && now_us - stream->moved_us >= SILENCE_US)
-		bytes_add_text(&stream->text, stream->opened ? comment : waiting);
+		add_comment(stream);
 	if (stream->text.len > 0) {
 		*out = stream->text;
 		stream->text = (struct bytes){0};
@@ -125,6 +138,7 @@ add(struct stream *stream, const struct bytes *text)
 	if (held(stream) == 0)
 		stream->moved_us = clock_steady_us();
 	bytes_add(&stream->text, text->base, text->len);
+	stream->resume[0] = '\0';
 }
 
 void
@@ -141,6 +155,14 @@ stream_set_opened(struct stream *stream, const struct bytes *text)
 	pthread_mutex_lock(&stream->lock);
 	stream->opened = true;
 	add(stream, text);
+	pthread_mutex_unlock(&stream->lock);
+}
+
+void
+stream_set_resume(struct stream *stream, const char *resume)
+{
+	pthread_mutex_lock(&stream->lock);
+	(void)snprintf(stream->resume, sizeof stream->resume, "%s", resume);
 	pthread_mutex_unlock(&stream->lock);
 }
 

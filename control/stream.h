@@ -58,6 +58,7 @@ struct stream {
 	bool wake_when_taken; /* the thread waits until text is taken */
 	bool ended; /* nothing follows the text */
 	bool left; /* the loop's thread has left it */
+	char resume[LIST_CURSOR_BYTES]; /* the Last-Event-ID of a client that has all text; "": not known */
 	int64_t moved_us; /* steady: when text was last taken, or was added to none */
 };
 
@@ -71,8 +72,9 @@ void stream_free(struct stream *stream);
 
 /*
  * Takes the text into *out, whose old text the client has and which is freed; after a silence of 15 seconds the text is
- * a comment. A stream that is not opened yet gets a comment after a second: the client gets the head of the reply with
- * the first text. Returns whether the stream ends with it; the end comes with some text.
+ * a comment, with an id if the place is known. A stream that is not opened yet gets a comment after a second: the
+ * client gets the head of the reply with the first text. Returns whether the stream ends with it; the end comes with
+ * some text.
  */
 bool stream_take(struct stream *stream, int64_t now_us, struct bytes *out);
 
@@ -95,6 +97,9 @@ void stream_add(struct stream *stream, const struct bytes *text);
 
 /* The same with the first bytes of the reply: the client gets all that is committed from now on. */
 void stream_set_opened(struct stream *stream, const struct bytes *text);
+
+/* Sets the id by which a client that has all text so far resumes. It is forgotten when text is added. */
+void stream_set_resume(struct stream *stream, const char *resume);
 
 /* How long the client has been taking what it has, in microseconds. 0: it has everything. */
 int64_t stream_lag_us(struct stream *stream, int64_t now_us);

@@ -314,7 +314,8 @@ go_forward(struct stream_feed *feed, struct db *db, struct stream *streams, bool
 
 		give(feed, streams, &row);
 	}
-	if (db_rows_count(rows) == SLICE_ROWS)
+	feed->is_drained = db_rows_count(rows) < SLICE_ROWS;
+	if (!feed->is_drained)
 		*again = true;
 	db_rows_free(rows);
 	return 0;
@@ -384,6 +385,38 @@ catch_all_up(struct stream_feed *feed, struct db *db, struct stream *streams, bo
 	return rc;
 }
 
+/* ---- the place of clients in step ---- */
+
+/*
+ * Rows that were not there at the last look are of the window or will be, so a client that has all rows before the
+ * window resumes there: the front may be older, and the source may have forgotten it.
+ */
+static void
+set_resume(struct stream_feed *feed)
+{
+	struct stream_place place = feed->front, before = stream_place_before(feed->looked_us - feed->window_us);
+
+	if (!feed->source->has_ids)
+		return;
+	if (feed->is_drained && !feed->source->in_order && compare(&place, &before) < 0)
+		place = before;
+	if (place.us <= 0) /* a database of SQLite without rows: the first one has the time 2 */
+		place = stream_place_before(2);
+	stream_resume_write(feed, &place, feed->resume);
+}
+
+const char *
+stream_feed_resume(const struct stream *stream)
+{
+	for (int kind = 0; kind < STREAM_KINDS; kind++) {
+		const struct stream_reading *reading = &stream->readings[kind];
+
+		if (reading->feed != NULL && reading->in_step && reading->feed->resume[0] != '\0')
+			return reading->feed->resume;
+	}
+	return "";
+}
+
 /* ---- the whole ---- */
 
 struct stream_feed *
@@ -412,7 +445,10 @@ stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err)
 	if (rc != 0)
 		return rc;
 	feed->has_window = true;
-	return find_new_rows(feed, db, NULL, err);
+	rc = find_new_rows(feed, db, NULL, err);
+	if (rc == 0)
+		set_resume(feed);
+	return rc;
 }
 
 /* As after a look at a window without rows. */
@@ -428,11 +464,15 @@ stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams
 {
 	int rc = 0;
 
+	feed->resume[0] = '\0';
+	feed->is_drained = !feed->has_news;
 	if (!feed->has_window)
 		rest(feed);
 	else if (clock_steady_us() >= feed->look_at_us)
 		rc = find_new_rows(feed, db, streams, err);
 	if (rc == 0 && feed->has_news)
 		rc = go_forward(feed, db, streams, again, err);
+	if (rc == 0)
+		set_resume(feed);
 	return rc == 0 && feed->is_behind ? catch_all_up(feed, db, streams, again, err) : rc;
 }

@@ -40,6 +40,7 @@ struct stream_source {
 	enum stream_kind kind;
 	bool by_id; /* a place's time is in its id; false: it is the second column of a list of places */
 	bool of_all_tenants; /* one feed serves all tenants; fits() checks the tenant of a row */
+	bool has_ids; /* frames have ids, by which clients resume */
 	bool in_order; /* rows appear in the order of their places, which are row numbers: a client resumes exactly */
 
 	int (*now)(struct db *db, int64_t *now_us, struct error *err);
@@ -100,6 +101,8 @@ struct stream_feed {
 	struct stream_place floor; /* places before it may have been given and forgotten */
 	int64_t looked_us; /* the last look, by the source's clock */
 	int64_t look_at_us; /* steady: the next one */
+	bool is_drained; /* the last turn has given all rows behind the front */
+	char resume[LIST_CURSOR_BYTES]; /* by which a client in step resumes; "": not known, or has_ids is false */
 	uint64_t given; /* frames given since the caller set it to 0 */
 	size_t given_bytes; /* bytes of these frames */
 };
@@ -123,5 +126,8 @@ int stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err
  * once. Returns as db_query(); after a failure the next turn continues.
  */
 int stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams, bool *again, struct error *err);
+
+/* The id by which the stream's client resumes if it has all text so far; "": it is not known. */
+const char *stream_feed_resume(const struct stream *stream);
 
 #endif

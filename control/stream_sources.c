@@ -128,6 +128,7 @@ write_event(const char *tenant_id, const struct db_rows *rows, uint32_t row, con
 
 static const struct stream_source events = {
     .kind = STREAM_EVENTS,
+    .has_ids = true,
     .now = now,
     .read = read_events,
     .places = list_events,

@@ -282,6 +282,7 @@ open_those_that_began(struct stream *first)
 
 	for (struct stream *stream = first; stream != NULL; stream = stream->next) {
 		struct bytes text = {0};
+		const char *resume;
 		char line[48];
 		uint32_t random;
 
@@ -289,12 +290,28 @@ open_those_that_began(struct stream *first)
 			continue;
 		any = true;
 		crypto_random(&random, sizeof random);
-		(void)snprintf(line, sizeof line, ":\n\nretry: %u\n\n", RETRY_LEAST_MS + random % RETRY_SPREAD_MS);
+		(void)snprintf(line, sizeof line, ":\n\nretry: %u\n", RETRY_LEAST_MS + random % RETRY_SPREAD_MS);
 		bytes_add_text(&text, line);
+		resume = stream_feed_resume(stream);
+		if (resume[0] != '\0') {
+			bytes_add_text(&text, "id: ");
+			bytes_add_text(&text, resume);
+			bytes_add_text(&text, "\n");
+		}
+		bytes_add_text(&text, "\n");
 		stream_set_opened(stream, &text);
 		bytes_free(&text);
 	}
 	return any;
+}
+
+/* So that clients which get nothing for long can resume from where they are. */
+static void
+tell_places(struct stream *first)
+{
+	for (struct stream *stream = first; stream != NULL; stream = stream->next)
+		if (stream->opened)
+			stream_set_resume(stream, stream_feed_resume(stream));
 }
 
 /* Whether a turn is due. */
@@ -359,6 +376,7 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 	}
 	if (rc != 0 && last != NULL)
 		put_last(streams, last);
+	tell_places(first);
 	stream_room_look(streams->feeds, first, clock_steady_us());
 	if (given > 0)
 		counter_add(streams->slot, COUNTER_STREAM_EVENTS, given);

@@ -4,7 +4,7 @@ import { ApiError } from "./api.js";
 const LEAST_WAIT_MS = 1000,
 	MOST_WAIT_MS = 30000;
 
-// Cuts text that comes in pieces into frames {event, data, id, retry}. Drops frames of only comments.
+// Cuts text that comes in pieces into frames {event, data, id, retry}. Drops frames that are only comments.
 export class Frames {
 	constructor() {
 		this.rest = "";
@@ -14,7 +14,7 @@ export class Frames {
 		this.rest += piece;
 		const blocks = this.rest.split(/\r\n\r\n|\n\n|\r\r/);
 		this.rest = blocks.pop();
-		return blocks.map(readFrame).filter((frame) => frame.data !== undefined || frame.retry !== undefined);
+		return blocks.map(readFrame).filter((frame) => "data" in frame || "retry" in frame || "id" in frame);
 	}
 }
 
@@ -34,6 +34,7 @@ function readFrame(block) {
 // error if it refuses the stream (4xx).
 export async function follow(api, path, { take, state, signal }) {
 	let id,
+		retry = LEAST_WAIT_MS,
 		wait = LEAST_WAIT_MS;
 	while (!signal.aborted) {
 		try {
@@ -47,13 +48,15 @@ export async function follow(api, path, { take, state, signal }) {
 			for await (const piece of pieces(response.body.pipeThrough(new TextDecoderStream())))
 				for (const frame of frames.add(piece)) {
 					id = frame.id ?? id;
-					wait = Number(frame.retry) || LEAST_WAIT_MS;
+					wait = retry = Number(frame.retry) || retry;
 					if (frame.data !== undefined) take(frame);
 				}
 			state("ended, connecting again");
 		} catch (error) {
 			if (signal.aborted) return;
-			if (error instanceof ApiError && error.status < 500 && error.status !== 429) throw error;
+			const status = error instanceof ApiError ? error.status : 500;
+			if (status === 410 && id !== undefined) id = undefined; // events may be missing
+			else if (status < 500 && status !== 429) throw error;
 			state(`${error.message}, connecting again`);
 		}
 		await new Promise((done) => setTimeout(done, wait));

@@ -135,6 +135,21 @@ def test_a_client_goes_on_where_it_was(service, tenant, stream):
     until(again, [live])
 
 
+def test_a_client_that_got_nothing_goes_on_where_it_began(tenant, stream):
+    with stream().opened() as first:
+        assert first.place
+    missed = post(tenant.client)
+    until(stream(first.place).opened(), [missed])
+
+
+def test_a_silent_stream_says_where_it_is(tenant, stream):
+    watching = stream(type="of_nobody").opened()
+    frame = watching.frame()
+    assert frame.lines[0] == ":" and frame.data is None
+    missed = post(tenant.client)
+    until(stream(frame.id).opened(), [missed])
+
+
 def test_an_event_that_is_sent_again_comes_once(tenant, stream):
     watching = stream().opened()
     again = {"event_id": str(uuid.uuid4()), "timestamp": "2026-11-01T12:00:00Z"}

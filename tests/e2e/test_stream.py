@@ -81,6 +81,14 @@ def test_a_client_goes_on_where_it_was(tenant, stream, hookline):
     again.until([live])
 
 
+def test_a_client_that_got_nothing_goes_on_where_it_began(tenant, stream):
+    with stream().opened() as first:
+        assert first.place
+    missed = publish(tenant.client)
+    stream(first.place).opened().until([missed])
+    assert stream(types="deliveries").opened().place is None
+
+
 def test_what_was_stored_long_ago_comes_once_and_in_order(tenant, stream, rows):
     at = now_ms() - 3_600_000
     old = rows.events_at_once(at, 1000)

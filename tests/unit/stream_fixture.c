@@ -152,6 +152,7 @@ write_row(const char *tenant_id, const struct db_rows *rows, uint32_t row, const
 
 const struct stream_source source = {
     .kind = STREAM_EVENTS,
+    .has_ids = true,
     .now = now,
     .read = read_rows,
     .places = list_places,

@@ -7,8 +7,14 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "control/hook_event_source.h"
 #include "tests/unit/stream_fixture.h"
+
+static void
+ignore(void *context)
+{
+}
 
 static void
 follow(uint32_t seed, bool fails_at_times)
@@ -106,6 +112,112 @@ test_a_client_that_resumes_at_another_process_misses_nothing(void **state)
 	}
 }
 
+/* As the client of a stream that has carried nothing yet. */
+static struct client *
+come_back(struct client *client, int64_t after_us)
+{
+	char resume[LIST_CURSOR_BYTES];
+	struct error err;
+
+	(void)strcpy(resume, stream_feed_resume(client->stream));
+	let_go();
+	scene.now_us += after_us;
+	scene.feed = stream_feed_new(&source, "acme", WINDOW_US);
+	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
+	return connect_client(0, resume);
+}
+
+static void
+test_a_client_that_has_got_nothing_yet_misses_nothing(void **state)
+{
+	static uint32_t before[MANY];
+	struct client *client;
+	struct error err;
+
+	for (uint32_t seed = 1; seed <= 8; seed++) {
+		make_rows(seed);
+		scene.now_us += rand() % (10 * WINDOW_US);
+		assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
+		for (uint32_t n = 0; n < scene.count; n++)
+			before[n] = scene.rows[n].there_us <= scene.now_us;
+		client = come_back(connect_client(0, NULL), rand() % (10 * WINDOW_US));
+		for (int step = 0; step < 600; step++) {
+			scene.now_us += 100 * 1000;
+			(void)turn(step % 5 == 0);
+			take(client);
+		}
+		for (uint32_t n = 0; n < scene.count; n++)
+			assert_true(before[n] || client->got[scene.rows[n].number] > 0);
+		let_go();
+	}
+}
+
+static void
+test_the_place_of_a_client_without_news_is_never_old(void **state)
+{
+	struct stream_place place;
+	struct client *client;
+	struct error err;
+
+	make_rows(1);
+	scene.now_us = NOW_US + 60 * INT64_C(1000000);
+	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
+	client = connect_client(0, NULL);
+	for (int step = 0; step < 20; step++) {
+		scene.now_us += 3600 * INT64_C(1000000);
+		(void)turn(true);
+		assert_true(stream_resume_read(stream_feed_resume(client->stream), &place));
+		assert_in_range(scene.now_us - place.us, WINDOW_US, WINDOW_US + 2000);
+	}
+	client = come_back(client, WINDOW_US / 2);
+	(void)turn(true);
+	take(client);
+	for (uint32_t n = 0; n < scene.count; n++)
+		assert_int_equal(client->got[n], 0);
+	let_go();
+}
+
+static void
+test_a_database_without_rows_has_a_place(void **state)
+{
+	struct stream_source in_order = source;
+	struct stream_place place;
+	struct error err;
+
+	make_rows(1);
+	scene.feed->source = &in_order;
+	in_order.in_order = true;
+	scene.now_us = 2000;
+	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
+	assert_true(stream_resume_read(stream_feed_resume(connect_client(0, NULL)->stream), &place));
+	assert_int_equal(place.us, 1);
+	let_go();
+}
+
+static void
+test_a_silent_stream_says_its_place(void **state)
+{
+	static char data[] = "data: 1\n\n";
+	const struct bytes frame = {.base = data, .len = sizeof data - 1};
+	struct stream *stream = stream_new("acme");
+	struct bytes text = {0};
+
+	stream->ring = ignore;
+	stream_set_opened(stream, &frame);
+	stream_set_resume(stream, "here");
+	assert_false(stream_take(stream, clock_steady_us(), &text));
+	assert_memory_equal(text.base, frame.base, frame.len);
+	assert_false(stream_take(stream, clock_steady_us() + 16 * INT64_C(1000000), &text));
+	assert_int_equal(text.len, strlen(":\nid: here\n\n"));
+	assert_memory_equal(text.base, ":\nid: here\n\n", text.len);
+	stream_add(stream, &frame);
+	assert_false(stream_take(stream, clock_steady_us() + 32 * INT64_C(1000000), &text));
+	assert_false(stream_take(stream, clock_steady_us() + 48 * INT64_C(1000000), &text));
+	assert_int_equal(text.len, strlen(":\n\n")); /* the place before that frame is of no use */
+	bytes_free(&text);
+	stream_free(stream);
+}
+
 static void
 test_settled_rows_are_not_repeated_to_who_resumes(void **state)
 {
@@ -165,6 +277,10 @@ main(void)
 	    cmocka_unit_test(test_each_row_comes_once_whenever_its_transaction_commits),
 	    cmocka_unit_test(test_no_row_is_passed_over_when_the_store_fails_at_times),
 	    cmocka_unit_test(test_a_client_that_resumes_at_another_process_misses_nothing),
+	    cmocka_unit_test(test_a_client_that_has_got_nothing_yet_misses_nothing),
+	    cmocka_unit_test(test_the_place_of_a_client_without_news_is_never_old),
+	    cmocka_unit_test(test_a_database_without_rows_has_a_place),
+	    cmocka_unit_test(test_a_silent_stream_says_its_place),
 	    cmocka_unit_test(test_settled_rows_are_not_repeated_to_who_resumes),
 	    cmocka_unit_test(test_what_is_no_place_is_refused),
 	    cmocka_unit_test(test_a_list_of_types_has_whole_words),

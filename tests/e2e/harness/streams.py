@@ -49,6 +49,7 @@ class Stream:
             self.connection.close()
             raise
         self.status, self.headers = self.response.status, self.response.headers
+        self.place = None  # at which it was opened, if frames have ids
 
     def __enter__(self):
         return self
@@ -67,6 +68,7 @@ class Stream:
             assert frame.lines == [": waiting for the store"], frame
         frame = self.frame()
         assert frame is not None and "retry" in frame.fields
+        self.place = frame.id
         return self
 
     def frame(self):
