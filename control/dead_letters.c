@@ -119,6 +119,7 @@ void
 dead_letter_list(const struct request *request, struct reply *reply)
 {
 	static const struct list_kind kind = {.letter = 'q',
+	    .has_payloads = true,
 	    .descending = true,
 	    .read = read_slice,
 	    .show = show,

@@ -176,6 +176,7 @@ void
 event_list(const struct request *request, struct reply *reply)
 {
 	static const struct list_kind kind = {.letter = 'v',
+	    .has_payloads = true,
 	    .limit = LIMIT,
 	    .read = read_slice,
 	    .show = show,

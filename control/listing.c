@@ -9,6 +9,8 @@
 #include "control/query.h"
 
 #define SLICE_ROWS 250u
+/* The most bytes of payloads in a slice, unless a single one is larger. */
+#define SLICE_BYTES (UINT64_C(256) << 20)
 
 static struct list_cursor
 cursor_form(const struct list_kind *kind)
@@ -189,6 +191,17 @@ find_young(const struct request *request, const struct list_kind *kind, struct l
 	return 0;
 }
 
+static uint32_t
+slice_rows(const struct request *request, const struct list_kind *kind)
+{
+	const uint64_t rows =
+	    kind->has_payloads ? SLICE_BYTES / request->context->config->hl_max_payload_bytes : SLICE_ROWS;
+
+	if (rows >= SLICE_ROWS)
+		return SLICE_ROWS;
+	return rows > 0 ? (uint32_t)rows : 1;
+}
+
 cJSON *
 list_collect(const struct request *request, const struct list_kind *kind, const void *filter,
     const struct list_page *page, struct reply *reply)
@@ -197,6 +210,7 @@ list_collect(const struct request *request, const struct list_kind *kind, const 
 	struct list_slice slice;
 	const struct reading reading = {request, kind, filter, &whole};
 	struct filling filling = {.items = cJSON_CreateArray()};
+	const uint32_t most = slice_rows(request, kind);
 	struct db_rows *rows;
 	struct error err;
 	uint32_t found;
@@ -209,8 +223,7 @@ list_collect(const struct request *request, const struct list_kind *kind, const 
 	    whole.after[0] != '\0' ? whole.after : NULL, whole.after_us, whole.descending, whole.limit};
 	do {
 		/* One more than wanted, to know whether there is a next page. */
-		slice.limit =
-		    whole.limit + 1 - filling.count < SLICE_ROWS ? whole.limit + 1 - filling.count : SLICE_ROWS;
+		slice.limit = whole.limit + 1 - filling.count < most ? whole.limit + 1 - filling.count : most;
 		if (rc == 0)
 			rc = kind->read(request, filter, &slice, &rows, &err);
 		if (rc != 0) {

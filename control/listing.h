@@ -31,6 +31,7 @@ struct list_kind {
 	char letter; /* of its cursors; unique */
 	bool descending; /* default order, unless order= is given */
 	bool of_names; /* ids are tenants' names, not UUIDs */
+	bool has_payloads; /* a row has a published event, of up to HL_MAX_PAYLOAD_BYTES */
 	uint32_t limit; /* default limit; 0: LIST_LIMIT_MAX */
 
 	/* Reads a slice of rows in its order. filter is the handler's. Returns as db_query(). */

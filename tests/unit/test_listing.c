@@ -18,6 +18,8 @@ struct many {
 	int reads_left; /* after so many the store fails */
 };
 
+static uint32_t largest_read; /* rows */
+
 static bool of_names;
 
 static void
@@ -36,6 +38,7 @@ read_many(const struct request *request, const void *filter, const struct list_s
 	if (many->reads_left-- == 0)
 		return error_set(err, "gone");
 	*rows = db_rows_new(1);
+	largest_read = slice->limit > largest_read ? slice->limit : largest_read;
 	for (uint32_t i = 0, found = 0; i < many->count && found < slice->limit; i++) {
 		id_of(slice->descending ? many->count - i : i + 1, id);
 		if (slice->after != NULL &&
@@ -73,7 +76,9 @@ static const char *
 listed(const struct list_kind *kind, struct many many, const char *query, int status)
 {
 	static struct reply reply;
-	const struct request request = {.query = {query, strlen(query)}};
+	const struct config config = {.hl_max_payload_bytes = 64 << 20};
+	struct control_context context = {.config = &config};
+	const struct request request = {.query = {query, strlen(query)}, .context = &context};
 	const struct many *filter = &many;
 
 	bytes_free(&reply.body);
@@ -153,6 +158,20 @@ test_a_page_ends_at_its_bytes_and_is_never_empty(void **state)
 }
 
 static void
+test_few_large_payloads_are_in_memory_at_a_time(void **state)
+{
+	struct list_kind kind = uuids;
+
+	largest_read = 0;
+	comes_whole(&kind, (struct many){.count = 600}, "", false, 1);
+	assert_int_equal(largest_read, 250);
+	kind.has_payloads = true;
+	largest_read = 0;
+	comes_whole(&kind, (struct many){.count = 600}, "", false, 1);
+	assert_int_equal(largest_read, 4);
+}
+
+static void
 test_a_cursor_is_of_its_list_and_order(void **state)
 {
 	struct many many = {.count = 5};
@@ -198,6 +217,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pages_show_everything_once_in_either_order),
 	    cmocka_unit_test(test_a_page_ends_at_its_bytes_and_is_never_empty),
+	    cmocka_unit_test(test_few_large_payloads_are_in_memory_at_a_time),
 	    cmocka_unit_test(test_a_cursor_is_of_its_list_and_order),
 	    cmocka_unit_test(test_what_is_wrong_in_the_query_is_refused),
 	    cmocka_unit_test(test_a_store_that_fails_in_the_middle_is_503),
