@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define SLICE_ROWS 100u
 /* Looks come once a second, and take at most this fraction of the time. */
 #define LOOK_US (1000 * 1000)
 #define LOOK_SHARE 20
@@ -210,11 +209,11 @@ give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, c
 
 	while (more) {
 		struct db_rows *rows;
-		int rc = feed->source->read(db, feed->tenant_id, &after, SLICE_ROWS, &rows, err);
+		int rc = feed->source->read(db, feed->tenant_id, &after, feed->read_rows, &rows, err);
 
 		if (rc != 0)
 			return rc;
-		more = db_rows_count(rows) == SLICE_ROWS;
+		more = db_rows_count(rows) == feed->read_rows;
 		for (uint32_t n = 0; n < db_rows_count(rows); n++) {
 			struct row row = row_of(feed, rows, n);
 
@@ -304,7 +303,7 @@ static int
 go_forward(struct stream_feed *feed, struct db *db, struct stream *streams, bool *again, struct error *err)
 {
 	struct db_rows *rows;
-	int rc = feed->source->read(db, feed->tenant_id, &feed->front, SLICE_ROWS, &rows, err);
+	int rc = feed->source->read(db, feed->tenant_id, &feed->front, feed->read_rows, &rows, err);
 
 	if (rc != 0)
 		return rc;
@@ -314,7 +313,7 @@ go_forward(struct stream_feed *feed, struct db *db, struct stream *streams, bool
 
 		give(feed, streams, &row);
 	}
-	feed->is_drained = db_rows_count(rows) < SLICE_ROWS;
+	feed->is_drained = db_rows_count(rows) < feed->read_rows;
 	if (!feed->is_drained)
 		*again = true;
 	db_rows_free(rows);
@@ -341,7 +340,7 @@ take_rows(struct stream_feed *feed, struct stream *stream, struct stream_reading
 			return false;
 		reading->place = row.place;
 	}
-	reading->in_step = db_rows_count(rows) < SLICE_ROWS;
+	reading->in_step = db_rows_count(rows) < feed->read_rows;
 	return true;
 }
 
@@ -361,7 +360,7 @@ catch_up(struct stream_feed *feed, struct db *db, struct stream *stream, bool *a
 	 * Reads rows of all topics: finding those of a rare one could take the store long, and other streams would
 	 * wait.
 	 */
-	rc = feed->source->read(db, feed->tenant_id, &reading->place, SLICE_ROWS, &rows, err);
+	rc = feed->source->read(db, feed->tenant_id, &reading->place, feed->read_rows, &rows, err);
 	if (rc != 0)
 		return rc;
 	feed->caught_up = stream->number;
@@ -420,12 +419,13 @@ stream_feed_resume(const struct stream *stream)
 /* ---- the whole ---- */
 
 struct stream_feed *
-stream_feed_new(const struct stream_source *source, const char *tenant_id, int64_t window_us)
+stream_feed_new(const struct stream_source *source, const char *tenant_id, int64_t window_us, uint32_t read_rows)
 {
 	struct stream_feed *feed = mem_new(1, sizeof *feed);
 
 	feed->source = source;
 	feed->window_us = window_us;
+	feed->read_rows = read_rows;
 	(void)snprintf(feed->tenant_id, sizeof feed->tenant_id, "%s", tenant_id);
 	return feed;
 }

@@ -16,7 +16,8 @@
  * One statement asks for all feeds which of them have rows behind the front, or in the window (control/stream_news.h).
  * A feed without any reads nothing.
  *
- * No row is missed. Rows come twice only if a client resumes within the window. For the streams' thread.
+ * No row is missed. Rows come twice only if a client resumes within the window, or had no room for a late row. For the
+ * streams' thread.
  */
 #ifndef CONTROL_STREAM_FEED_H
 #define CONTROL_STREAM_FEED_H
@@ -87,6 +88,7 @@ struct stream_feed {
 	const struct stream_source *source;
 	char tenant_id[LIST_ID_BYTES];
 	int64_t window_us; /* by the source's clock */
+	uint32_t read_rows; /* the most rows that it reads at a time */
 	bool begun; /* the members below are set */
 	bool used; /* a stream uses it: for control/streams.c */
 	bool has_news, has_window; /* rows are behind the front; behind the start of the last look's window */
@@ -114,8 +116,9 @@ bool stream_resume_read(const char *text, struct stream_place *place);
 /* The places before, and behind, all rows of that time. */
 struct stream_place stream_place_before(int64_t us);
 
-/* Never NULL. The source is borrowed. */
-struct stream_feed *stream_feed_new(const struct stream_source *source, const char *tenant_id, int64_t window_us);
+/* Never NULL. The source is borrowed. read_rows: at least 1. */
+struct stream_feed *stream_feed_new(
+    const struct stream_source *source, const char *tenant_id, int64_t window_us, uint32_t read_rows);
 void stream_feed_free(struct stream_feed *feed);
 
 /* Makes the first look, before the first turn: existing rows are not given. Returns as db_query(). */

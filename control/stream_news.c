@@ -41,7 +41,8 @@ find(const struct stream_source *source, struct db *db, const struct stream_aske
 }
 
 int
-stream_news_ask(struct stream_feed *feeds, const struct stream_source *source, struct db *db, struct error *err)
+stream_news_ask(
+    struct stream_feed *feeds, const struct stream_source *source, bool blindly, struct db *db, struct error *err)
 {
 	struct stream_feed *const first = asked_from(feeds, source);
 	struct stream_asked *asked;
@@ -59,7 +60,7 @@ stream_news_ask(struct stream_feed *feeds, const struct stream_source *source, s
 	for (struct stream_feed *feed = first; feed != NULL; feed = asked_from(feed->next, source), place += PLACES)
 		ask_for(feed, &asked[place]);
 	rc = source->now(db, &now_us, err);
-	if (rc == 0 && source->find_changed != NULL)
+	if (rc == 0 && source->find_changed != NULL && !blindly)
 		rc = find(source, db, asked, count, found, err);
 	else
 		memset(found, true, count);

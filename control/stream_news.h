@@ -9,7 +9,11 @@
 #include "control/stream_feed.h"
 #include "store/db.h"
 
-/* Asks for the feeds of that source which have begun: sets has_news, has_window and now_us. Returns as db_query(). */
-int stream_news_ask(struct stream_feed *feeds, const struct stream_source *source, struct db *db, struct error *err);
+/*
+ * Asks for the feeds of that source which have begun: sets has_news, has_window and now_us. blindly: does not ask, so
+ * that each of them reads. Returns as db_query().
+ */
+int stream_news_ask(
+    struct stream_feed *feeds, const struct stream_source *source, bool blindly, struct db *db, struct error *err);
 
 #endif

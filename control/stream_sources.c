@@ -238,3 +238,14 @@ stream_window_us(const struct config *config, enum stream_kind kind)
 		return STREAM_HOOK_ROWS_WINDOW;
 	return 2 * (int64_t)config->store_timeout_ms * 1000 + (kind == STREAM_DELIVERIES ? ATTEMPT_US : 0);
 }
+
+uint32_t
+stream_read_rows(const struct config *config, enum stream_kind kind)
+{
+	const uint64_t most = kind == STREAM_HOOK_EVENTS ? config->max_event_bytes : config->hl_max_payload_bytes;
+	const uint64_t rows = STREAM_READ_BYTES / most;
+
+	if (kind == STREAM_DELIVERIES || rows >= STREAM_READ_ROWS)
+		return STREAM_READ_ROWS;
+	return rows > 0 ? (uint32_t)rows : 1;
+}

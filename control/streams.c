@@ -57,6 +57,8 @@ struct streams {
 	int fd;
 	/* For the thread only. */
 	struct stream_feed *feeds;
+	bool finds_in_vain; /* the last statement for places has failed */
+	uint32_t asks_in_vain[STREAM_KINDS]; /* so many questions for news have failed in a row */
 	uint64_t stored; /* stored by this node at the start of the last turn */
 	int64_t next_us, last_us; /* steady: the next turn if this node stores something; if it does not */
 	int64_t tidy_us; /* steady: when old rows of the event log are removed next; INT64_MAX: never */
@@ -225,7 +227,8 @@ feed_of(struct streams *streams, const char *tenant_id, enum stream_kind kind)
 	while (feed != NULL && (feed->source != source || strcmp(feed->tenant_id, tenant_id) != 0))
 		feed = feed->next;
 	if (feed == NULL) {
-		feed = stream_feed_new(source, tenant_id, stream_window_us(streams->config, kind));
+		feed = stream_feed_new(source, tenant_id, stream_window_us(streams->config, kind),
+		    stream_read_rows(streams->config, kind));
 		feed->next = streams->feeds;
 		streams->feeds = feed;
 	}
@@ -346,6 +349,24 @@ put_last(struct streams *streams, struct stream_feed *feed)
 	feed->next = NULL;
 }
 
+/*
+ * When a kind's question has failed twice, its feeds read by themselves the next time, so that a question that always
+ * fails holds up nobody for ever. Once may be a lost connection.
+ */
+static int
+ask_for_news(struct streams *streams, struct db *db, struct error *err)
+{
+	int rc = 0;
+
+	for (int kind = 0; rc == 0 && kind < STREAM_KINDS; kind++) {
+		const struct stream_source *source = stream_source_of(streams->config, (enum stream_kind)kind);
+
+		rc = stream_news_ask(streams->feeds, source, streams->asks_in_vain[kind] >= 2, db, err);
+		streams->asks_in_vain[kind] = rc != 0 ? streams->asks_in_vain[kind] + 1 : 0;
+	}
+	return rc;
+}
+
 static int
 read_for_all(struct streams *streams, struct db *db, bool *again, struct error *err)
 {
@@ -354,14 +375,15 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 	size_t held;
 	bool opened;
 	uint64_t given = 0;
-	int rc = find_places(streams, first, db, err);
+	/* The streams whose places cannot be found hold up the others every other time. */
+	int rc = streams->finds_in_vain ? 0 : find_places(streams, first, db, err);
 
+	streams->finds_in_vain = rc != 0;
 	find_feeds(streams, first);
 	held = stream_room_count(streams->feeds, first);
 	opened = open_those_that_began(first);
-	for (int kind = 0; rc == 0 && kind < STREAM_KINDS; kind++)
-		rc =
-		    stream_news_ask(streams->feeds, stream_source_of(streams->config, (enum stream_kind)kind), db, err);
+	if (rc == 0)
+		rc = ask_for_news(streams, db, err);
 	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; last = feed, feed = feed->next) {
 		stream_room_give(feed, held);
 		if (!feed->begun) {

@@ -25,7 +25,8 @@ event_log_now(struct db *db, int64_t *now_us, struct error *err)
 
 /*
  * The batches come in order, so PostgreSQL sorts the events of one batch at a time, and ends with the first ones that
- * are enough. Each of them has one event at least that is behind the place, but for that of the place itself.
+ * are enough. Each of them has at least one event that is behind the place, but for those of the place's own
+ * microsecond: hence 100 batches more than events.
  */
 int
 event_log_read(
@@ -40,7 +41,8 @@ event_log_read(
 						      " FROM (SELECT stored_at, first_day, last_day, event_ids FROM "
 						      "hook_event_log"
 						      " WHERE stored_at >= " PG_OF_MICROSECONDS(
-							  "$1") " ORDER BY stored_at LIMIT 2 * CAST($3 AS bigint)) AS "
+							  "$1") " ORDER BY stored_at LIMIT CAST($3 AS bigint) + 100) "
+								"AS "
 								"batch"
 								" CROSS JOIN LATERAL unnest(batch.event_ids) AS id"
 								" WHERE (batch.stored_at, id) > (" PG_OF_MICROSECONDS(

@@ -125,6 +125,19 @@ def test_an_open_transaction_of_postgres_is_not_passed_over(hookline, tenant, st
     beside.until([late])
 
 
+def test_attempts_that_cannot_be_read_hold_up_no_events(hookline, tenant, stream):
+    if hookline.store != "postgres":
+        return  # a table of the embedded store cannot be taken away from a running service
+    both, events = stream().opened(), stream(types="events").opened()
+    hookline.database.query("ALTER TABLE attempts RENAME TO attempts_away")
+    try:
+        sent = [publish(tenant.client) for _ in range(3)]
+        events.until(sent)
+        both.until(sent)
+    finally:
+        hookline.database.query("ALTER TABLE attempts_away RENAME TO attempts")
+
+
 def test_who_may_not_stream_is_told_so(hookline, tenant, stream):
     for key, query, status in ((None, {}, 401), ("wrong", {}, 401), (None, {"token": "wrong"}, 401),
                                (tenant.key(["events.read"]).key, {}, 403)):

@@ -212,7 +212,7 @@ turn(bool looks)
 
 	stream_room_give(scene.feed, stream_room_count(scene.feed, scene.first));
 	scene.feed->look_at_us = looks ? 0 : INT64_MAX;
-	if (stream_news_ask(scene.feed, &source, NULL, &err) != 0)
+	if (stream_news_ask(scene.feed, &source, false, NULL, &err) != 0)
 		return true;
 	if (stream_feed_turn(scene.feed, NULL, scene.first, &again, &err) != 0)
 		return true;
@@ -233,7 +233,7 @@ make_rows(uint32_t seed)
 		scene.rows[n].there_us = scene.rows[n].us + (rand() % 3 == 0 ? rand() % WINDOW_US : rand() % 20000);
 	}
 	qsort(scene.rows, scene.count, sizeof *scene.rows, by_place);
-	scene.feed = stream_feed_new(&source, "acme", WINDOW_US);
+	scene.feed = stream_feed_new(&source, "acme", WINDOW_US, STREAM_READ_ROWS);
 	scene.first = NULL;
 }
 

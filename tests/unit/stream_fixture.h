@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "control/stream_feed.h"
+#include "control/stream_sources.h"
 
 #define WINDOW_US (2 * 1000 * 1000)
 #define MANY 1500

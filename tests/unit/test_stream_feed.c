@@ -97,7 +97,7 @@ test_a_client_that_resumes_at_another_process_misses_nothing(void **state)
 				(void)strcpy(resume, client->resume);
 			let_go();
 			scene.now_us += rand() % (2 * WINDOW_US);
-			scene.feed = stream_feed_new(&source, "acme", WINDOW_US);
+			scene.feed = stream_feed_new(&source, "acme", WINDOW_US, STREAM_READ_ROWS);
 			assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
 			client = connect_client(0, resume);
 		}
@@ -122,7 +122,7 @@ come_back(struct client *client, int64_t after_us)
 	(void)strcpy(resume, stream_feed_resume(client->stream));
 	let_go();
 	scene.now_us += after_us;
-	scene.feed = stream_feed_new(&source, "acme", WINDOW_US);
+	scene.feed = stream_feed_new(&source, "acme", WINDOW_US, STREAM_READ_ROWS);
 	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
 	return connect_client(0, resume);
 }

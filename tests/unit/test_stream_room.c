@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "control/stream_news.h"
 #include "control/stream_room.h"
 #include "tests/unit/stream_fixture.h"
 
@@ -125,6 +126,38 @@ test_a_tenant_without_news_is_not_read(void **state)
 	let_go();
 }
 
+static void
+test_feeds_read_when_the_question_for_news_fails(void **state)
+{
+	struct error err;
+
+	make_rows(5);
+	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
+	scene.feed->has_news = scene.feed->has_window = false;
+	scene.failing = 1;
+	assert_int_equal(stream_news_ask(scene.feed, &source, false, NULL, &err), -1);
+	assert_false(scene.feed->has_news);
+	scene.failing = 1;
+	assert_int_equal(stream_news_ask(scene.feed, &source, true, NULL, &err), 0);
+	assert_true(scene.feed->has_news && scene.feed->has_window);
+	assert_int_equal(scene.failing, 1); /* it has not asked */
+	let_go();
+}
+
+static void
+test_large_events_are_read_a_few_at_a_time(void **state)
+{
+	struct config config = {.hl_max_payload_bytes = 512 << 10, .max_event_bytes = 4 << 20};
+
+	assert_int_equal(stream_read_rows(&config, STREAM_EVENTS), STREAM_READ_ROWS);
+	assert_int_equal(stream_read_rows(&config, STREAM_HOOK_EVENTS), 64);
+	config.hl_max_payload_bytes = 64 << 20;
+	config.max_event_bytes = 1 << 30;
+	assert_int_equal(stream_read_rows(&config, STREAM_EVENTS), 4);
+	assert_int_equal(stream_read_rows(&config, STREAM_HOOK_EVENTS), 1);
+	assert_int_equal(stream_read_rows(&config, STREAM_DELIVERIES), STREAM_READ_ROWS);
+}
+
 int
 main(void)
 {
@@ -133,6 +166,8 @@ main(void)
 	    cmocka_unit_test(test_clients_that_wait_for_room_miss_nothing),
 	    cmocka_unit_test(test_clients_get_room_in_turn),
 	    cmocka_unit_test(test_a_tenant_without_news_is_not_read),
+	    cmocka_unit_test(test_feeds_read_when_the_question_for_news_fails),
+	    cmocka_unit_test(test_large_events_are_read_a_few_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
