@@ -264,9 +264,10 @@ class HooksSave(gdb.Command):
         segment = Segment()
         slots = segment.lane_count() * int(segment.header["lane_slots"])
         length = segment.descriptors + slots * size_of("struct lane_descriptor")
+        ring = gdb.selected_inferior().read_memory(segment.address, length)  # before there is a file: a core may lack it
         try:
             with open(argument.strip(), "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-                file.write(gdb.selected_inferior().read_memory(segment.address, length))
+                file.write(ring)
                 file.truncate(int(segment.header["file_bytes"]))  # of keys and events there are zeros
         except OSError as error:
             raise gdb.GdbError(f"Cannot write the ring: {error}")
