@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "control/stream_feed.h"
 #include "control/stream_open.h"
+#include "control/stream_sources.h"
 
 static void
 refuse(const struct request *request, struct reply *reply)
@@ -19,7 +20,7 @@ static bool
 is_kept(const struct config *config, const struct stream_place *place)
 {
 	return config->storage != STORAGE_POSTGRES ||
-	       place->us > clock_wall_us() - (int64_t)config->event_stream_seconds * 1000000;
+	       place->us > clock_wall_us() - (int64_t)stream_log_seconds(config) * 1000000;
 }
 
 /* Sets where the stream begins: in step, or behind a place. Returns false when the request has been answered. */

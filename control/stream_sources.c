@@ -249,3 +249,9 @@ stream_read_rows(const struct config *config, enum stream_kind kind)
 		return STREAM_READ_ROWS;
 	return rows > 0 ? (uint32_t)rows : 1;
 }
+
+uint32_t
+stream_log_seconds(const struct config *config)
+{
+	return config->event_stream_seconds + (uint32_t)(stream_window_us(config, STREAM_HOOK_EVENTS) / 1000000) + 1;
+}

@@ -16,6 +16,9 @@ const struct stream_source *stream_source_of(const struct config *config, enum s
 /* How old, by the source's clock, the place of a newly appearing row may be. */
 int64_t stream_window_us(const struct config *config, enum stream_kind kind);
 
+/* How long the log of hook events is kept: the place of a frame may be a window older than its event. */
+uint32_t stream_log_seconds(const struct config *config);
+
 /* The most rows that a feed reads at a time. Events may be large, and those that were read are in memory together. */
 #define STREAM_READ_ROWS 100u
 #define STREAM_READ_BYTES (UINT64_C(256) << 20)

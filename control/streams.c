@@ -417,7 +417,7 @@ tidy(struct streams *streams, struct db *db, struct error *err)
 	if (now_us < streams->tidy_us)
 		return 0;
 	streams->tidy_us = now_us + TIDY_US;
-	rc = event_log_tidy(db, streams->config->event_stream_seconds, &more, err);
+	rc = event_log_tidy(db, stream_log_seconds(streams->config), &more, err);
 	if (more)
 		streams->tidy_us = now_us;
 	return rc;

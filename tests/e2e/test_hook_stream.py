@@ -221,6 +221,18 @@ def test_a_place_that_the_log_has_no_more_is_refused(tenant, stream):
     assert "EVENT_STREAM_SECONDS" in json.loads(refused.response.read())["detail"]
 
 
+def test_a_place_is_not_too_old_because_transactions_may_last_long(make_hookline, postgres_server, webhooks_template):
+    postgres_server.start()
+    database = postgres_server.new_database(webhooks_template)
+    hookline = make_hookline("postgres", database, DATABASE_URL=database.url, EVENT_STREAM_SECONDS=60, STORE_TIMEOUT_MS=60_000)
+    client = hookline.start().start_key
+    with Stream(hookline.daemon, client.key, path="/events/stream").opened() as first:
+        event = post(client)
+        place = until(first, [event])[-1].id
+    with Stream(hookline.daemon, client.key, place, path="/events/stream").opened() as again:
+        until(again, [post(client)])
+
+
 @pytest.mark.parametrize("options, word", [
     ({"STORAGE_TYPE": "jsonl"}, "STORAGE_TYPE"),
     pytest.param({"STORAGE_TYPE": "null"}, "STORAGE_TYPE", marks=pytest.mark.wanted_by("SLOW_TESTS")),
