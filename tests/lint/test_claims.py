@@ -60,7 +60,7 @@ CONSTANTS = (
     ("webhooks-reference", "at most so many (up to {})", "control/admin_top.h", "ADMIN_TOP_MOST", 1),
     ("webhooks-reference", "failed in the last {}, of", "store/webhooks/top_rows.h", "TOP_WINDOW_MS", 0.001),
     ("webhooks-reference", "five minutes, of {} attempts", "store/webhooks/top_rows.h", "TOP_ATTEMPTS_MOST", 1),
-    ("webhooks-reference", "comment also comes after {}", "control/stream.c", "SILENCE_US", 1e-6),
+    ("webhooks-reference", "any other status. After {} of silence", "control/stream.c", "SILENCE_US", 1e-6),
     ("webhooks-reference", "kept in memory: {} on a node", "control/stream_room.h", "STREAMS_BYTES_MAX", 1),
     ("webhooks-reference", "needed more than {} for", "control/stream_room.c", "SLOW_US", 1e-6),
     ("webhooks-reference", "A node serves {} streams", "control/streams.h", "STREAMS_MAX", 1),
