@@ -173,7 +173,7 @@ open_with_turn(struct db_sqlite *s, struct error *err)
 	if (rc == 0)
 		rc = sqlite_session_begin_log(&s->session, err);
 	if (rc == 0)
-		s->checkpointer = sqlite_checkpointer_start(s->session.db, s->session.path, s->session.fd);
+		s->checkpointer = sqlite_checkpointer_start(s->session.db, s->session.fd);
 	else
 		close_session(s);
 	return rc;

@@ -4,17 +4,18 @@
  *
  * SQLite writes the pages of a checkpoint to the page cache and then syncs the database. A commit of another connection
  * would wait behind a sync of hundreds of megabytes. So the thread's connection has a write method of its own, which
- * writes each PIECE_BYTES to the disk and then pauses for as long as that took.
+ * syncs each PIECE_BYTES and then pauses for as long as that took. It syncs by SQLite's descriptor: this process would
+ * lose its locks on the database when it closed another one.
  */
 #include "store/sqlite/sqlite_checkpointer.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/mem.h"
 
 #define DUE_PAGES 1000 /* SQLite's own wal_autocheckpoint */
@@ -25,8 +26,8 @@
 
 struct sqlite_checkpointer {
 	sqlite3 *db; /* the committing connection */
-	const char *path;
-	int fd;
+	const char *path; /* of the database */
+	int fd; /* of the database, to recognise it */
 	bool committed; /* since the last call of sqlite_checkpointer_after_commit() */
 	pthread_t thread;
 	bool started;
@@ -43,8 +44,7 @@ struct sqlite_checkpointer {
 	/* used only by the thread */
 	const sqlite3_io_methods *methods; /* of the database file */
 	sqlite3_io_methods paced;
-	sqlite3_int64 piece_begin, piece_end; /* range that was written since the last pause */
-	int piece_bytes;
+	int piece_bytes; /* written since the last pause */
 };
 
 /* The SELECT opens the log. */
@@ -63,35 +63,31 @@ may_pause(void)
 	return may;
 }
 
-/* An error can be ignored here: SQLite gets it too, when it syncs the database by its own descriptor. */
-static void
-write_piece(void)
+/*
+ * Returns SQLite's code. A failure ends the checkpoint, and a later one writes its pages again: the kernel reports a
+ * failed write only once for each descriptor, so the sync at the end of the checkpoint could succeed.
+ */
+static int
+sync_piece(sqlite3_file *file)
 {
 	int64_t began_us = clock_steady_us();
-
-	(void)sync_file_range(self->fd, self->piece_begin, self->piece_end - self->piece_begin,
-	    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	int code = self->methods->xSync(file, SQLITE_SYNC_NORMAL);
 	int64_t us = clock_steady_us() - began_us;
 	const struct timespec rest = {us / 1000000, us % 1000000 * 1000};
-	if (may_pause())
+
+	self->piece_bytes = 0;
+	if (code == SQLITE_OK && may_pause())
 		(void)nanosleep(&rest, NULL);
+	return code;
 }
 
-/* A checkpoint writes pages in ascending order. */
 static int
 paced_write(sqlite3_file *file, const void *page, int len, sqlite3_int64 at)
 {
 	int code = self->methods->xWrite(file, page, len, at);
 
-	if (self->piece_bytes == 0 || at < self->piece_begin)
-		self->piece_begin = at;
-	self->piece_end = at + len;
 	self->piece_bytes += len;
-	if (self->piece_bytes >= PIECE_BYTES) {
-		write_piece();
-		self->piece_bytes = 0;
-	}
-	return code;
+	return code == SQLITE_OK && self->piece_bytes >= PIECE_BYTES ? sync_piece(file) : code;
 }
 
 static int
@@ -109,24 +105,35 @@ pace(sqlite3 *db)
 	return SQLITE_OK;
 }
 
+/* Returns SQLite's code; close *db in any case. SQLITE_ABORT: another file may be at the path now. */
+static int
+connect_own(sqlite3 **db)
+{
+	int code = sqlite3_open_v2(self->path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (code == SQLITE_OK && !files_named(self->fd, self->path))
+		code = SQLITE_ABORT;
+	if (code == SQLITE_OK)
+		code = sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(*db, settings, NULL, NULL, NULL);
+	return code == SQLITE_OK ? pace(*db) : code;
+}
+
 static bool
 open_own(void)
 {
 	sqlite3 *db;
-	int code = sqlite3_open_v2(self->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	bool opened = connect_own(&db) == SQLITE_OK;
 
-	if (code == SQLITE_OK)
-		code = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(db, settings, NULL, NULL, NULL);
-	if (code == SQLITE_OK)
-		code = pace(db);
-	if (code != SQLITE_OK) {
+	if (!opened) {
 		(void)sqlite3_close(db);
 		return false;
 	}
 	pthread_mutex_lock(&self->lock);
 	self->own_db = db;
+	if (self->stopping)
+		sqlite3_interrupt(db); /* sqlite_checkpointer_stop() has not seen it */
 	pthread_mutex_unlock(&self->lock);
 	return true;
 }
@@ -221,12 +228,15 @@ on_commit(void *context, sqlite3 *db, const char *name, int pages)
 }
 
 struct sqlite_checkpointer *
-sqlite_checkpointer_start(sqlite3 *db, const char *path, int fd)
+sqlite_checkpointer_start(sqlite3 *db, int fd)
 {
 	struct sqlite_checkpointer *checkpointer = mem_new(1, sizeof *checkpointer);
 
-	*checkpointer = (struct sqlite_checkpointer){
-	    .db = db, .path = path, .fd = fd, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	*checkpointer = (struct sqlite_checkpointer){.db = db,
+	    .path = sqlite3_db_filename(db, "main"),
+	    .fd = fd,
+	    .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .changed = PTHREAD_COND_INITIALIZER};
 	(void)sqlite3_wal_hook(db, on_commit, checkpointer);
 	return checkpointer;
 }

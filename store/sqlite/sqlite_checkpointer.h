@@ -12,10 +12,10 @@
 struct sqlite_checkpointer;
 
 /*
- * For the open connection, which gives up its autocheckpoint. path and fd, a descriptor of the database, are borrowed
- * until sqlite_checkpointer_stop(). The thread starts when it is needed.
+ * For the open connection, which gives up its autocheckpoint. fd is a descriptor of the database, for which O_PATH
+ * suffices; it is borrowed until sqlite_checkpointer_stop(). The thread starts when it is needed.
  */
-struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const char *path, int fd);
+struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, int fd);
 
 /* Call it after a commit, without the write turn. A failure loses nothing: the pages stay in the log. */
 void sqlite_checkpointer_after_commit(struct sqlite_checkpointer *checkpointer);

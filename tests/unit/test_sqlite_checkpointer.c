@@ -7,9 +7,13 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,6 +27,17 @@ static char path[128], log_path[136];
 static sqlite3 *writer, *reader;
 static struct sqlite_checkpointer *checkpointer;
 static int fd, rows;
+static pthread_t tester;
+static atomic_int thread_syncs; /* by the checkpointer's thread */
+
+/* In the place of libc's. SQLite calls it. */
+int
+fdatasync(int file)
+{
+	if (!pthread_equal(pthread_self(), tester))
+		atomic_fetch_add(&thread_syncs, 1);
+	return (int)syscall(SYS_fdatasync, file);
+}
 
 static void
 must(sqlite3 *db, const char *sql)
@@ -73,9 +88,9 @@ setup(void **state)
 	must(writer, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
 		     "CREATE TABLE t (bytes BLOB)");
 	assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	checkpointer = sqlite_checkpointer_start(writer, path, fd);
-	rows = 0;
+	fd = open(path, O_PATH | O_CLOEXEC);
+	checkpointer = sqlite_checkpointer_start(writer, fd);
+	rows = thread_syncs = 0;
 	return 0;
 }
 
@@ -126,6 +141,51 @@ test_a_log_that_a_reader_has_made_long_begins_anew_after_it(void **state)
 	while (log_number() == first && clock_steady_us() < until_us)
 		commit_row();
 	assert_int_not_equal(log_number(), first);
+	assert_in_range(thread_syncs, 8000 * 4096 / (1 << 20), INT32_MAX);
+}
+
+/* A database with a log of its own. */
+static void
+make_other(const char *other)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(other, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL), SQLITE_OK);
+	must(db, "PRAGMA journal_mode = WAL; CREATE TABLE other (bytes BLOB)");
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void
+test_a_database_that_has_taken_the_place_is_left_alone(void **state)
+{
+	char other[160], moved[160], companion[168];
+	struct stat before, after;
+
+	(void)state;
+	(void)snprintf(other, sizeof other, "%s/other.db", directory);
+	(void)snprintf(moved, sizeof moved, "%s/moved.db", directory);
+	make_other(other);
+	assert_int_equal(rename(path, moved), 0);
+	assert_int_equal(rename(other, path), 0);
+	assert_int_equal(stat(path, &before), 0);
+	begin_to_read();
+	for (int i = 0; i < 4000 / ROW_PAGES; i++)
+		commit_row();
+	must(reader, "COMMIT");
+	for (int i = 0; i < 50; i++)
+		commit_row();
+	sqlite_checkpointer_stop(checkpointer);
+	checkpointer = NULL;
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(rename(path, other), 0);
+	assert_int_equal(rename(moved, path), 0);
+	unlink(other);
+	(void)snprintf(companion, sizeof companion, "%s-wal", other);
+	unlink(companion);
+	(void)snprintf(companion, sizeof companion, "%s-shm", other);
+	unlink(companion);
 }
 
 static void
@@ -146,11 +206,13 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_a_short_log_begins_anew_by_the_calls_that_commit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_log_that_a_reader_has_made_long_begins_anew_after_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_database_that_has_taken_the_place_is_left_alone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stopping_beside_a_long_log_loses_nothing, setup, teardown),
 	};
 
 	if (mkdtemp(directory) == NULL)
 		return 1;
+	tester = pthread_self();
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(directory);
 	return failed;
