@@ -54,13 +54,14 @@ static _Thread_local struct sqlite_checkpointer *self;
 
 /* ---- the thread's connection ---- */
 
-static bool
-may_pause(void)
+/* Waits until that time, unless the thread shall end or hurry. The caller has the lock. */
+static void
+rest_until(int64_t until_us)
 {
-	pthread_mutex_lock(&self->lock);
-	bool may = !self->stopping && !self->commit_waits;
-	pthread_mutex_unlock(&self->lock);
-	return may;
+	const struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+
+	while (!self->stopping && !self->commit_waits && clock_steady_us() < until_us)
+		(void)pthread_cond_clockwait(&self->changed, &self->lock, CLOCK_MONOTONIC, &until);
 }
 
 /*
@@ -72,13 +73,15 @@ sync_piece(sqlite3_file *file)
 {
 	int64_t began_us = clock_steady_us();
 	int code = self->methods->xSync(file, SQLITE_SYNC_NORMAL);
-	int64_t us = clock_steady_us() - began_us;
-	const struct timespec rest = {us / 1000000, us % 1000000 * 1000};
+	int64_t ended_us = clock_steady_us();
 
 	self->piece_bytes = 0;
-	if (code == SQLITE_OK && may_pause())
-		(void)nanosleep(&rest, NULL);
-	return code;
+	if (code != SQLITE_OK)
+		return code;
+	pthread_mutex_lock(&self->lock);
+	rest_until(ended_us + (ended_us - began_us));
+	pthread_mutex_unlock(&self->lock);
+	return SQLITE_OK;
 }
 
 static int
@@ -150,16 +153,6 @@ wait_for_work(void)
 	return !self->stopping;
 }
 
-static void
-wait_for_others(void)
-{
-	int64_t until_us = clock_steady_us() + RETRY_MS * 1000;
-	const struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
-
-	while (!self->stopping && clock_steady_us() < until_us)
-		(void)pthread_cond_clockwait(&self->changed, &self->lock, CLOCK_MONOTONIC, &until);
-}
-
 /*
  * The limit of the log ends when its rest is short, and also without progress, because then a reader blocks the thread.
  * The caller has the lock.
@@ -176,7 +169,7 @@ end_pass(int done_pages)
 		self->most_pages = 0;
 	pthread_cond_broadcast(&self->changed);
 	if (!advanced)
-		wait_for_others();
+		rest_until(clock_steady_us() + RETRY_MS * 1000);
 }
 
 /* Returns how many pages of the log are in the database; <0: unknown. */
@@ -250,6 +243,7 @@ wait_for_thread(struct sqlite_checkpointer *checkpointer)
 	uint32_t passes = checkpointer->passes;
 
 	checkpointer->commit_waits = true;
+	pthread_cond_broadcast(&checkpointer->changed);
 	while (checkpointer->passes == passes && clock_steady_us() < until_us)
 		(void)pthread_cond_clockwait(&checkpointer->changed, &checkpointer->lock, CLOCK_MONOTONIC, &until);
 	checkpointer->commit_waits = false;
