@@ -16,7 +16,9 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/repeat.h"
 
 #define DUE_PAGES 1000 /* SQLite's own wal_autocheckpoint */
 #define LONG_PAGES 3000 /* the thread writes a longer log */
@@ -40,6 +42,7 @@ struct sqlite_checkpointer {
 	int done_pages; /* pages of the log that are in the database, as far as is known */
 	int most_pages; /* limit of log_pages while the thread catches up; 0: none */
 	uint32_t passes; /* completed passes of the thread */
+	struct repeat failure; /* of a checkpoint */
 
 	/* used only by the thread */
 	const sqlite3_io_methods *methods; /* of the database file */
@@ -51,6 +54,19 @@ struct sqlite_checkpointer {
 static const char settings[] = "PRAGMA synchronous = FULL; SELECT count(*) FROM sqlite_schema";
 
 static _Thread_local struct sqlite_checkpointer *self;
+
+/* Logs the failure of a checkpoint, unless something else explains it. The caller has the lock. */
+static void
+report(struct sqlite_checkpointer *checkpointer, int code)
+{
+	int general = code & 0xff;
+
+	if (general == SQLITE_OK || general == SQLITE_BUSY || general == SQLITE_INTERRUPT || general == SQLITE_ABORT)
+		return;
+	if (repeat_met(&checkpointer->failure, clock_steady_us()) > 0)
+		log_warning("the write-ahead log cannot be written into the embedded store",
+		    LOG_STR("path", checkpointer->path), LOG_STR("error", sqlite3_errstr(code)));
+}
 
 /* ---- the thread's connection ---- */
 
@@ -123,22 +139,22 @@ connect_own(sqlite3 **db)
 	return code == SQLITE_OK ? pace(*db) : code;
 }
 
-static bool
+static int
 open_own(void)
 {
 	sqlite3 *db;
-	bool opened = connect_own(&db) == SQLITE_OK;
+	int code = connect_own(&db);
 
-	if (!opened) {
+	if (code != SQLITE_OK) {
 		(void)sqlite3_close(db);
-		return false;
+		return code;
 	}
 	pthread_mutex_lock(&self->lock);
 	self->own_db = db;
 	if (self->stopping)
 		sqlite3_interrupt(db); /* sqlite_checkpointer_stop() has not seen it */
 	pthread_mutex_unlock(&self->lock);
-	return true;
+	return SQLITE_OK;
 }
 
 /* ---- the thread ---- */
@@ -172,16 +188,18 @@ end_pass(int done_pages)
 		rest_until(clock_steady_us() + RETRY_MS * 1000);
 }
 
-/* Returns how many pages of the log are in the database; <0: unknown. */
+/* Returns SQLite's code. *done: how many pages of the log are in the database; <0: unknown. */
 static int
-pass(void)
+pass(int *done)
 {
-	int all, done;
+	int all, code = self->own_db != NULL ? SQLITE_OK : open_own();
 
-	if (self->own_db == NULL && !open_own())
-		return -1;
-	int code = sqlite3_wal_checkpoint_v2(self->own_db, "main", SQLITE_CHECKPOINT_PASSIVE, &all, &done);
-	return code == SQLITE_OK ? done : -1;
+	*done = -1;
+	if (code == SQLITE_OK)
+		code = sqlite3_wal_checkpoint_v2(self->own_db, "main", SQLITE_CHECKPOINT_PASSIVE, &all, done);
+	if (code != SQLITE_OK)
+		*done = -1;
+	return code;
 }
 
 static void *
@@ -193,8 +211,9 @@ run(void *argument)
 		if (self->most_pages == 0)
 			self->most_pages = 2 * self->log_pages;
 		pthread_mutex_unlock(&self->lock);
-		int done_pages = pass();
+		int done_pages, code = pass(&done_pages);
 		pthread_mutex_lock(&self->lock);
+		report(self, code);
 		end_pass(done_pages);
 	}
 	pthread_mutex_unlock(&self->lock);
@@ -267,11 +286,11 @@ static void
 checkpoint(struct sqlite_checkpointer *checkpointer)
 {
 	int all = -1, done = -1;
-
-	if (sqlite3_wal_checkpoint_v2(checkpointer->db, "main", SQLITE_CHECKPOINT_PASSIVE, &all, &done) != SQLITE_OK)
-		return;
+	int code = sqlite3_wal_checkpoint_v2(checkpointer->db, "main", SQLITE_CHECKPOINT_PASSIVE, &all, &done);
 	pthread_mutex_lock(&checkpointer->lock);
-	checkpointer->done_pages = done > 0 ? done : 0;
+	report(checkpointer, code);
+	if (code == SQLITE_OK)
+		checkpointer->done_pages = done > 0 ? done : 0;
 	pthread_mutex_unlock(&checkpointer->lock);
 }
 

@@ -17,7 +17,7 @@ struct sqlite_checkpointer;
  */
 struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, int fd);
 
-/* Call it after a commit, without the write turn. A failure loses nothing: the pages stay in the log. */
+/* Call it after a commit, without the write turn. A failure is logged, and the pages stay in the log. */
 void sqlite_checkpointer_after_commit(struct sqlite_checkpointer *checkpointer);
 
 /* Interrupts and ends the thread, and frees all. Call it before the connection is closed. NULL is allowed. */

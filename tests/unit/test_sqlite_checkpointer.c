@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -29,13 +30,19 @@ static struct sqlite_checkpointer *checkpointer;
 static int fd, rows;
 static pthread_t tester;
 static atomic_int thread_syncs; /* by the checkpointer's thread */
+static atomic_bool disk_fails; /* under that thread */
 
 /* In the place of libc's. SQLite calls it. */
 int
 fdatasync(int file)
 {
-	if (!pthread_equal(pthread_self(), tester))
+	if (!pthread_equal(pthread_self(), tester)) {
 		atomic_fetch_add(&thread_syncs, 1);
+		if (disk_fails) {
+			errno = EIO;
+			return -1;
+		}
+	}
 	return (int)syscall(SYS_fdatasync, file);
 }
 
@@ -144,6 +151,27 @@ test_a_log_that_a_reader_has_made_long_begins_anew_after_it(void **state)
 	assert_in_range(thread_syncs, 8000 * 4096 / (1 << 20), INT32_MAX);
 }
 
+static void
+test_a_log_stays_while_the_disk_fails(void **state)
+{
+	(void)state;
+	commit_row();
+	uint32_t first = log_number();
+	begin_to_read();
+	for (int i = 0; i < 8000 / ROW_PAGES; i++)
+		commit_row();
+	must(reader, "COMMIT");
+	disk_fails = true;
+	int64_t until_us = clock_steady_us() + PATIENCE_US;
+	for (int failed = thread_syncs + 3; thread_syncs < failed && clock_steady_us() < until_us;)
+		commit_row();
+	assert_int_equal(log_number(), first);
+	disk_fails = false;
+	while (log_number() == first && clock_steady_us() < until_us)
+		commit_row();
+	assert_int_not_equal(log_number(), first);
+}
+
 /* A database with a log of its own. */
 static void
 make_other(const char *other)
@@ -206,6 +234,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_a_short_log_begins_anew_by_the_calls_that_commit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_log_that_a_reader_has_made_long_begins_anew_after_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_log_stays_while_the_disk_fails, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_database_that_has_taken_the_place_is_left_alone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stopping_beside_a_long_log_loses_nothing, setup, teardown),
 	};
