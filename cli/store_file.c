@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ write_piece(struct store_work *work)
 	work->written = st.st_size;
 }
 
+/* A signal ends the rest: on a slow disk it is long. */
 static void
 rest(struct store_work *work)
 {
@@ -57,7 +59,8 @@ rest(struct store_work *work)
 		return;
 	worked_us *= YIELD_PARTS - 1;
 	const struct timespec length = {worked_us / 1000000, worked_us % 1000000 * 1000};
-	(void)nanosleep(&length, NULL);
+	struct pollfd signals = {.fd = work->signals, .events = POLLIN};
+	(void)ppoll(&signals, 1, &length, NULL);
 	work->turn_began_us = clock_steady_us();
 }
 
