@@ -331,6 +331,7 @@ sqlite_commit(struct db *db, struct error *err)
 		close_session(s);
 	if (rc != 0)
 		return rc;
+	sqlite_checkpointer_in_turn(s->checkpointer);
 	give_turn(s);
 	sqlite_checkpointer_after_commit(s->checkpointer);
 	return 0;

@@ -295,6 +295,21 @@ checkpoint(struct sqlite_checkpointer *checkpointer)
 }
 
 void
+sqlite_checkpointer_in_turn(struct sqlite_checkpointer *checkpointer)
+{
+	if (!checkpointer->committed)
+		return;
+	pthread_mutex_lock(&checkpointer->lock);
+	bool is_long = checkpointer->log_pages > LONG_PAGES;
+	bool rest_is_short = checkpointer->log_pages - checkpointer->done_pages <= DUE_PAGES;
+	pthread_mutex_unlock(&checkpointer->lock);
+	if (!is_long || !rest_is_short)
+		return;
+	checkpointer->committed = false;
+	checkpoint(checkpointer);
+}
+
+void
 sqlite_checkpointer_after_commit(struct sqlite_checkpointer *checkpointer)
 {
 	if (!checkpointer->committed)

@@ -17,7 +17,13 @@ struct sqlite_checkpointer;
  */
 struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, int fd);
 
-/* Call it after a commit, without the write turn. A failure is logged, and the pages stay in the log. */
+/*
+ * Call it after a commit, with the write turn. Writes the short rest of a long log: without the turn a commit of
+ * another process during each checkpoint could keep the log from ever beginning anew.
+ */
+void sqlite_checkpointer_in_turn(struct sqlite_checkpointer *checkpointer);
+
+/* Call it then, without the write turn. A failure is logged, and the pages stay in the log. */
 void sqlite_checkpointer_after_commit(struct sqlite_checkpointer *checkpointer);
 
 /* Interrupts and ends the thread, and frees all. Call it before the connection is closed. NULL is allowed. */

@@ -31,6 +31,14 @@ static int fd, rows;
 static pthread_t tester;
 static atomic_int thread_syncs; /* by the checkpointer's thread */
 static atomic_bool disk_fails; /* under that thread */
+static bool commits_meanwhile; /* another process, during each sync */
+static bool has_turn; /* this process, so that the other one waits */
+
+static void
+must(sqlite3 *db, const char *sql)
+{
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
 
 /* In the place of libc's. SQLite calls it. */
 int
@@ -42,14 +50,11 @@ fdatasync(int file)
 			errno = EIO;
 			return -1;
 		}
+	} else if (commits_meanwhile && !has_turn) {
+		must(reader, "INSERT INTO t (bytes) VALUES (randomblob(10))");
+		rows++;
 	}
 	return (int)syscall(SYS_fdatasync, file);
-}
-
-static void
-must(sqlite3 *db, const char *sql)
-{
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
 static int
@@ -67,8 +72,11 @@ number(sqlite3 *db, const char *sql)
 static void
 commit_row(void)
 {
+	has_turn = true;
 	must(writer, "INSERT INTO t (bytes) VALUES (randomblob(30000))");
 	rows++;
+	sqlite_checkpointer_in_turn(checkpointer);
+	has_turn = false;
 	sqlite_checkpointer_after_commit(checkpointer);
 }
 
@@ -172,6 +180,21 @@ test_a_log_stays_while_the_disk_fails(void **state)
 	assert_int_not_equal(log_number(), first);
 }
 
+static void
+test_a_log_begins_anew_though_another_process_commits_during_each_checkpoint(void **state)
+{
+	(void)state;
+	must(writer, "PRAGMA synchronous = FULL");
+	must(reader, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0");
+	commit_row();
+	uint32_t first = log_number();
+	commits_meanwhile = true;
+	for (int i = 0; i < 8000 / ROW_PAGES && log_number() == first; i++)
+		commit_row();
+	commits_meanwhile = false;
+	assert_int_not_equal(log_number(), first);
+}
+
 /* A database with a log of its own. */
 static void
 make_other(const char *other)
@@ -234,6 +257,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_a_short_log_begins_anew_by_the_calls_that_commit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_log_that_a_reader_has_made_long_begins_anew_after_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_log_begins_anew_though_another_process_commits_during_each_checkpoint, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_log_stays_while_the_disk_fails, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_database_that_has_taken_the_place_is_left_alone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stopping_beside_a_long_log_loses_nothing, setup, teardown),
