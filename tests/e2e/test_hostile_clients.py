@@ -62,7 +62,7 @@ def test_at_the_limit_good_clients_keep_their_connections_and_probes_get_in(make
     with Hostile(daemon.port, 500, 500, 500):
         while load.process.poll() is None:
             assert daemon.get("/livez").status == daemon.get("/health").status == 200
-            assert metrics(daemon)["connections"] < 2 * (500 + 2 * 64)
+            assert metrics(daemon)["connections"] < 2 * (500 + 64 + 128)  # surplus ones, and refused ones that linger
         result = load.result()
     assert (result["refused"], result["failed"]) == (0, 0) and result["accepted"] == result["requests"] > 4000
     assert series(daemon)['connections_refused_total{reason="limit"}'] > 0

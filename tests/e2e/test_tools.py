@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -112,8 +113,12 @@ class Trace:
             pytest.skip(f"this kernel or container refuses bpftrace: {output.read_text()}")
 
     def shows(self, text):
-        """Has bpftrace print what it has counted, which takes a moment: to be asked again."""
+        """Has bpftrace print what it has counted, and waits a moment for it: one that is asked without pause prints nothing else."""
+        before = self.output.stat().st_size
         self.process.send_signal(signal.SIGUSR1)
+        until = time.monotonic() + 2
+        while time.monotonic() < until and text not in self.output.read_text()[before:]:
+            time.sleep(0.05)
         return text in self.output.read_text()
 
     def end(self):
