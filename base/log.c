@@ -105,7 +105,7 @@ static void __attribute__((format(printf, 2, 3))) put_format(struct line *line, 
 	put(line, text, (size_t)len);
 }
 
-/* U+0080..U+009F: terminals obey these control characters, too. */
+/* U+0080..U+009F: terminals also obey these control characters. */
 static bool
 is_c1(const char *text)
 {

@@ -1,4 +1,4 @@
-/* One feed is of all tenants: the log has the events in the order in which they came, whoever sent them. */
+/* One feed serves all tenants, because the log has the events of all of them in one order. */
 #include "control/hook_event_source.h"
 
 #include <string.h>

@@ -12,7 +12,7 @@
 #define SILENCE_US (15 * 1000 * 1000)
 /* A client learns within this time that it is connected. */
 #define FIRST_SILENCE_US (1000 * 1000)
-/* A stream with this much waiting text gets no more for now. */
+/* A stream with this much waiting text gets more only after its client has read. */
 #define ROOM_BYTES ((size_t)64 << 10)
 
 /* Lines that server-sent events ignore. The first one means that the stream is opened. */
