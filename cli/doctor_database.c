@@ -253,7 +253,10 @@ check_schema(const struct doctor *doctor, struct server *server, const struct pl
 
 	if (!has_schema(doctor, server, place, false) || (place->webhooks && !has_schema(doctor, server, place, true)))
 		return true;
-	int rc = server_find_missing(server, place->webhooks, missing, &err);
+	const enum server_rights rights = place->webhooks                              ? SERVER_RIGHTS_WEBHOOKS
+					  : config_streams_hook_events(doctor->config) ? SERVER_RIGHTS_LOGGED_EVENTS
+										       : SERVER_RIGHTS_EVENTS;
+	int rc = server_find_missing(server, rights, missing, &err);
 	if (rc == 0 && missing[0] != '\0')
 		doctor_fail(
 		    doctor->out, place->rights, "GRANT them, or run schema/roles.sql", "the role lacks %s", missing);
@@ -311,7 +314,8 @@ doctor_database(const struct doctor *doctor)
 	const struct place place = {
 	    .option = "DATABASE_URL",
 	    .url = config->database_url,
-	    .connections = config->writers + (is_shared(config) ? webhooks_connections(config) : 0),
+	    .connections = config->writers + (is_shared(config) ? webhooks_connections(config) : 0) +
+			   (config_streams_hook_events(config) ? 1 : 0),
 	    .connection = CHECK_DATABASE_CONNECTION,
 	    .schema = CHECK_DATABASE_SCHEMA,
 	    .rights = CHECK_DATABASE_RIGHTS,

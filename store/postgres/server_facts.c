@@ -56,6 +56,7 @@ struct server {
 #define EVENTS_RIGHTS                                                                                                  \
 	"('hooks_schema_migrations', 'SELECT'), ('hook_events', 'SELECT INSERT'),"                                     \
 	" ('hook_events_dead_letters', 'SELECT INSERT')"
+#define LOG_RIGHTS ", ('hook_event_log', 'SELECT INSERT DELETE')"
 #define ALL_RIGHTS "SELECT INSERT UPDATE DELETE"
 #define WEBHOOKS_RIGHTS                                                                                                \
 	"('hookline_schema_migrations', 'SELECT'), ('hooks_schema_migrations', 'SELECT'), ('tenants', '" ALL_RIGHTS    \
@@ -270,12 +271,15 @@ server_read_schema(struct server *server, bool webhooks, int *version, int *targ
 }
 
 int
-server_find_missing(struct server *server, bool webhooks, char missing[ERROR_TEXT_MAX], struct error *err)
+server_find_missing(struct server *server, enum server_rights rights, char missing[ERROR_TEXT_MAX], struct error *err)
 {
+	static const char *const missing_sql[] = {
+	    [SERVER_RIGHTS_EVENTS] = MISSING_SQL(EVENTS_RIGHTS, EVENTS_FUNCTIONS),
+	    [SERVER_RIGHTS_LOGGED_EVENTS] = MISSING_SQL(EVENTS_RIGHTS LOG_RIGHTS, EVENTS_FUNCTIONS),
+	    [SERVER_RIGHTS_WEBHOOKS] = MISSING_SQL(WEBHOOKS_RIGHTS, WEBHOOKS_FUNCTIONS),
+	};
 	PGresult *result;
-	int rc = ask(server,
-	    webhooks ? MISSING_SQL(WEBHOOKS_RIGHTS, WEBHOOKS_FUNCTIONS) : MISSING_SQL(EVENTS_RIGHTS, EVENTS_FUNCTIONS),
-	    &result, err);
+	int rc = ask(server, missing_sql[rights], &result, err);
 
 	if (rc != 0)
 		return rc;

@@ -63,7 +63,9 @@ int server_read_holders(struct server *server, struct server_holders *holders, s
 int server_read_schema(struct server *server, bool webhooks, int *version, int *target, struct error *err);
 
 /* Finds the rights that a service with this role needs and lacks: "INSERT on hook_events, ..."; "": none. */
-int server_find_missing(struct server *server, bool webhooks, char missing[ERROR_TEXT_MAX], struct error *err);
+enum server_rights { SERVER_RIGHTS_EVENTS, SERVER_RIGHTS_LOGGED_EVENTS, SERVER_RIGHTS_WEBHOOKS };
+int server_find_missing(
+    struct server *server, enum server_rights rights, char missing[ERROR_TEXT_MAX], struct error *err);
 
 /*
  * *ahead: how many months after this one have a partition of the table, up to the first gap, at most wanted; -1: not

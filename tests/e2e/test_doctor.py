@@ -244,6 +244,9 @@ def test_rights_of_the_role_are_looked_at(at, all_tables):
     diagnosis = at(**url)
     assert diagnosis.found("database.rights") == "the role lacks EXECUTE on ensure_partitions, INSERT on hook_events"
     assert diagnosis.found("webhooks.rights") == "the role lacks DELETE on jobs"
+    all_tables.query("REVOKE INSERT ON hook_event_log FROM hooks_writer")
+    assert "hook_event_log" not in at(**url).found("database.rights"), "no hook events are logged"
+    assert at(**url, EVENT_STREAM_SECONDS=60).found("database.rights").endswith(", INSERT on hook_event_log, INSERT on hook_events")
 
 
 def test_a_role_with_rights_to_the_tables_alone_is_well(at, all_tables):
