@@ -33,6 +33,12 @@ us_of(const struct db_rows *rows, uint32_t row)
 	return db_rows_int(rows, row, EVENT_LOG_US);
 }
 
+static struct span
+batch_of(const struct db_rows *rows, uint32_t row)
+{
+	return db_rows_text(rows, row, EVENT_LOG_BATCH);
+}
+
 static bool
 is_text(struct span text, const char *other)
 {
@@ -96,5 +102,5 @@ write_row(const char *tenant_id, const struct db_rows *rows, uint32_t row, const
 	.kind = STREAM_HOOK_EVENTS, .has_ids = true, .of_all_tenants = true, .now = event_log_now, .read = read_rows,  \
 	.places = list_places, .id = id_of, .us = us_of, .fits = fits, .write = write_row
 
-const struct stream_source stream_hook_log = {SOURCE};
+const struct stream_source stream_hook_log = {SOURCE, .batch = batch_of};
 const struct stream_source stream_hook_rows = {SOURCE, .in_order = true};

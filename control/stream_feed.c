@@ -63,6 +63,15 @@ place_of_row(const struct stream_source *source, const struct db_rows *rows, uin
 	return place_of(source->by_id ? id_time_ms(id.base) * 1000 : source->us(rows, row), id);
 }
 
+/* The place by which looks know the row. */
+static struct stream_place
+place_of_batch(const struct stream_source *source, const struct db_rows *rows, uint32_t row)
+{
+	if (source->batch == NULL)
+		return place_of_row(source, rows, row);
+	return place_of(source->us(rows, row), source->batch(rows, row));
+}
+
 static struct stream_place
 place_of_listed(const struct stream_source *source, const struct db_rows *rows, uint32_t row)
 {
@@ -215,14 +224,15 @@ give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, c
 			return rc;
 		more = db_rows_count(rows) == feed->read_rows;
 		for (uint32_t n = 0; n < db_rows_count(rows); n++) {
+			const struct stream_place batch = place_of_batch(feed->source, rows, n);
 			struct row row = row_of(feed, rows, n);
 
 			after = row.place;
-			if (has(late, &row.place))
+			if (compare(&row.place, &feed->front) <= 0 && has(late, &batch))
 				give_late(feed, streams, &row);
 		}
 		db_rows_free(rows);
-		more = more && compare(&after, last) < 0;
+		more = more && after.us <= last->us;
 	}
 	return 0;
 }
@@ -278,6 +288,8 @@ find_new_rows(struct stream_feed *feed, struct db *db, struct stream *streams, s
 	feed->looked_us = feed->now_us;
 	if (!feed->begun)
 		feed->front = all.count > 0 ? all.list[all.count - 1] : stream_place_before(from_us);
+	if (!feed->begun && feed->source->batch != NULL)
+		memcpy(feed->front.id, end.id, sizeof end.id);
 	feed->begun = true;
 	feed->look_at_us = began_us + (clock_steady_us() - began_us) * LOOK_SHARE;
 	if (feed->look_at_us < began_us + LOOK_US)
@@ -287,16 +299,40 @@ find_new_rows(struct stream_feed *feed, struct db *db, struct stream *streams, s
 
 /* ---- forward ---- */
 
+/* Adds a place that belongs to the end of the list, or near it: batches of the same time come in any order. */
 static void
-note_seen(struct stream_places *seen, const struct db_rows *rows, const struct stream_source *source)
+add_place(struct stream_places *places, const struct stream_place *place)
 {
+	uint32_t at = places->count;
+
+	while (at > 0 && compare(&places->list[at - 1], place) > 0)
+		at--;
+	if (at > 0 && compare(&places->list[at - 1], place) == 0)
+		return;
+	memmove(&places->list[at + 1], &places->list[at], (size_t)(places->count - at) * sizeof *places->list);
+	places->list[at] = *place;
+	places->count++;
+}
+
+/*
+ * A batch that appears with the time of the front may have rows before it also, so it is not noted: the next look gives
+ * all its rows, some of them again.
+ */
+static void
+note_seen(struct stream_feed *feed, const struct db_rows *rows)
+{
+	struct stream_places *seen = &feed->seen;
 	const uint32_t count = db_rows_count(rows);
 
 	if (count == 0)
 		return;
 	seen->list = mem_resize(seen->list, (size_t)seen->count + count + 1, sizeof *seen->list);
-	for (uint32_t row = 0; row < count; row++)
-		seen->list[seen->count++] = place_of_row(source, rows, row);
+	for (uint32_t row = 0; row < count; row++) {
+		const struct stream_place place = place_of_batch(feed->source, rows, row);
+
+		if (feed->source->batch == NULL || place.us != feed->front.us)
+			add_place(seen, &place);
+	}
 }
 
 static int
@@ -307,7 +343,7 @@ go_forward(struct stream_feed *feed, struct db *db, struct stream *streams, bool
 
 	if (rc != 0)
 		return rc;
-	note_seen(&feed->seen, rows, feed->source);
+	note_seen(feed, rows);
 	for (uint32_t n = 0; n < db_rows_count(rows); n++) {
 		struct row row = row_of(feed, rows, n);
 

@@ -68,6 +68,12 @@ struct stream_source {
 	struct span (*id)(const struct db_rows *rows, uint32_t row);
 	int64_t (*us)(const struct db_rows *rows, uint32_t row);
 
+	/*
+	 * The id of the batch that the row was committed with, at one time: places() lists batches that have a row up
+	 * to `last`, by these ids, so that looks need not list each row. NULL: each row is a batch.
+	 */
+	struct span (*batch)(const struct db_rows *rows, uint32_t row);
+
 	/* Whether the stream has asked for such a row. */
 	bool (*fits)(const struct stream *stream, const struct db_rows *rows, uint32_t row);
 
@@ -99,7 +105,7 @@ struct stream_feed {
 	bool lacks_room; /* a stream found no room */
 	uint64_t caught_up; /* the number of the stream that last read by itself: the next one begins */
 	struct stream_place front;
-	struct stream_places seen; /* in order */
+	struct stream_places seen; /* of batches, in order */
 	struct stream_place floor; /* places before it may have been given and forgotten */
 	int64_t looked_us; /* the last look, by the source's clock */
 	int64_t look_at_us; /* steady: the next one */

@@ -32,31 +32,23 @@ int
 event_log_read(
     struct db *db, int64_t after_us, const char *after_id, uint32_t limit, struct db_rows **rows, struct error *err)
 {
+	/* clang-format off */
 	static const struct db_statement events = {
-	    "SELECT " PG_MICROSECONDS(
-		"place.stored_at") ", place.id, tenant_id, event_type, session_id, client_event_id,"
-				   " workflow_id, phase_id, milestone_id, " TIME("event.\"timestamp\"") ", " TIME(
-				       "received_at") ", data"
-						      " FROM (SELECT batch.stored_at, id, first_day, last_day"
-						      " FROM (SELECT stored_at, first_day, last_day, event_ids FROM "
-						      "hook_event_log"
-						      " WHERE stored_at >= " PG_OF_MICROSECONDS(
-							  "$1") " ORDER BY stored_at LIMIT CAST($3 AS bigint) + 100) "
-								"AS "
-								"batch"
-								" CROSS JOIN LATERAL unnest(batch.event_ids) AS id"
-								" WHERE (batch.stored_at, id) > (" PG_OF_MICROSECONDS(
-								    "$1") ", CAST($2 AS uuid))"
-									  " ORDER BY batch.stored_at, id LIMIT CAST($3 "
-									  "AS bigint)) AS place"
-									  " LEFT JOIN LATERAL (SELECT * FROM "
-									  "hook_events WHERE event_id = place.id"
-									  " AND created_date BETWEEN place.first_day "
-									  "AND place.last_day LIMIT 1) AS event ON true"
-									  " ORDER BY place.stored_at, place.id",
+	    "SELECT " PG_MICROSECONDS("place.stored_at") ", place.id, tenant_id, event_type, session_id, client_event_id,"
+	    " workflow_id, phase_id, milestone_id, " TIME("event.\"timestamp\"") ", " TIME("received_at") ", data, batch_id"
+	    " FROM (SELECT batch.stored_at, batch_id, id, first_day, last_day FROM"
+	    " (SELECT stored_at, batch_id, first_day, last_day, event_ids FROM hook_event_log"
+	    " WHERE stored_at >= " PG_OF_MICROSECONDS("$1") " ORDER BY stored_at LIMIT CAST($3 AS bigint) + 100) AS batch"
+	    " CROSS JOIN LATERAL unnest(batch.event_ids) AS id"
+	    " WHERE (batch.stored_at, id) > (" PG_OF_MICROSECONDS("$1") ", CAST($2 AS uuid))"
+	    " ORDER BY batch.stored_at, id LIMIT CAST($3 AS bigint)) AS place"
+	    " LEFT JOIN LATERAL (SELECT * FROM hook_events WHERE event_id = place.id"
+	    " AND created_date BETWEEN place.first_day AND place.last_day LIMIT 1) AS event ON true"
+	    " ORDER BY place.stored_at, place.id",
 	    "SELECT 2 * rowid, event_id, tenant_id, event_type, session_id, client_event_id, workflow_id, phase_id,"
-	    " milestone_id, \"timestamp\", received_at, data FROM hook_events WHERE rowid > $1 / 2 AND $2 IS NOT NULL"
+	    " milestone_id, \"timestamp\", received_at, data, NULL FROM hook_events WHERE rowid > $1 / 2 AND $2 IS NOT NULL"
 	    " ORDER BY rowid LIMIT $3"};
+	/* clang-format on */
 	const struct db_param params[] = {db_int(after_us), db_string(after_id), db_int(limit)};
 
 	return list_query(db, &events, params, 3, rows, err);
@@ -66,14 +58,14 @@ int
 event_log_places(struct db *db, int64_t from_us, int64_t last_us, const char *last_id, struct db_rows **rows,
     struct error *err) /* six: the same as the others, and a range */
 {
+	/* clang-format off */
 	static const struct db_statement list = {
-	    "SELECT id, " PG_MICROSECONDS(
-		"stored_at") " FROM hook_event_log CROSS JOIN LATERAL unnest(event_ids) AS id"
-			     " WHERE stored_at >= " PG_OF_MICROSECONDS(
-				 "$1") " AND (stored_at, id) <= (" PG_OF_MICROSECONDS("$2") ", CAST($3 AS uuid)) ORDER "
-											    "BY stored_at, id",
+	    "SELECT batch_id, " PG_MICROSECONDS("stored_at") " FROM hook_event_log WHERE stored_at >= " PG_OF_MICROSECONDS("$1")
+	    " AND stored_at <= " PG_OF_MICROSECONDS("$2") " AND (stored_at < " PG_OF_MICROSECONDS("$2")
+	    " OR CAST($3 AS uuid) >= ANY (event_ids)) ORDER BY stored_at, batch_id",
 	    "SELECT event_id, 2 * rowid FROM hook_events WHERE rowid >= $1 / 2 AND rowid <= $2 / 2 AND $3 IS NOT NULL"
 	    " ORDER BY rowid"};
+	/* clang-format on */
 	const struct db_param params[] = {db_int(from_us), db_int(last_us), db_string(last_id)};
 
 	return list_query(db, &list, params, 3, rows, err);

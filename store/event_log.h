@@ -36,10 +36,14 @@ enum event_log_column {
 	EVENT_LOG_TIMESTAMP, /* 2026-11-22T03:54:40.123456Z, as the next */
 	EVENT_LOG_RECEIVED,
 	EVENT_LOG_DATA, /* JSON */
+	EVENT_LOG_BATCH, /* PostgreSQL: an id of the batch that it was stored in, all at one time */
 	EVENT_LOG_COLUMNS
 };
 
-/* Ids and times of the events stored at from_us or later, up to and including that one, in order. */
+/*
+ * Ids and times of the events stored at from_us or later, up to and including that one, in order. In PostgreSQL ids and
+ * times of their batches.
+ */
 int event_log_places(struct db *db, int64_t from_us, int64_t last_us, const char *last_id, struct db_rows **rows,
     struct error *err); /* six: the same as the others, and a range */
 

@@ -42,12 +42,13 @@ compare(const struct row *row, const struct stream_place *place)
 }
 
 static void
-add_row(struct db_rows *rows, const struct row *row)
+add_row(struct db_rows *rows, const char *id, const struct row *row)
 {
 	char us[24];
 
-	db_rows_add(rows, row->id, strlen(row->id));
+	db_rows_add(rows, id, strlen(id));
 	db_rows_add(rows, us, (size_t)snprintf(us, sizeof us, "%lld", (long long)row->us));
+	db_rows_add(rows, row->batch, strlen(row->batch));
 }
 
 static bool
@@ -69,10 +70,10 @@ read_rows(struct db *db, const char *tenant_id, const struct stream_place *after
 	scene.reads++;
 	if (fails(err))
 		return -1;
-	*rows = db_rows_new(2);
+	*rows = db_rows_new(3);
 	for (uint32_t n = 0; n < scene.count && found < limit; n++)
 		if (scene.rows[n].there_us <= scene.now_us && compare(&scene.rows[n], after) > 0) {
-			add_row(*rows, &scene.rows[n]);
+			add_row(*rows, scene.rows[n].id, &scene.rows[n]);
 			found++;
 		}
 	return 0;
@@ -85,11 +86,43 @@ list_places(struct db *db, const char *tenant_id, int64_t from_us, const struct 
 	scene.reads++;
 	if (fails(err))
 		return -1;
-	*rows = db_rows_new(2);
+	*rows = db_rows_new(3);
 	for (uint32_t n = 0; n < scene.count; n++)
 		if (scene.rows[n].there_us <= scene.now_us && scene.rows[n].us >= from_us &&
 		    compare(&scene.rows[n], last) <= 0)
-			add_row(*rows, &scene.rows[n]);
+			add_row(*rows, scene.rows[n].id, &scene.rows[n]);
+	return 0;
+}
+
+static int
+by_batch(const void *a, const void *b)
+{
+	const struct row *const *one = a, *const *other = b;
+
+	if ((*one)->us != (*other)->us)
+		return (*one)->us < (*other)->us ? -1 : 1;
+	return strcmp((*one)->batch, (*other)->batch);
+}
+
+static int
+list_batches(struct db *db, const char *tenant_id, int64_t from_us, const struct stream_place *last,
+    struct db_rows **rows, struct error *err)
+{
+	const struct row *found[MANY];
+	uint32_t count = 0;
+
+	scene.reads++;
+	if (fails(err))
+		return -1;
+	for (uint32_t n = 0; n < scene.count; n++)
+		if (scene.rows[n].there_us <= scene.now_us && scene.rows[n].us >= from_us &&
+		    compare(&scene.rows[n], last) <= 0)
+			found[count++] = &scene.rows[n];
+	qsort(found, count, sizeof *found, by_batch);
+	*rows = db_rows_new(3);
+	for (uint32_t n = 0; n < count; n++)
+		if (n == 0 || by_batch(&found[n - 1], &found[n]) != 0)
+			add_row(*rows, found[n]->batch, found[n]);
 	return 0;
 }
 
@@ -133,6 +166,12 @@ us(const struct db_rows *rows, uint32_t row)
 	return db_rows_int(rows, row, 1);
 }
 
+static struct span
+batch(const struct db_rows *rows, uint32_t row)
+{
+	return db_rows_text(rows, row, 2);
+}
+
 static bool
 fits(const struct stream *stream, const struct db_rows *rows, uint32_t row)
 {
@@ -150,18 +189,12 @@ write_row(const char *tenant_id, const struct db_rows *rows, uint32_t row, const
 	out->len += scene.frame_bytes;
 }
 
-const struct stream_source source = {
-    .kind = STREAM_EVENTS,
-    .has_ids = true,
-    .now = now,
-    .read = read_rows,
-    .places = list_places,
-    .find_changed = find_changed,
-    .id = id,
-    .us = us,
-    .fits = fits,
-    .write = write_row,
-};
+#define SOURCE                                                                                                         \
+	.kind = STREAM_EVENTS, .has_ids = true, .now = now, .read = read_rows, .find_changed = find_changed, .id = id, \
+	.us = us, .fits = fits, .write = write_row
+
+const struct stream_source source = {SOURCE, .places = list_places};
+const struct stream_source source_of_batches = {SOURCE, .places = list_batches, .batch = batch};
 
 /* ---- clients ---- */
 
@@ -212,15 +245,50 @@ turn(bool looks)
 
 	stream_room_give(scene.feed, stream_room_count(scene.feed, scene.first));
 	scene.feed->look_at_us = looks ? 0 : INT64_MAX;
-	if (stream_news_ask(scene.feed, &source, false, NULL, &err) != 0)
+	if (stream_news_ask(scene.feed, scene.feed->source, false, NULL, &err) != 0)
 		return true;
 	if (stream_feed_turn(scene.feed, NULL, scene.first, &again, &err) != 0)
 		return true;
 	return again;
 }
 
-void
-make_rows(uint32_t seed)
+typedef int64_t time_of_batch(uint32_t batch);
+
+static int64_t
+own_time(uint32_t batch)
+{
+	return NOW_US + 1000 + batch * INT64_C(120000) + rand() % 100000;
+}
+
+static int64_t
+any_time(uint32_t batch)
+{
+	return NOW_US + 1000 + rand() % 60 * INT64_C(300000);
+}
+
+/* The ids of a batch lie among those of other batches. */
+static void
+batch_rows(time_of_batch *time_of)
+{
+	struct row batches[MANY / BATCH];
+
+	for (uint32_t n = 0; n < MANY / BATCH; n++) {
+		batches[n].us = time_of(n);
+		batches[n].there_us = batches[n].us + (rand() % 3 == 0 ? rand() % WINDOW_US : rand() % 20000);
+		(void)snprintf(
+		    batches[n].batch, OBJECT_ID_BYTES, "0190a5b0-0000-4000-8000-00000000%04u", n * 7919 % 10000);
+	}
+	for (uint32_t n = 0; n < scene.count; n++) {
+		const struct row *batch = &batches[n * 7 % MANY / BATCH];
+
+		scene.rows[n].us = batch->us;
+		scene.rows[n].there_us = batch->there_us;
+		(void)strcpy(scene.rows[n].batch, batch->batch);
+	}
+}
+
+static void
+make(uint32_t seed, time_of_batch *time_of)
 {
 	srand(seed);
 	scene.now_us = NOW_US;
@@ -232,9 +300,30 @@ make_rows(uint32_t seed)
 		(void)snprintf(scene.rows[n].id, OBJECT_ID_BYTES, "0190a5b0-0000-7000-8000-00000000%04u", n % 10000);
 		scene.rows[n].there_us = scene.rows[n].us + (rand() % 3 == 0 ? rand() % WINDOW_US : rand() % 20000);
 	}
+	if (time_of != NULL)
+		batch_rows(time_of);
 	qsort(scene.rows, scene.count, sizeof *scene.rows, by_place);
-	scene.feed = stream_feed_new(&source, "acme", WINDOW_US, STREAM_READ_ROWS);
+	scene.feed =
+	    stream_feed_new(time_of != NULL ? &source_of_batches : &source, "acme", WINDOW_US, STREAM_READ_ROWS);
 	scene.first = NULL;
+}
+
+void
+make_rows(uint32_t seed)
+{
+	make(seed, NULL);
+}
+
+void
+make_batches(uint32_t seed)
+{
+	make(seed, own_time);
+}
+
+void
+make_batches_at_once(uint32_t seed)
+{
+	make(seed, any_time);
 }
 
 void

@@ -14,6 +14,7 @@
 
 #define WINDOW_US (2 * 1000 * 1000)
 #define MANY 1500
+#define BATCH 10
 #define NOW_US INT64_C(1700000000000000)
 #define LISTENERS 128
 #define FRAME_BYTES 1000 /* a slow client has no room for a hundred */
@@ -23,6 +24,7 @@ struct row {
 	int64_t there_us; /* the end */
 	uint32_t number;
 	char id[OBJECT_ID_BYTES];
+	char batch[OBJECT_ID_BYTES]; /* "": none */
 };
 
 struct client {
@@ -44,10 +46,15 @@ struct stream_scene {
 
 extern struct stream_scene scene;
 extern struct client clients[LISTENERS];
-extern const struct stream_source source;
+extern const struct stream_source source, source_of_batches;
 
 /* Rows of transactions that last up to the window, in any order of ids; and a feed without clients. */
 void make_rows(uint32_t seed);
+
+/* The same of rows that are committed in batches, each with a time of its own, or some with the same. */
+void make_batches(uint32_t seed);
+void make_batches_at_once(uint32_t seed);
+
 void let_go(void);
 
 /* A client, in step or behind the place that a frame has told. */

@@ -17,13 +17,13 @@ ignore(void *context)
 }
 
 static void
-follow(uint32_t seed, bool fails_at_times)
+follow(void (*make)(uint32_t seed), uint32_t seed, bool repeats, bool fails_at_times)
 {
 	static uint32_t before[MANY];
 	struct client *quick, *slow, *back = NULL;
 	struct error err;
 
-	make_rows(seed);
+	make(seed);
 	scene.now_us += 2 * WINDOW_US;
 	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
 	for (uint32_t n = 0; n < scene.count; n++)
@@ -48,7 +48,7 @@ follow(uint32_t seed, bool fails_at_times)
 	}
 	take(slow);
 	for (uint32_t n = 0; n < scene.count; n++) {
-		if (fails_at_times)
+		if (fails_at_times || repeats)
 			assert_true(quick->got[n] >= !before[n]);
 		else
 			assert_int_equal(quick->got[n], !before[n]);
@@ -62,14 +62,30 @@ static void
 test_each_row_comes_once_whenever_its_transaction_commits(void **state)
 {
 	for (uint32_t seed = 1; seed <= 8; seed++)
-		follow(seed, false);
+		follow(make_rows, seed, false, false);
 }
 
 static void
 test_no_row_is_passed_over_when_the_store_fails_at_times(void **state)
 {
 	for (uint32_t seed = 1; seed <= 8; seed++)
-		follow(seed, true);
+		follow(make_rows, seed, false, true);
+}
+
+static void
+test_each_row_of_a_batch_comes_once(void **state)
+{
+	for (uint32_t seed = 1; seed <= 8; seed++)
+		follow(make_batches, seed, false, false);
+}
+
+static void
+test_no_row_of_batches_of_one_time_is_passed_over(void **state)
+{
+	for (uint32_t seed = 1; seed <= 8; seed++) {
+		follow(make_batches_at_once, seed, true, false);
+		follow(make_batches_at_once, seed, true, true);
+	}
 }
 
 static void
@@ -276,6 +292,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_row_comes_once_whenever_its_transaction_commits),
 	    cmocka_unit_test(test_no_row_is_passed_over_when_the_store_fails_at_times),
+	    cmocka_unit_test(test_each_row_of_a_batch_comes_once),
+	    cmocka_unit_test(test_no_row_of_batches_of_one_time_is_passed_over),
 	    cmocka_unit_test(test_a_client_that_resumes_at_another_process_misses_nothing),
 	    cmocka_unit_test(test_a_client_that_has_got_nothing_yet_misses_nothing),
 	    cmocka_unit_test(test_the_place_of_a_client_without_news_is_never_old),
