@@ -250,8 +250,8 @@ stream_read_rows(const struct config *config, enum stream_kind kind)
 	return rows > 0 ? (uint32_t)rows : 1;
 }
 
-uint32_t
+uint64_t
 stream_log_seconds(const struct config *config)
 {
-	return config->event_stream_seconds + (uint32_t)(stream_window_us(config, STREAM_HOOK_EVENTS) / 1000000) + 1;
+	return config->event_stream_seconds + (uint64_t)stream_window_us(config, STREAM_HOOK_EVENTS) / 1000000 + 1;
 }

@@ -16,8 +16,11 @@ const struct stream_source *stream_source_of(const struct config *config, enum s
 /* How old, by the source's clock, the place of a newly appearing row may be. */
 int64_t stream_window_us(const struct config *config, enum stream_kind kind);
 
-/* How long the log of hook events is kept: the place of a frame may be a window older than its event. */
-uint32_t stream_log_seconds(const struct config *config);
+/*
+ * How far back, in seconds, a place may be behind which the log of PostgreSQL still has everything: the place of a frame
+ * may be a window older than its event.
+ */
+uint64_t stream_log_seconds(const struct config *config);
 
 /* The most rows that a feed reads at a time. Events may be large, and those that were read are in memory together. */
 #define STREAM_READ_ROWS 100u

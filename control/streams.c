@@ -32,7 +32,13 @@
 #define RETRY_LEAST_MS 1000u
 #define RETRY_SPREAD_MS 2000u
 
+/*
+ * The log of hook events is looked at each minute. Rows stay longer than places that clients go on from, until each
+ * node has ended the streams whose next rows they are.
+ */
 #define TIDY_US (INT64_C(60) * 1000 * 1000)
+#define TIDY_FIRST_US (INT64_C(3) * 1000 * 1000) /* the writers make the tables meanwhile */
+#define TIDY_AFTER_SECONDS 180
 
 struct streams_store {
 	const char *name; /* of the thread, in the log */
@@ -61,11 +67,12 @@ struct streams {
 	uint32_t asks_in_vain[STREAM_KINDS]; /* so many questions for news have failed in a row */
 	uint64_t stored; /* stored by this node at the start of the last turn */
 	int64_t next_us, last_us; /* steady: the next turn if this node stores something; if it does not */
-	int64_t tidy_us; /* steady: when old rows of the event log are removed next; INT64_MAX: never */
+	int64_t tidy_us; /* steady: when the event log is looked at next; INT64_MAX: never */
 	uint32_t clients; /* counted in all_clients */
 	pthread_mutex_t lock; /* guards what follows */
 	struct stream *first;
 	uint64_t made; /* streams, ever */
+	const char *lacks; /* why the store has no streams; NULL: it has */
 	bool ending;
 	bool rung; /* a turn is due */
 };
@@ -100,6 +107,8 @@ streams_add(struct streams *streams, struct stream *stream)
 	}
 	if (streams->ending)
 		rc = STREAMS_END;
+	else if (streams->lacks != NULL)
+		rc = STREAMS_LACKING;
 	else if (all >= STREAMS_MAX)
 		rc = STREAMS_FULL;
 	else if (of_tenant >= STREAMS_TENANT_MAX)
@@ -113,6 +122,17 @@ streams_add(struct streams *streams, struct stream *stream)
 	if (rc == 0)
 		ring(streams);
 	return rc;
+}
+
+const char *
+streams_lack(struct streams *streams)
+{
+	const char *lacks;
+
+	pthread_mutex_lock(&streams->lock);
+	lacks = streams->lacks;
+	pthread_mutex_unlock(&streams->lock);
+	return lacks != NULL ? lacks : "what the store lacked is there now: connect again";
 }
 
 /* ---- the loop ---- */
@@ -407,17 +427,53 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 	return rc;
 }
 
+/* Ends the streams whose next row is that old: they may miss some. Their clients connect again, and get 410 then. */
+static void
+end_old(struct streams *streams, int64_t old_us)
+{
+	for (struct stream *stream = first_of(streams); stream != NULL; stream = stream->next) {
+		const struct stream_reading *reading = &stream->readings[STREAM_HOOK_EVENTS];
+
+		if (reading->in_step && (reading->feed == NULL || !reading->feed->begun))
+			continue;
+		if ((reading->in_step ? reading->feed->front.us : reading->place.us) < old_us)
+			stream_end(stream);
+	}
+}
+
+/* Ends all streams, and begins no more, if the store lacks what they need. */
+static void
+set_lack(struct streams *streams, const char *lacks)
+{
+	pthread_mutex_lock(&streams->lock);
+	streams->lacks = lacks;
+	for (struct stream *stream = streams->first; lacks != NULL && stream != NULL; stream = stream->next)
+		stream_end(stream);
+	pthread_mutex_unlock(&streams->lock);
+}
+
+/* Looks at the log of hook events. */
 static int
 tidy(struct streams *streams, struct db *db, struct error *err)
 {
-	int64_t now_us = clock_steady_us();
+	const uint64_t seconds = stream_log_seconds(streams->config);
+	const char *lacks = NULL;
+	int64_t now_us = clock_steady_us(), old_us = 0;
 	bool more = false;
 	int rc;
 
 	if (now_us < streams->tidy_us)
 		return 0;
 	streams->tidy_us = now_us + TIDY_US;
-	rc = event_log_tidy(db, stream_log_seconds(streams->config), &more, err);
+	rc = event_log_check(db, &lacks, err);
+	if (rc == 0)
+		set_lack(streams, lacks);
+	if (rc == 0 && lacks == NULL)
+		rc = event_log_old(db, seconds, &old_us, err);
+	if (rc == 0 && lacks == NULL)
+		rc = event_log_tidy(db, seconds + TIDY_AFTER_SECONDS, &more, err);
+	end_old(streams, old_us);
+	(void)!write(streams->fd, &(uint64_t){1}, sizeof(uint64_t));
 	if (more)
 		streams->tidy_us = now_us;
 	return rc;
@@ -460,7 +516,7 @@ streams_start(const struct streams_store *store, const struct config *config, co
 	const bool has_log = store->of_events && config->storage == STORAGE_POSTGRES;
 
 	*streams = (struct streams){.store = store,
-	    .tidy_us = has_log ? clock_steady_us() + TIDY_US : INT64_MAX,
+	    .tidy_us = has_log ? clock_steady_us() + TIDY_FIRST_US : INT64_MAX,
 	    .config = config,
 	    .segment = segment,
 	    .slot = slot,

@@ -72,7 +72,48 @@ event_log_places(struct db *db, int64_t from_us, int64_t last_us, const char *la
 }
 
 int
-event_log_tidy(struct db *db, uint32_t seconds, bool *more, struct error *err)
+event_log_check(struct db *db, const char **lacks, struct error *err)
+{
+	/* As store/postgres/pg_session.c finds it. */
+	static const struct db_statement lack = {
+	    "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'), NOT (SELECT bool_and(coalesce("
+	    "has_table_privilege(to_regclass('hook_event_log'), privilege), false))"
+	    " FROM unnest(ARRAY['SELECT', 'INSERT', 'DELETE']) AS privilege)"};
+	struct db_rows *rows;
+	int rc = db_query(db, &lack, NULL, 0, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	if (db_rows_bool(rows, 0, 0))
+		*lacks = "hook events have no stream where the database has Citus";
+	else if (db_rows_bool(rows, 0, 1))
+		*lacks = "streams of hook events are off: the role of DATABASE_URL lacks rights to hook_event_log";
+	else
+		*lacks = NULL;
+	db_rows_free(rows);
+	return 0;
+}
+
+int
+event_log_old(struct db *db, uint64_t seconds, int64_t *old_us, struct error *err)
+{
+	static const struct db_statement old = {
+	    "SELECT coalesce(max(" PG_MICROSECONDS("stored_at") "), 0) FROM (SELECT stored_at FROM hook_event_log WHERE"
+								" stored_at < now() - CAST($1 AS bigint) * INTERVAL '1 "
+								"second' ORDER BY stored_at DESC LIMIT 1) AS old"};
+	const struct db_param param = db_int((int64_t)seconds);
+	struct db_rows *rows;
+	int rc = db_query(db, &old, &param, 1, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*old_us = db_rows_int(rows, 0, 0);
+	db_rows_free(rows);
+	return 0;
+}
+
+int
+event_log_tidy(struct db *db, uint64_t seconds, bool *more, struct error *err)
 {
 	/* After a time without streams there may be much: ten minutes of it at once. */
 	static const struct db_statement remove = {
@@ -80,7 +121,7 @@ event_log_tidy(struct db *db, uint32_t seconds, bool *more, struct error *err)
 	    " WHERE stored_at < now() - CAST($1 AS bigint) * INTERVAL '1 second' AND stored_at <"
 	    " (SELECT min(stored_at) FROM hook_event_log) + INTERVAL '10 minutes' RETURNING 1) SELECT 1 FROM removed "
 	    "LIMIT 1"};
-	const struct db_param seconds_param = db_int(seconds);
+	const struct db_param seconds_param = db_int((int64_t)seconds);
 	struct db_rows *rows = NULL;
 	int rc = db_begin(db, err);
 

@@ -250,6 +250,39 @@ def test_a_service_without_streams_says_what_it_lacks(make_hookline, request, op
     assert word in reply.json["detail"]
 
 
+@pytest.mark.plain_postgres("gives another extension the name of Citus")
+@pytest.mark.parametrize("lack, word", [
+    ("CREATE TABLE pg_dist_partition (logicalrelid regclass); GRANT SELECT ON pg_dist_partition TO PUBLIC;"
+     " UPDATE pg_extension SET extname = 'citus' WHERE extname = 'plpgsql'", "Citus"),
+    ("REVOKE INSERT ON hook_event_log FROM hooks_writer", "rights")])
+def test_a_database_without_the_log_has_no_streams(make_hookline, postgres_server, webhooks_template, lack, word):
+    postgres_server.start()
+    database = postgres_server.new_database(webhooks_template)
+    apply_roles(database)
+    database.query(lack)
+    hookline = make_hookline("embedded", DATABASE_URL=url_as(database, "hooks_writer"), EVENT_STREAM_SECONDS=60).start()
+
+    def refused():
+        with Stream(hookline.daemon, hookline.start_key.key, path="/events/stream") as stream:
+            return stream.status == 404 and json.loads(stream.response.read())
+
+    reply = wait_until(refused, "the end of streams", 10)
+    assert reply["error"] == "event_stream_disabled" and word in reply["detail"]
+
+
+def test_a_client_goes_on_where_transactions_may_be_longer_than_the_log(make_hookline, postgres_server, webhooks_template):
+    """A place is two STORE_TIMEOUT_MS before the last event."""
+    postgres_server.start()
+    database = postgres_server.new_database(webhooks_template)
+    hookline = make_hookline("embedded", DATABASE_URL=database.url, EVENT_STREAM_SECONDS=60, STORE_TIMEOUT_MS=60_000).start()
+    with Stream(hookline.daemon, hookline.start_key.key, path="/events/stream").opened() as first:
+        sent = post(hookline.start_key)
+        position = until(first, [sent])[-1].id
+    missed = post(hookline.start_key)
+    with Stream(hookline.daemon, hookline.start_key.key, position, path="/events/stream").opened() as again:
+        until(again, [missed])
+
+
 def test_without_keys_there_is_no_stream(hooksd):
     reply = hooksd().get("/events/stream")
     assert reply.status == 404 and b"HL_API_KEY" in reply.body
