@@ -6,6 +6,8 @@
 
 #include "store/webhooks/list_sql.h"
 
+#define TEXT(number) #number
+#define TEXT_OF(macro) TEXT(macro)
 #define TIME(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 int
@@ -34,8 +36,9 @@ event_log_read(
 {
 	/* clang-format off */
 	static const struct db_statement events = {
-	    "SELECT " PG_MICROSECONDS("place.stored_at") ", place.id, tenant_id, event_type, session_id, client_event_id,"
-	    " workflow_id, phase_id, milestone_id, " TIME("event.\"timestamp\"") ", " TIME("received_at") ", data, batch_id"
+	    "SELECT " PG_MICROSECONDS("place.stored_at") ", place.id, tenant_id, event_type, session_id,"
+	    " client_event_id, workflow_id, phase_id, milestone_id, " TIME("event.\"timestamp\"") ", "
+	    TIME("received_at") ", data, batch_id"
 	    " FROM (SELECT batch.stored_at, batch_id, id, first_day, last_day FROM"
 	    " (SELECT stored_at, batch_id, first_day, last_day, event_ids FROM hook_event_log"
 	    " WHERE stored_at >= " PG_OF_MICROSECONDS("$1") " ORDER BY stored_at LIMIT CAST($3 AS bigint) + 100) AS batch"
@@ -46,8 +49,11 @@ event_log_read(
 	    " AND created_date BETWEEN place.first_day AND place.last_day LIMIT 1) AS event ON true"
 	    " ORDER BY place.stored_at, place.id",
 	    "SELECT 2 * rowid, event_id, tenant_id, event_type, session_id, client_event_id, workflow_id, phase_id,"
-	    " milestone_id, \"timestamp\", received_at, data, NULL FROM hook_events WHERE rowid > $1 / 2 AND $2 IS NOT NULL"
-	    " ORDER BY rowid LIMIT $3"};
+	    " milestone_id, \"timestamp\", received_at, data, NULL FROM hook_events WHERE rowid >"
+	    " (SELECT CASE WHEN $1 % 2 = 0 AND ($1 / 2 > newest OR EXISTS"
+	    " (SELECT 1 FROM hook_events WHERE rowid = $1 / 2 AND event_id <> $2))"
+	    " THEN min($1 / 2, newest) - " TEXT_OF(EVENT_LOG_ROWS_AGAIN) " ELSE $1 / 2 END"
+	    " FROM (SELECT coalesce(max(rowid), 0) AS newest FROM hook_events)) ORDER BY rowid LIMIT $3"};
 	/* clang-format on */
 	const struct db_param params[] = {db_int(after_us), db_string(after_id), db_int(limit)};
 
@@ -60,7 +66,8 @@ event_log_places(struct db *db, int64_t from_us, int64_t last_us, const char *la
 {
 	/* clang-format off */
 	static const struct db_statement list = {
-	    "SELECT batch_id, " PG_MICROSECONDS("stored_at") " FROM hook_event_log WHERE stored_at >= " PG_OF_MICROSECONDS("$1")
+	    "SELECT batch_id, " PG_MICROSECONDS("stored_at") " FROM hook_event_log"
+	    " WHERE stored_at >= " PG_OF_MICROSECONDS("$1")
 	    " AND stored_at <= " PG_OF_MICROSECONDS("$2") " AND (stored_at < " PG_OF_MICROSECONDS("$2")
 	    " OR CAST($3 AS uuid) >= ANY (event_ids)) ORDER BY stored_at, batch_id",
 	    "SELECT event_id, 2 * rowid FROM hook_events WHERE rowid >= $1 / 2 AND rowid <= $2 / 2 AND $3 IS NOT NULL"

@@ -13,6 +13,12 @@
 
 #include "store/db.h"
 
+/*
+ * Of SQLite, where somebody has removed the newest rows, or has put another file in the place of the database: others
+ * get the numbers, so reading begins again that many rows earlier.
+ */
+#define EVENT_LOG_ROWS_AGAIN 1000
+
 /* The present time, which no event has. */
 int event_log_now(struct db *db, int64_t *now_us, struct error *err);
 

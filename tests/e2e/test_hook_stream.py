@@ -7,6 +7,7 @@ import base64
 import contextlib
 import itertools
 import json
+import sqlite3
 import subprocess
 import uuid
 
@@ -197,6 +198,26 @@ def test_an_event_that_was_removed_stands_in_nobodys_way(service, tenant, stream
                            [str(uuid.uuid4()) for _ in range(300)])
     live = post(tenant.client)
     until(stream(position).opened(), [live])
+
+
+def test_new_rows_with_the_numbers_of_removed_rows_come(make_hookline):
+    hookline = make_hookline("embedded", STORAGE_TYPE="sqlite").start()
+    client, path = hookline.start_key, hookline.daemon.sqlite_path
+
+    def numbers():
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as database:
+            return [row[0] for row in database.execute("SELECT rowid FROM hook_events ORDER BY rowid")]
+
+    with Stream(hookline.daemon, client.key, path="/events/stream").opened() as watching:
+        for count, lost in ((3, 2), (2, 5)):
+            position = until(watching, [post(client) for _ in range(count)])[-1].id
+            with contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
+                database.execute("DELETE FROM hook_events")
+            sent = [post(client) for _ in range(lost)]
+            assert numbers() == list(range(1, lost + 1))
+            until(watching, sent)
+            with Stream(hookline.daemon, client.key, position, path="/events/stream").opened() as again:
+                assert ids(until(again, sent)) == sent
 
 
 def test_who_may_not_stream_is_told_so(service, tenant, stream):
