@@ -20,6 +20,7 @@
 #define SECOND_US (1000 * 1000)
 #define MINUTE_US (60 * SECOND_US)
 #define AT_ONCE 500
+#define BUSY_MOST 5
 /* Endpoints remembered after all is stored, so that they are written at most once a minute. */
 #define REMEMBERED 4096
 
@@ -33,7 +34,7 @@ struct run {
 	int64_t succeeded_us, failing_us, failed_us;
 	int64_t version; /* the newest breaker_version: older failures do not count */
 	int64_t stored_us; /* steady; 0: never */
-	int64_t not_before_us; /* steady: a retry, because its row was locked */
+	int64_t not_before_us; /* steady: a retry, because its row was locked, or the store was busy with it */
 	bool changed_breaker; /* the store may have an older breaker state */
 	enum breaker_state breaker, stored_breaker;
 	bool knows_breaker; /* stored_breaker is valid */
@@ -262,14 +263,27 @@ clear_list(struct runs *runs)
 	}
 }
 
+/*
+ * So one endpoint's refusal or locked row does not delay the others. If many are busy, the table itself may be locked:
+ * the others are left for the next look, when the busy ones are not yet due.
+ */
 static int
-store_alone(struct runs *runs, struct db *db, struct run *run, int64_t now_us, struct error *err)
-{
-	int rc = store(db, &run, 1, now_us, err);
+store_one_by_one(
+    struct runs *runs, struct db *db, struct run *const *due, uint32_t count, int64_t now_us, struct error *err)
+{ /* six: as store(), and where it is logged */
+	for (uint32_t i = 0, busy = 0; i < count && busy < BUSY_MOST; i++) {
+		struct run *run = due[i];
+		int rc = store(db, &run, 1, now_us, err);
 
-	if (rc != DB_REFUSED)
-		return rc;
-	log_refused(runs, run, now_us, err);
+		if (rc == DB_REFUSED) {
+			log_refused(runs, run, now_us, err);
+		} else if (rc == DB_BUSY) {
+			run->not_before_us = now_us + 2 * SECOND_US;
+			busy++;
+		} else if (rc != 0) {
+			return rc;
+		}
+	}
 	return 0;
 }
 
@@ -280,11 +294,8 @@ runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err)
 	uint32_t count = gather(runs, now_us, due);
 	int rc = count > 0 ? store(db, due, count, now_us, err) : 0;
 
-	if (rc == DB_REFUSED) { /* one endpoint's refusal must not delay the others */
-		rc = 0;
-		for (uint32_t i = 0; rc == 0 && i < count; i++)
-			rc = store_alone(runs, db, due[i], now_us, err);
-	}
+	if (rc == DB_REFUSED || (rc == DB_BUSY && db_distributed(db)))
+		rc = store_one_by_one(runs, db, due, count, now_us, err);
 	clear_list(runs);
 	if (rc != 0)
 		return rc;

@@ -26,8 +26,8 @@ struct endpoint_run {
 };
 
 /*
- * Writes them in a transaction of jobs_begin(). Each endpoint may occur once. Skips locked rows, but waits for them if
- * tables are distributed. Returns as db_query().
+ * Writes them in a transaction of jobs_begin(). Each endpoint may occur once. Skips locked rows; if tables are
+ * distributed, a row that stays locked for a moment fails the whole call with DB_BUSY. Returns as db_query().
  */
 int endpoint_runs_write(struct db *db, struct endpoint_run *runs, uint32_t count, struct error *err);
 

@@ -297,6 +297,32 @@ test_a_run_whose_row_somebody_has_locked_keeps_no_other_endpoint_waiting(void **
 }
 
 static void
+test_many_locked_rows_delay_other_endpoints_by_a_second_at_most(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_DELIVERED);
+	int64_t now_us = clock_steady_us();
+	struct db *other;
+
+	if (!store_has_delays()) /* nor has it locks of rows */
+		skip();
+	other = must_open();
+	for (uint8_t endpoint = 1; endpoint <= 7; endpoint++) {
+		add_endpoint(endpoint);
+		memcpy(outcome.job.endpoint_id, endpoint_id(endpoint), 16);
+		runs_note(runs, &outcome, now_us);
+	}
+	must_begin(other);
+	must_run(other, SAME("UPDATE endpoints SET updated_at = hl_now() WHERE tenant_id = $1 AND endpoint_id <> $2"),
+	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(7))));
+	write_runs(now_us);
+	write_runs(now_us + 1000000);
+	assert_int_equal(
+	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND last_success_at IS NOT NULL"), 1);
+	must_commit(other);
+	db_close(other);
+}
+
+static void
 test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed(void **state)
 {
 	static const struct db_statement close_breaker = {"UPDATE endpoints SET breaker = 'closed'"};
@@ -340,6 +366,7 @@ main(void)
 	    TEST(test_failures_of_transforms_and_of_notices_begin_no_run),
 	    TEST(test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own),
 	    TEST(test_a_run_whose_row_somebody_has_locked_keeps_no_other_endpoint_waiting),
+	    TEST(test_many_locked_rows_delay_other_endpoints_by_a_second_at_most),
 	    TEST(test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed),
 	};
 
