@@ -110,11 +110,13 @@ def test_a_table_that_somebody_has_distributed_in_another_way_is_told(store):
 @pytest.mark.parametrize("program", [
     "test_sink_publish", "test_job_outcomes", "test_job_rows", "test_outcome_writer", "test_retention", "test_router", "test_follower",
     "test_removal", "test_event_rows", "test_runs", "test_db_bulk", "test_endpoint_disabling", "test_lists",
-    "test_tenant_stats"])
-def test_the_statements_for_citus_do_what_those_for_postgresql_do(database, program):
-    database.query(LOOKS_DISTRIBUTED)
+    "test_tenant_stats", "test_store_thread"])
+def test_the_statements_for_citus_do_what_those_for_postgresql_do(all_tables, program):
+    """With all tables from the beginning: a program's first connection finds out that they are distributed."""
+    all_tables.query(LOOKS_DISTRIBUTED)
+    assert all_tables.value("SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = to_regclass('jobs')") == 1
     run = subprocess.run(
-        [BUILD_DIR / "tests/unit" / program], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": database.url}),
+        [BUILD_DIR / "tests/unit" / program], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": all_tables.url}),
         capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
 

@@ -127,3 +127,17 @@ must_equal(struct span text, const char *expected)
 	assert_int_equal(text.len, strlen(expected));
 	assert_memory_equal(text.base, expected, text.len + 1);
 }
+
+void
+must_add_endpoint(struct db *db, const char *tenant_id, const uint8_t id[16])
+{
+	must_run(db,
+	    SAME(
+		"INSERT INTO endpoints (tenant_id, endpoint_id, version, url, secret, headers, enabled, paused, "
+		"timeout_ms, max_in_flight, rate_limit_rps, exact_limits, fifo, ordering, on_dead, fail_fast, "
+		"keep_response, body, legacy_headers, created_at, updated_at) VALUES ($1, $2, 1, "
+		"'http://example.com/', "
+		"'a secret of ours', '{}', TRUE, FALSE, 1000, 1, 1, FALSE, FALSE, 'endpoint', 'continue', TRUE, FALSE, "
+		"'envelope', FALSE, hl_now(), hl_now())"),
+	    PARAMS(db_string(tenant_id), db_uuid(id)));
+}

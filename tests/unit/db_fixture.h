@@ -41,4 +41,7 @@ int64_t must_count(struct db *db, const char *sql);
 /* The text and the NUL behind it. */
 void must_equal(struct span text, const char *expected);
 
+/* Adds an active endpoint, in the caller's transaction. */
+void must_add_endpoint(struct db *db, const char *tenant_id, const uint8_t id[16]);
+
 #endif

@@ -102,14 +102,9 @@ tenant_run(const char *sql)
 void
 add_endpoint(uint8_t number)
 {
-	run(SAME(
-		"INSERT INTO endpoints (tenant_id, endpoint_id, version, url, secret, headers, enabled, paused, "
-		"timeout_ms, max_in_flight, rate_limit_rps, exact_limits, fifo, ordering, on_dead, fail_fast, "
-		"keep_response, body, legacy_headers, created_at, updated_at) VALUES ($1, $2, 1, "
-		"'http://example.com/', "
-		"'a secret of ours', '{}', TRUE, FALSE, 1000, 1, 1, FALSE, FALSE, 'endpoint', 'continue', TRUE, FALSE, "
-		"'envelope', FALSE, hl_now(), hl_now())"),
-	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(number))));
+	must_begin(jobs_db);
+	must_add_endpoint(jobs_db, jobs_tenant, endpoint_id(number));
+	must_commit(jobs_db);
 }
 
 void
