@@ -5,6 +5,7 @@ The benchmark: `make bench`, or `make bench BENCH="NAME..."` with names of cases
   full   (what is run without a name) every case that fits into ten minutes together
   quick  the rates alone, with short loads
   smoke  the rates with tiny loads: does the benchmark itself work?
+  all    every case, for docs/performance.md; three and a half hours
 
 Client, hooksd and PostgreSQL share the machine. Everything but memory is measured one after another, with hooksd's defaults and
 ACK=durable unless the name says otherwise. tests/bench/load posts 470-byte events of 200 sessions with ids of their own
@@ -57,10 +58,11 @@ FULL = [
     "write_turn", "routing", "peers",
 ]
 SETS = {
-    # cases, the part of the usual seconds and events, whether series are cut to their first members
-    "full": (FULL, 1, False),
-    "quick": (["rates", "peers"], 0.4, False),
-    "smoke": (["rates"], 0.02, True),
+    # groups of cases, the part of the usual seconds and events, whether series are cut to their first members
+    "full": ([FULL], 1, False),
+    "quick": ([["rates", "peers"]], 0.4, False),
+    "smoke": ([["rates"]], 0.02, True),
+    "all": ([FULL, *([name] for name in CASES if name not in FULL)], 1, False),
 }
 ECHO = {
     "events_per_body": "events a body", "event_bytes": "bytes", "connections": "connections", "acceptors": "acceptors",
@@ -148,6 +150,19 @@ def save(tables, out):
     return new
 
 
+def run_group(cases, scale, short, out):
+    """One PostgreSQL for all of these cases. What was measured is saved even if one of them fails."""
+    bench = Bench(scale, short)
+    try:
+        for name in cases:
+            CASES[name](bench)
+    finally:
+        try:
+            show(save(bench.tables, out), out)
+        finally:
+            bench.clean_up()
+
+
 def show(results, out):
     for name, table in TABLES.items():
         rows, _ = table_rows(name, results)
@@ -163,27 +178,20 @@ def main():
     listing = "\n".join(f"  {name:12} {function.__doc__.splitlines()[0]}" for name, function in CASES.items())
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=f"cases:\n{listing}", formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="cases, or one set: full, quick, smoke (default: full)")
+    parser.add_argument("names", nargs="*", help="cases, or one set: full, quick, smoke, all (default: full)")
     names = parser.parse_args().names or ["full"]
     unknown = [name for name in names if name not in CASES and name not in SETS]
     if unknown or (len(names) > 1 and not SETS.keys().isdisjoint(names)):
         parser.error(f"not known, or a set beside others: {', '.join(unknown or names)}")
-    cases, scale, short = SETS.get(names[0], (names, 1, False))
+    groups, scale, short = SETS.get(names[0], ([names], 1, False))
 
     programs = [f"tests/bench/{name}" for name in ("noop", "load", "receiver", "hostile", "stages", "write_turn", "routing")]
     subprocess.run(["ninja", "-C", BUILD_DIR, *programs], check=True, stdout=subprocess.DEVNULL)
     out = Path(os.environ.get("BENCH_OUT", BUILD_DIR / "bench"))
     most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # for hooksd and its many connections
-    bench = Bench(scale, short)
-    try:
-        for name in cases:
-            CASES[name](bench)
-    finally:
-        try:
-            show(save(bench.tables, out), out)
-        finally:
-            bench.clean_up()
+    for cases in groups:
+        run_group(cases, scale, short, out)
     print(f"\n{out}/results.json, and plots beside it")
 
 
