@@ -14,14 +14,14 @@ from delivery import EVENT, PUBLISH_BATCH, publishing
 
 RATE = 5000  # events a second
 SECONDS = 10
-PAIRS = 5
+PAIRS = 9
 STORED = 200_000  # events before the first snapshot
 LOAD = EVENT | {"events": 1, "connections": 256, "path": "/v1/events", "rate": RATE}
 
 
 @case
 def backup(bench):
-    """publishing 5,000 events/s to the embedded store beside `hooksctl store snapshot create`, one after another; three minutes"""
+    """publishing 5,000 events/s to the embedded store beside `hooksctl store snapshot create`, one after another; five minutes"""
     with publishing(bench, "embedded") as service:
         fill(service, bench.seconds(1) * STORED)
         service.load(LOAD, bench.seconds(SECONDS))
