@@ -14,6 +14,7 @@
 #include "control/filters.h"
 #include "control/list_cursor.h"
 #include "control/object_id.h"
+#include "control/stream_place.h"
 
 struct stream_feed;
 
@@ -24,12 +25,6 @@ enum stream_kind { STREAM_EVENTS, STREAM_DELIVERIES, STREAM_HOOK_EVENTS, STREAM_
 struct hook_filter {
 	char types[QUERY_VALUE_BYTES]; /* with commas between */
 	char session[QUERY_VALUE_BYTES];
-};
-
-/* The place of a row among those of its kind and its tenant: in the order of times, then of ids. */
-struct stream_place {
-	int64_t us; /* microseconds since 1970, by the store's clock */
-	char id[OBJECT_ID_BYTES];
 };
 
 /* The place of a stream in one kind. For the streams' thread. */

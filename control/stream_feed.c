@@ -1,13 +1,13 @@
 /* Moving forward, looks, and catching up. A frame is formatted once, for the first stream that needs it. */
 #include "control/stream_feed.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/stream_place.h"
 
 /* Looks come once a second, and take at most this fraction of the time. */
 #define LOOK_US (1000 * 1000)
@@ -15,52 +15,12 @@
 
 /* ---- places ---- */
 
-static int
-compare(const void *a, const void *b)
-{
-	const struct stream_place *one = a, *other = b;
-
-	if (one->us != other->us)
-		return one->us < other->us ? -1 : 1;
-	return strcmp(one->id, other->id);
-}
-
-static struct stream_place
-place_of(int64_t us, struct span id)
-{
-	struct stream_place place = {.us = us};
-
-	/* A row written by hand may have a longer id. */
-	(void)snprintf(place.id, sizeof place.id, "%.*s", (int)id.len, id.base);
-	return place;
-}
-
-/*
- * A place from a time and the rest of an id, whose first 48 bits are the time: before or behind all ids of that
- * time.
- */
-static struct stream_place
-place_at(int64_t us, const char *rest)
-{
-	struct stream_place place = {.us = us};
-	uint64_t ms = us > 0 ? (uint64_t)us / 1000 & 0xffffffffffff : 0;
-
-	(void)snprintf(place.id, sizeof place.id, "%08" PRIx64 "-%04" PRIx64 "-%s", ms >> 16, ms & 0xffff, rest);
-	return place;
-}
-
-struct stream_place
-stream_place_before(int64_t us)
-{
-	return place_at(us - 1, "ffff-ffff-ffffffffffff");
-}
-
 static struct stream_place
 place_of_row(const struct stream_source *source, const struct db_rows *rows, uint32_t row)
 {
 	struct span id = source->id(rows, row);
 
-	return place_of(source->by_id ? id_time_ms(id.base) * 1000 : source->us(rows, row), id);
+	return stream_place_of(source->by_id ? id_time_ms(id.base) * 1000 : source->us(rows, row), id);
 }
 
 /* The place by which looks know the row. */
@@ -69,7 +29,7 @@ place_of_batch(const struct stream_source *source, const struct db_rows *rows, u
 {
 	if (source->batch == NULL)
 		return place_of_row(source, rows, row);
-	return place_of(source->us(rows, row), source->batch(rows, row));
+	return stream_place_of(source->us(rows, row), source->batch(rows, row));
 }
 
 static struct stream_place
@@ -77,13 +37,7 @@ place_of_listed(const struct stream_source *source, const struct db_rows *rows, 
 {
 	struct span id = db_rows_text(rows, row, 0);
 
-	return place_of(source->by_id ? id_time_ms(id.base) * 1000 : db_rows_int(rows, row, 1), id);
-}
-
-static bool
-has(const struct stream_places *places, const struct stream_place *place)
-{
-	return places->count > 0 && bsearch(place, places->list, places->count, sizeof *place, compare) != NULL;
+	return stream_place_of(source->by_id ? id_time_ms(id.base) * 1000 : db_rows_int(rows, row, 1), id);
 }
 
 /* ---- Last-Event-ID ---- */
@@ -113,7 +67,7 @@ stream_resume_read(const char *text, struct stream_place *place)
 	if (page.young_us != 0)
 		*place = stream_place_before(page.young_us);
 	else
-		*place = place_of(page.after_us, (struct span){page.after, strlen(page.after)});
+		*place = stream_place_of(page.after_us, (struct span){page.after, strlen(page.after)});
 	return true;
 }
 
@@ -197,7 +151,7 @@ give_late(struct stream_feed *feed, struct stream *streams, struct row *row)
 	for (struct stream *stream = streams; stream != NULL; stream = stream->next) {
 		struct stream_reading *reading = reading_of(feed, stream);
 
-		if (reading == NULL || (!reading->in_step && compare(&reading->place, &row->place) < 0))
+		if (reading == NULL || (!reading->in_step && stream_place_compare(&reading->place, &row->place) < 0))
 			continue; /* it will reach that place by itself */
 		if (fits(feed, stream, row) && !add(feed, stream, row))
 			fall_behind(reading, &before);
@@ -228,7 +182,7 @@ give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, c
 			struct row row = row_of(feed, rows, n);
 
 			after = row.place;
-			if (compare(&row.place, &feed->front) <= 0 && has(late, &batch))
+			if (stream_place_compare(&row.place, &feed->front) <= 0 && stream_places_have(late, &batch))
 				give_late(feed, streams, &row);
 		}
 		db_rows_free(rows);
@@ -250,7 +204,8 @@ sort_out(
 		struct stream_place place = place_of_listed(feed->source, rows, row);
 
 		all->list[all->count++] = place;
-		if (feed->begun && compare(&place, &feed->floor) >= 0 && !has(&feed->seen, &place))
+		if (feed->begun && stream_place_compare(&place, &feed->floor) >= 0 &&
+		    !stream_places_have(&feed->seen, &place))
 			late->list[late->count++] = place;
 	}
 }
@@ -299,21 +254,6 @@ find_new_rows(struct stream_feed *feed, struct db *db, struct stream *streams, s
 
 /* ---- forward ---- */
 
-/* Adds a place that belongs to the end of the list, or near it: batches of the same time come in any order. */
-static void
-add_place(struct stream_places *places, const struct stream_place *place)
-{
-	uint32_t at = places->count;
-
-	while (at > 0 && compare(&places->list[at - 1], place) > 0)
-		at--;
-	if (at > 0 && compare(&places->list[at - 1], place) == 0)
-		return;
-	memmove(&places->list[at + 1], &places->list[at], (size_t)(places->count - at) * sizeof *places->list);
-	places->list[at] = *place;
-	places->count++;
-}
-
 /*
  * A batch that appears with the time of the front may have rows before it also, so it is not noted: the next look gives
  * all its rows, some of them again.
@@ -331,7 +271,7 @@ note_seen(struct stream_feed *feed, const struct db_rows *rows)
 		const struct stream_place place = place_of_batch(feed->source, rows, row);
 
 		if (feed->source->batch == NULL || place.us != feed->front.us)
-			add_place(seen, &place);
+			stream_places_add(seen, &place);
 	}
 }
 
@@ -366,7 +306,7 @@ take_rows(struct stream_feed *feed, struct stream *stream, struct stream_reading
 		struct row row = row_of(feed, rows, n);
 		bool room;
 
-		if (compare(&row.place, &feed->front) > 0) {
+		if (stream_place_compare(&row.place, &feed->front) > 0) {
 			reading->in_step = true;
 			return true;
 		}
@@ -433,7 +373,7 @@ set_resume(struct stream_feed *feed)
 
 	if (!feed->source->has_ids)
 		return;
-	if (feed->is_drained && !feed->source->in_order && compare(&place, &before) < 0)
+	if (feed->is_drained && !feed->source->in_order && stream_place_compare(&place, &before) < 0)
 		place = before;
 	if (place.us <= 0) /* a database of SQLite without rows: the first one has the time 2 */
 		place = stream_place_before(2);

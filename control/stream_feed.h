@@ -28,6 +28,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "control/stream.h"
+#include "control/stream_place.h"
 #include "store/db.h"
 
 /* A question about a place. Texts are borrowed. */
@@ -84,19 +85,14 @@ struct stream_source {
 
 #define STREAM_PLACES_MAX 50000
 
-struct stream_places {
-	struct stream_place *list;
-	uint32_t count;
-};
-
 struct stream_feed {
-	struct stream_feed *next; /* in the list of control/streams.c */
+	struct stream_feed *next; /* in the list of control/stream_feeds.h */
 	const struct stream_source *source;
 	char tenant_id[LIST_ID_BYTES];
 	int64_t window_us; /* by the source's clock */
 	uint32_t read_rows; /* the most rows that it reads at a time */
 	bool begun; /* the members below are set */
-	bool used; /* a stream uses it: for control/streams.c */
+	bool used; /* a stream uses it: for control/stream_feeds.c */
 	bool has_news, has_window; /* rows are behind the front; behind the start of the last look's window */
 	int64_t now_us; /* by the store's clock, just before has_news and has_window were read */
 	bool is_behind; /* a stream is not in step */
@@ -118,9 +114,6 @@ struct stream_feed {
 /* Writes an event's place for clients, and reads it from "Last-Event-ID". */
 void stream_resume_write(const struct stream_feed *feed, const struct stream_place *place, char out[LIST_CURSOR_BYTES]);
 bool stream_resume_read(const char *text, struct stream_place *place);
-
-/* The places before, and behind, all rows of that time. */
-struct stream_place stream_place_before(int64_t us);
 
 /* Never NULL. The source is borrowed. read_rows: at least 1. */
 struct stream_feed *stream_feed_new(

@@ -17,8 +17,8 @@ const struct stream_source *stream_source_of(const struct config *config, enum s
 int64_t stream_window_us(const struct config *config, enum stream_kind kind);
 
 /*
- * How far back, in seconds, a place may be behind which the log of PostgreSQL still has everything: the place of a frame
- * may be a window older than its event.
+ * How far back, in seconds, a place may be behind which the log of PostgreSQL still has everything: the place of a
+ * frame may be a window older than its event.
  */
 uint64_t stream_log_seconds(const struct config *config);
 

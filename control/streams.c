@@ -13,6 +13,7 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "control/stream_feed.h"
+#include "control/stream_feeds.h"
 #include "control/stream_news.h"
 #include "control/stream_room.h"
 #include "control/stream_sources.h"
@@ -202,69 +203,17 @@ remove_left(struct streams *streams)
 	return count;
 }
 
-static void
-remove_unused_feeds(struct streams *streams)
-{
-	for (struct stream_feed *feed = streams->feeds; feed != NULL; feed = feed->next)
-		feed->used = false;
-	for (struct stream *stream = first_of(streams); stream != NULL; stream = stream->next)
-		for (int kind = 0; kind < STREAM_KINDS; kind++)
-			if (stream->readings[kind].feed != NULL)
-				stream->readings[kind].feed->used = true;
-	for (struct stream_feed **at = &streams->feeds; *at != NULL;) {
-		struct stream_feed *feed = *at;
-
-		if (feed->used) {
-			at = &feed->next;
-			continue;
-		}
-		*at = feed->next;
-		stream_feed_free(feed);
-	}
-}
-
 static bool
 is_needed(void *context)
 {
 	struct streams *streams = context;
 	uint32_t count = remove_left(streams);
 
-	remove_unused_feeds(streams);
+	stream_feeds_tidy(&streams->feeds, first_of(streams));
 	all_clients += count - streams->clients;
 	streams->clients = count;
 	level_set(streams->slot, LEVEL_STREAM_CLIENTS, all_clients);
 	return count > 0 || clock_steady_us() >= streams->tidy_us;
-}
-
-static struct stream_feed *
-feed_of(struct streams *streams, const char *tenant_id, enum stream_kind kind)
-{
-	const struct stream_source *source = stream_source_of(streams->config, kind);
-	struct stream_feed *feed = streams->feeds;
-
-	if (source->of_all_tenants)
-		tenant_id = "";
-	while (feed != NULL && (feed->source != source || strcmp(feed->tenant_id, tenant_id) != 0))
-		feed = feed->next;
-	if (feed == NULL) {
-		feed = stream_feed_new(source, tenant_id, stream_window_us(streams->config, kind),
-		    stream_read_rows(streams->config, kind));
-		feed->next = streams->feeds;
-		streams->feeds = feed;
-	}
-	return feed;
-}
-
-static void
-find_feeds(struct streams *streams, struct stream *first)
-{
-	for (struct stream *stream = first; stream != NULL; stream = stream->next)
-		for (int kind = 0; kind < STREAM_KINDS; kind++) {
-			struct stream_reading *reading = &stream->readings[kind];
-
-			if (reading->wanted && reading->feed == NULL)
-				reading->feed = feed_of(streams, stream->tenant_id, (enum stream_kind)kind);
-		}
 }
 
 /* Where streams begin that shall begin behind an event. */
@@ -354,21 +303,6 @@ is_due(struct streams *streams, int64_t now_us)
 	return due;
 }
 
-/* Moves the feed to the end, so that a failing feed does not block the others in the next turn. */
-static void
-put_last(struct streams *streams, struct stream_feed *feed)
-{
-	struct stream_feed **at = &streams->feeds;
-
-	while (*at != feed)
-		at = &(*at)->next;
-	*at = feed->next;
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = feed;
-	feed->next = NULL;
-}
-
 /*
  * When a kind's question has failed twice, its feeds read by themselves the next time, so that a question that always
  * fails holds up nobody for ever. Once may be a lost connection.
@@ -399,7 +333,7 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 	int rc = streams->finds_in_vain ? 0 : find_places(streams, first, db, err);
 
 	streams->finds_in_vain = rc != 0;
-	find_feeds(streams, first);
+	stream_feeds_find(&streams->feeds, streams->config, first);
 	held = stream_room_count(streams->feeds, first);
 	opened = open_those_that_began(first);
 	if (rc == 0)
@@ -417,7 +351,7 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 		held += feed->given_bytes;
 	}
 	if (rc != 0 && last != NULL)
-		put_last(streams, last);
+		stream_feeds_put_last(&streams->feeds, last);
 	tell_places(first);
 	stream_room_look(streams->feeds, first, clock_steady_us());
 	if (given > 0)

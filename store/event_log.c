@@ -41,7 +41,8 @@ event_log_read(
 	    TIME("received_at") ", data, batch_id"
 	    " FROM (SELECT batch.stored_at, batch_id, id, first_day, last_day FROM"
 	    " (SELECT stored_at, batch_id, first_day, last_day, event_ids FROM hook_event_log"
-	    " WHERE stored_at >= " PG_OF_MICROSECONDS("$1") " ORDER BY stored_at LIMIT CAST($3 AS bigint) + 100) AS batch"
+	    " WHERE stored_at >= " PG_OF_MICROSECONDS("$1")
+	    " ORDER BY stored_at LIMIT CAST($3 AS bigint) + 100) AS batch"
 	    " CROSS JOIN LATERAL unnest(batch.event_ids) AS id"
 	    " WHERE (batch.stored_at, id) > (" PG_OF_MICROSECONDS("$1") ", CAST($2 AS uuid))"
 	    " ORDER BY batch.stored_at, id LIMIT CAST($3 AS bigint)) AS place"
