@@ -21,6 +21,7 @@ list_cursor_write(struct list_cursor form, const struct list_page *page, char ou
 	char raw[LIST_CURSOR_RAW_BYTES], young[24] = "", time[24] = "";
 	int len;
 
+	assert(!form.of_names || !form.has_times);
 	if (page->young_us != 0)
 		(void)snprintf(young, sizeof young, "%" PRId64 ".", page->young_us);
 	if (form.has_times)
@@ -72,6 +73,7 @@ list_cursor_read(struct list_cursor form, struct list_page *page, const char *te
 	struct span place;
 	size_t len;
 
+	assert(!form.of_names || !form.has_times);
 	page->young_us = 0;
 	if (!base64_decode((struct span){text, strlen(text)}, BASE64_URL, raw, sizeof raw, &len) || len < 3 ||
 	    raw[0] != form.letter || raw[1] != order_letter(page->descending))

@@ -25,7 +25,7 @@ struct list_page {
 /* The form of a list's cursors. */
 struct list_cursor {
 	char letter;
-	bool of_names; /* ids are tenants' names, not UUIDs */
+	bool of_names; /* ids are tenants' names, not UUIDs; without times, because a name may look like one */
 	bool has_times;
 	bool goes_back; /* ascending order goes back to young rows */
 };

@@ -16,8 +16,8 @@ find(struct stream_feed **feeds, const struct config *config, const char *tenant
 	while (feed != NULL && (feed->source != source || strcmp(feed->tenant_id, tenant_id) != 0))
 		feed = feed->next;
 	if (feed == NULL) {
-		feed = stream_feed_new(
-		    source, tenant_id, stream_window_us(config, kind), stream_read_rows(config, kind));
+		feed =
+		    stream_feed_new(source, tenant_id, stream_window_us(config, kind), stream_read_rows(config, kind));
 		feed->next = *feeds;
 		*feeds = feed;
 	}

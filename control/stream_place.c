@@ -33,8 +33,8 @@ stream_place_before(int64_t us)
 	struct stream_place place = {.us = us - 1};
 	uint64_t ms = us > 1 ? (uint64_t)(us - 1) / 1000 & 0xffffffffffff : 0;
 
-	(void)snprintf(place.id, sizeof place.id, "%08" PRIx64 "-%04" PRIx64 "-ffff-ffff-ffffffffffff", ms >> 16,
-	    ms & 0xffff);
+	(void)snprintf(
+	    place.id, sizeof place.id, "%08" PRIx64 "-%04" PRIx64 "-ffff-ffff-ffffffffffff", ms >> 16, ms & 0xffff);
 	return place;
 }
 
