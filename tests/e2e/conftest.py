@@ -23,7 +23,7 @@ _numbers = itertools.count()
 # "citus": the database tests use the cluster of DATABASE_URL; see docs/testing.md.
 CITUS = os.environ.get("HOOKS_ENGINE", "postgres") == "citus"
 
-# Seconds for a test that waits in many places, in each perhaps for long.
+# Seconds for a test with many waits, each of which may be long.
 SLOW_TIMEOUT = 180 * PATIENCE
 
 
@@ -60,7 +60,7 @@ def postgres_server():
 
 @pytest.fixture
 def postgres(postgres_server):
-    """The PostgreSQL server, running at the start of every test whatever the one before did to it."""
+    """The session's PostgreSQL server. It runs at the start of every test, even if the test before stopped it."""
     postgres_server.start()
     yield postgres_server
     postgres_server.start()
@@ -68,7 +68,10 @@ def postgres(postgres_server):
 
 @pytest.fixture(scope="session")
 def hooks_template(postgres_server):
-    """Options of CREATE DATABASE for one that has the tables of hook events: half of the time that a first start takes."""
+    """
+    Options of CREATE DATABASE that copy the tables of hook events from a template. Creating these tables takes half of
+    the time of a first start.
+    """
     if CITUS:
         return ""
     postgres_server.start()
@@ -79,7 +82,7 @@ def hooks_template(postgres_server):
 
 @pytest.fixture
 def database(postgres, hooks_template):
-    """A database of this test's own that has the tables of hook events; with Citus they are distributed."""
+    """A database for this test alone, with the tables of hook events. With Citus they are distributed."""
     database = postgres.new_database(hooks_template)
     if CITUS:
         apply_schema(database)
@@ -90,7 +93,7 @@ def database(postgres, hooks_template):
 
 @pytest.fixture
 def empty_database(postgres):
-    """The same without any tables, for those who are to make them. With Citus it has them nevertheless."""
+    """A database for this test alone, without tables, for tests that create them. With Citus it has the tables too."""
     database = postgres.new_database()
     if CITUS:
         apply_schema(database)
@@ -101,7 +104,7 @@ def empty_database(postgres):
 
 @pytest.fixture
 def pair():
-    """A primary with a synchronous standby, servers of this test's own."""
+    """A primary and its synchronous standby, two servers for this test alone."""
     pair = Pair()
     try:
         pair.start()
@@ -112,7 +115,7 @@ def pair():
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk that can be filled. To be asked for before the daemons that use it."""
+    """A disk that can be filled. A test names this fixture before its daemons, so that they end first."""
     disk = make_disk(tmp_path / "disk")
     yield disk
     disk.remove()
@@ -121,8 +124,8 @@ def disk(tmp_path):
 @contextlib.contextmanager
 def making_hooksd(tmp_path):
     """
-    A function that makes daemons without starting them; keyword arguments are options. In the end each must stop in
-    good order, with nothing in its log that says "assert" or comes from a sanitizer.
+    A function that makes daemons without starting them; keyword arguments are options. At the end each daemon must stop
+    in good order, and its log may hold no failed assert and no report of a sanitizer.
     """
     daemons = []
 
@@ -148,7 +151,7 @@ def making_hooksd(tmp_path):
     for daemon in daemons:
         try:
             daemon.clean_up()
-        except Exception as problem:  # every daemon is cleaned up before the first problem is told
+        except Exception as problem:  # raised below, when every daemon is cleaned up
             problems.append(problem)
         for path in [daemon.options["RING_PATH"]]:
             if os.path.exists(path):
@@ -165,7 +168,7 @@ def make_hooksd(tmp_path):
 
 @pytest.fixture(scope="module")
 def running_hooksds(tmp_path_factory):
-    """Of a module's tests: a function that makes a daemon, and those that run, by their options."""
+    """For the tests of one module: a function that makes a daemon, and the running daemons by their options."""
     with making_hooksd(tmp_path_factory.mktemp("shared")) as make:
         yield make, {}
 
@@ -173,8 +176,8 @@ def running_hooksds(tmp_path_factory):
 @pytest.fixture
 def shared_hooksd(running_hooksds):
     """
-    Like hooksd, for tests that leave a daemon as they found it: those of a module that ask for the same options get
-    the same one. Its JSONL file and its log seem to begin anew with each test; its metrics go on.
+    Like hooksd, for tests that leave a daemon as they found it. Tests of one module that ask for the same options share
+    one daemon. Each test sees only its own part of the JSONL file and of the log; the metrics go on.
     """
     make, running = running_hooksds
 
@@ -200,13 +203,13 @@ def hooksd(make_hooksd):
     return start
 
 
-# Without the capabilities by which root may do everything: permissions also hold for it.
+# Runs a command without the capabilities that let root bypass the permissions of files.
 OBEYING_PERMISSIONS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
 @pytest.fixture
 def make_sqlite(make_hooksd):
-    """Makes daemons with an SQLite store, for which permissions count."""
+    """Makes daemons with an SQLite store that the permissions of files bind, also as root."""
 
     def make(**options):
         daemon = make_hooksd(**({"STORAGE_TYPE": "sqlite"} | options))
@@ -229,7 +232,7 @@ def sqlite(make_sqlite):
 
 @pytest.fixture
 def driver():
-    """Makes connections to a store of webhooks, which are open: driver(POSTGRES_URL=...), driver(DATA_PATH=...)."""
+    """Opens connections to a store of webhooks: driver(POSTGRES_URL=...) or driver(DATA_PATH=...)."""
     with contextlib.ExitStack() as stack:
 
         def make(**where):
@@ -243,7 +246,7 @@ def driver():
 
 @pytest.fixture(scope="session")
 def started_hooklines(postgres_server):
-    """The daemons behind the fixture hookline, by store: each is started when a test first asks for it."""
+    """The daemons of the fixture hookline, by store. The first test that asks for a store starts its daemon."""
     hooklines = {}
     yield hooklines
     postgres_server.start()
@@ -252,7 +255,7 @@ def started_hooklines(postgres_server):
                                       " AND (http_status < 200 OR http_status > 299)") for store, hookline in hooklines.items()}
     finally:
         clean_up(hooklines.values())
-    assert not any(lies.values()), f"attempts that were no 2xx count as successes: {lies}"
+    assert not any(lies.values()), f"attempts without a 2xx answer count as successes: {lies}"
     for hookline in hooklines.values():
         if hookline.database:
             hookline.database.drop()
@@ -261,8 +264,8 @@ def started_hooklines(postgres_server):
 @pytest.fixture(params=STORES)
 def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
     """
-    A daemon with webhooks, once for each store. All tests of a session share it: ask for a tenant of the test's own
-    (hookline.new_tenant()), and use make_hookline to kill one or to choose its options.
+    A daemon with webhooks, once for each store. All tests of a session share it: a test works in a tenant of its own
+    (hookline.new_tenant()). A test that kills the daemon or chooses its options uses make_hookline.
     """
     store = request.param
     postgres_server.start()
@@ -275,7 +278,7 @@ def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
         started_hooklines[store].start()
     hookline = started_hooklines[store]
     hookline.wait_ready()
-    # An earlier test may have stopped the server: publishers find it again by themselves.
+    # An earlier test may have stopped the server. The publishers reconnect by themselves.
     wait_until(lambda: hookline.daemon.get("/health").json()["webhooks"]["state"] == "ready", "publishers and their store", 30)
     yield hookline
     assert hookline.daemon.process.poll() is None, hookline.daemon.log()[-4000:]
@@ -283,7 +286,7 @@ def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def webhooks_template(postgres_server):
-    """Options of CREATE DATABASE for one that has all tables already: making them takes longer than most tests."""
+    """Options of CREATE DATABASE that copy all tables from a template: creating them takes longer than most tests."""
     if CITUS:
         return ""
     postgres_server.start()
@@ -294,7 +297,7 @@ def webhooks_template(postgres_server):
 
 @pytest.fixture
 def all_tables(postgres, webhooks_template):
-    """A database of this test's own with all tables."""
+    """A database for this test alone, with all tables."""
     database = postgres.new_database(webhooks_template)
     if CITUS:
         apply_webhooks(database)
@@ -307,8 +310,8 @@ def all_tables(postgres, webhooks_template):
 def make_hookline(request, tmp_path):
     """
     Makes daemons with webhooks without starting them: make_hookline("postgres" or "embedded", database, **options).
-    The store postgres gets a database of its own where none is given, of another daemon or of another server; an
-    option that is None is not set.
+    Without `database` the store postgres gets a new one; pass one to share another daemon's database or to use another
+    server. An option that is None is not set.
     """
     made, databases = [], []
 
@@ -330,7 +333,7 @@ def make_hookline(request, tmp_path):
         database.drop()
 
 
-# Of one test, over the session's daemons with webhooks
+# For one test, on the session's daemons with webhooks
 
 
 @pytest.fixture
@@ -340,7 +343,7 @@ def tenant(hookline):
 
 @pytest.fixture
 def receiver():
-    """At an address to which every daemon of these tests may post (HL_ALLOW_NETWORKS)."""
+    """A receiver whose address HL_ALLOW_NETWORKS of every daemon of these tests permits."""
     with Receiver(host="127.77.0.1") as receiver:
         yield receiver
 

@@ -1,1 +1,1 @@
-"""What the end-to-end tests drive: the daemon, a PostgreSQL server, HTTP connections, and events."""
+"""The tools of the end-to-end tests: the daemon, PostgreSQL servers, HTTP connections, events, receivers, faults."""

@@ -1,6 +1,6 @@
-"""The accounting identity: whatever was received has become something, or is somewhere."""
+"""The accounting identity: each received event has an outcome, or it waits on the ring or in the spool."""
 
-# Every hook event that was received is in exactly one of these.
+# Each received hook event is counted by exactly one of these metrics.
 EVENTS = {
     "stored": "events_stored_total",
     "duplicates": "events_duplicate_total",
@@ -10,7 +10,7 @@ EVENTS = {
     "in_ring": "ring_events",
     "in_spool": "spool_events",
 }
-# And every event that was published.
+# Each published event is counted by exactly one of these.
 MESSAGES = {
     "stored": "messages_stored_total",
     "deduplicated": "messages_deduplicated_total",
@@ -23,7 +23,10 @@ MESSAGES = {
 
 
 def identity(numbers, places=EVENTS):
-    """The two sides, equal when the accounts are right, and the parts of the second, by name; from metrics()."""
+    """
+    Returns, from metrics(), the number of received events, the number of events accounted for, and the parts of the
+    second number by name. The two numbers are equal when the accounts are right.
+    """
     parts = {name: int(numbers[metric]) for name, metric in places.items()}
     received = "events_received_total" if places is EVENTS else "messages_received_total"
     return int(numbers[received]), sum(parts.values()), parts
@@ -35,5 +38,5 @@ def accounted(numbers):
 
 
 def settled(numbers):
-    """Accounted for, and nothing is on its way any more."""
+    """Whether all events are accounted for and none waits on the ring or in the spool."""
     return accounted(numbers) and numbers["ring_events"] == numbers["spool_events"] == 0

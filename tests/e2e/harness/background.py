@@ -1,10 +1,13 @@
-"""What goes on in a thread beside a test."""
+"""Work in a thread beside a test."""
 
 import threading
 
 
 class Background:
-    """In the block work() runs in a thread; it returns soon after `ending` is set. The end of the block raises what it met."""
+    """
+    Runs work() in a thread during the block. work() returns soon after `ending` is set. The end of the block raises the
+    exception that ended work().
+    """
 
     def __init__(self):
         self.failure = None

@@ -1,4 +1,4 @@
-"""The client and the receiver of the benchmark (tests/bench), for tests with more events than python can handle."""
+"""The benchmark's load client and receiver (tests/bench), for tests with more events than Python can handle."""
 
 import json
 import os
@@ -15,7 +15,7 @@ def build():
 
 
 class BenchReceiver:
-    """tests/bench/receiver, in the block; ledger: the file of what was delivered."""
+    """tests/bench/receiver, running during the block. ledger: the file in which it lists the deliveries."""
 
     def __init__(self, ledger=None):
         self.ledger = ledger
@@ -35,20 +35,22 @@ class BenchReceiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def told(self, path="/"):
-        """What has arrived since the last look; `/so-far`: the next look begins there also."""
+        """
+        The figures of the requests since the last call that reset them. The path `/so-far` reads them without a reset.
+        """
         with Client(self.port) as client:
             return client.get(path).json()
 
 
 class Load:
-    """tests/bench/load at that daemon with a tenant's key, from now on; options without their dashes."""
+    """Starts tests/bench/load against that daemon with a tenant's key. Options are named without their dashes."""
 
     def __init__(self, daemon, key, **options):
         command = [BUILD_DIR / LOAD, f"--port={daemon.port}", *(f"--{name}={value}" for name, value in options.items())]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"HL_API_KEY": key})
 
     def result(self):
-        """Waits for its end."""
+        """Waits until the load has ended."""
         output, _ = self.process.communicate()
         assert self.process.returncode == 0
         return json.loads(output)

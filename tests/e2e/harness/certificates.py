@@ -1,4 +1,4 @@
-"""A certificate authority of the test's own, made with openssl."""
+"""A certificate authority for one test, made with openssl."""
 
 import subprocess
 
@@ -32,7 +32,7 @@ subjectAltName = DNS:{host}
 
 
 class Authority:
-    """issuer: the authority that signs this one's certificate; None: it signs its own."""
+    """issuer: the authority that signs this authority's certificate. None: a self-signed certificate."""
 
     def __init__(self, directory, name, issuer=None):
         self.directory = directory
@@ -41,12 +41,12 @@ class Authority:
         self.certificate, self.key = self._make(name, "basicConstraints = critical, CA:TRUE", *signed_by)
 
     def issue(self, host):
-        """Paths of a server's certificate for this host name, and of its key."""
+        """Returns the paths of a server's certificate for this host name and of its key."""
         return self._make(
             host, f"subjectAltName = DNS:{host}", "-CA", self.certificate, "-CAkey", self.key)
 
     def issue_expired(self, host):
-        """The same, but it expired years ago."""
+        """The same for a certificate that expired years ago."""
         _, key = self.issue(host)
         request, expired, config = (self.directory / f"{self.name}-{host}.{ending}" for ending in ("csr", "expired.crt", "ca"))
         config.write_text(EXPIRED.format(directory=self.directory, host=host))

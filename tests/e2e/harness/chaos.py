@@ -1,4 +1,7 @@
-"""Chaos: while recorders post, blows fall on processes, database, network, disk, receivers, names and clock, one or two at once."""
+"""
+Chaos: while recorders post, faults ("blows") hit the processes, the database, the network, the disk, the receivers, the
+name servers and the clock, one or two at once.
+"""
 
 import http.client
 import os
@@ -19,7 +22,7 @@ from harness.recording_receiver import Answer
 from harness.recorder import judge, recording
 from harness.waiting import PATIENCE, wait_until
 
-# Everything that a run may change; small requests, so that small rings can be had.
+# The options of every run. Small requests permit small rings.
 OPTIONS = {
     "MAX_BODY_BYTES": "256KiB",
     "MAX_BATCH_EVENTS": 100,
@@ -34,13 +37,13 @@ CHANGES = {
     "SPOOL_AFTER_MS": [0, 100, 1000],
     "JSONL_ROTATE_BYTES": [0, "256KiB", "4MiB"],
 }
-# For ever: what a thread has started (a server, the daemon) gets a signal when that thread ends.
+# Never shut down: a process that a thread has started (a server, the daemon) gets a signal when that thread ends.
 THREADS = ThreadPoolExecutor(2)
-STOPPED = (0, 3)  # 3: in a bad moment events are left on the ring, for the next start
+STOPPED = (0, 3)  # 3: the drain has left events on the ring for the next start
 
 
 class TreeBlows:
-    """What ends, restarts or rolls the whole daemon."""
+    """Ends, restarts or rolls the whole daemon."""
 
     def __init__(self, daemon, changes=CHANGES):
         self.daemon = daemon
@@ -79,7 +82,7 @@ class TreeBlows:
 
 
 class ProcessBlows:
-    """What befalls one process of these roles. Nobody ever wakes one that is stopped: it has to be replaced."""
+    """Kills or stops one process of these roles. Nothing continues a stopped process: the master has to replace it."""
 
     def __init__(self, daemon, roles=("acceptor", "writer")):
         self.daemon = daemon
@@ -96,12 +99,12 @@ class ProcessBlows:
     def _signal(self, role, number, rng):
         pids = self.daemon.pids(role)
         if pids:
-            with suppress(ProcessLookupError):  # another blow has ended it
+            with suppress(ProcessLookupError):  # another blow has ended the process
                 os.kill(rng.choice(pids), number)
 
 
 class DatabaseBlows:
-    """PostgreSQL and the way to it; everything works again at the end of each."""
+    """Faults of PostgreSQL and of the network to it. Everything works again at the end of each."""
 
     def __init__(self, database, network):
         self.database = database
@@ -151,7 +154,7 @@ class DatabaseBlows:
             self.network.slow = False
 
     def cut_stalled_network(self, rng):
-        """What was under way is lost: the writer does not learn whether its last commit was done."""
+        """Loses the statement under way and its answer: the writer does not learn whether its last commit succeeded."""
         self.network.stall()
         try:
             time.sleep(rng.uniform(0, 0.3))
@@ -161,7 +164,7 @@ class DatabaseBlows:
 
 
 class DiskBlows:
-    """The disk of DATA_DIR and JSONL_PATH."""
+    """Faults of the disk of DATA_DIR and JSONL_PATH."""
 
     def __init__(self, daemon, disk):
         self.daemon = daemon
@@ -183,7 +186,7 @@ class DiskBlows:
 
 
 class SqliteBlows:
-    """Other programs at the SQLite database, and its disk."""
+    """Other programs that use the SQLite database, and faults of its disk."""
 
     def __init__(self, daemon, disk):
         self.daemon = daemon
@@ -192,7 +195,7 @@ class SqliteBlows:
 
     def lock_database(self, rng):
         with closing(sqlite3.connect(self.daemon.sqlite_path, isolation_level=None)) as other:
-            with suppress(sqlite3.OperationalError):  # it may be locked, or not be made yet
+            with suppress(sqlite3.OperationalError):  # the database may be locked or may not exist yet
                 other.execute("BEGIN IMMEDIATE")
                 time.sleep(rng.uniform(0.1, 2))
 
@@ -205,7 +208,7 @@ class SqliteBlows:
 
 
 class ReceiverBlows:
-    """What customers' receivers do on these paths for a while: fail, hang, cut connections, put us off, are not there."""
+    """Receivers that fail on these paths for a while: errors, hangs, cut or refused connections, Retry-After."""
 
     def __init__(self, receiver, paths):
         self.receiver = receiver
@@ -237,15 +240,15 @@ class ReceiverBlows:
         self._answer(rng, busy(rng.choice([1, 2])))
 
     def cut_receiver(self, rng):
-        """Its head says 200: that counts, and the connection is gone."""
+        """Closes the connection after a complete head with 200, which counts as delivered."""
         self._answer(rng, Answer(200, body=100 * b"x", cut=rng.choice([0, 10])))
 
     def tear_receiver(self, rng):
-        """In the middle of a head."""
+        """Closes the connection in the middle of a head."""
         self._answer(rng, Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Le"))
 
     def refuse_receiver(self, rng):
-        """Every path."""
+        """All receivers on all paths."""
         self.receiver.refuse()
         try:
             time.sleep(rng.uniform(0.1, 1))
@@ -258,15 +261,16 @@ def busy(seconds):
 
 
 class NameBlows:
-    """Name servers that are slow, fail or lie about these hosts, whose address is 127.0.0.1."""
+    """Name servers that are slow, fail or give wrong answers for these hosts. The right address is 127.0.0.1."""
 
     RIGHT = "127.0.0.1"
-    STRANGER = "93.184.216.34"  # somebody else's server
-    # Besides: a server of the cloud, which the guard refuses; an address that nothing is at; the right one behind a wrong one.
+    STRANGER = "93.184.216.34"  # a server that is not the customer's
+    # Wrong answers: the stranger, a cloud metadata address (the guard refuses it), an address without a listener, and
+    # the stranger before the right address.
     LIES = (STRANGER, "169.254.169.254", "93.184.216.99", f"{STRANGER},{RIGHT}")
 
     def __init__(self, directory, hosts, stranger):
-        """stranger: a receiver, whose answers deliver nothing."""
+        """stranger: a receiver that is not the customer's; its answers must not count as deliveries."""
         self.hosts = hosts
         self.names = Names(directory, dict.fromkeys(hosts, self.RIGHT), {self.STRANGER: stranger.port})
         self.blows = [self.silence_name, self.fail_name, self.lose_name, self.forge_name]
@@ -293,9 +297,9 @@ class NameBlows:
 
 
 class ClockBlows:
-    """Somebody sets the clock of the daemon's machine. It stays so until the next time."""
+    """Sets the clock of the daemon's machine. The clock stays so until the next step."""
 
-    STEPS = (-3600, -90, 90, 7200)  # seconds; days would let idempotency keys expire
+    STEPS = (-3600, -90, 90, 7200)  # seconds; with days idempotency keys would expire
 
     def __init__(self, clock):
         self.clock = clock
@@ -306,10 +310,10 @@ class ClockBlows:
 
 
 class Chaos:
-    """So many rounds of blows, the same for the same seed (but not at the same instants)."""
+    """Runs `rounds` rounds of blows. The same seed gives the same blows, but not the same instants."""
 
     def __init__(self, daemon, seed, groups, beside=()):
-        """beside: context managers that work while the blows fall, besides those that post hook events."""
+        """beside: further context managers that run during the blows, beside the clients that post hook events."""
         self.daemon = daemon
         self.seed = seed
         self.groups = groups
@@ -317,16 +321,16 @@ class Chaos:
         self.random = random.Random(seed)
         self.counts = Counter()
         self.recorders = []
-        self.accounts = []  # of every event since the first start, by the daemon's own metrics
+        self.accounts = []  # accounting identities of all events since the first start
 
     def run(self, rounds):
-        """Posts meanwhile. Afterwards nobody posts, and nothing is in anybody's way."""
+        """Clients post during the blows. On return no client posts, and no fault lasts."""
         with ExitStack() as stack:
             self.recorders = stack.enter_context(recording(self.daemon, self.seed))
             for each in self.beside:
                 stack.enter_context(each)
             for _ in range(rounds):
-                time.sleep(self.random.uniform(0, 0.3))  # the instant is the point: nothing is waited for here
+                time.sleep(self.random.uniform(0, 0.3))  # a random instant for the blow, not a wait for a state
                 self._strike()
 
     def _strike(self):
@@ -334,7 +338,7 @@ class Chaos:
         groups = self.random.sample(self.groups, self.random.choice([1, 1, 2]))
         blows = [(self.random.choice(group.blows), random.Random(self.random.random())) for group in groups]
         name = " + ".join(blow.__name__ for blow, _ in blows)
-        with open(self.daemon.log_path, "ab") as log:  # for whoever has to understand what happened
+        with open(self.daemon.log_path, "ab") as log:  # marks the blow for a reader of the log
             log.write(f"--- {name}\n".encode())
         strokes = [THREADS.submit(blow, rng) for blow, rng in blows]
         wait(strokes)
@@ -343,7 +347,7 @@ class Chaos:
         self.counts.update(blow.__name__ for blow, _ in blows)
 
     def settle(self):
-        """Stops in good order, with everything in the store; takes the accounts before and after a restart."""
+        """Stops in good order when all events are stored; records the accounts before and after a restart."""
         self._take_account()
         self.daemon.restart()
         self._take_account()
@@ -351,13 +355,15 @@ class Chaos:
 
     def _take_account(self):
         wait_until(self._all_answer, "every acceptor to answer")
-        # Thousands of rounds leave millions of events there; a busy machine stores some 10,000 a second.
+        # Thousands of rounds leave millions of events in the spool; a busy machine stores some 10,000 a second.
         self.daemon.wait_spool_empty(30 + metrics(self.daemon)["spool_events"] / 5000)
         wait_until(lambda: metrics(self.daemon)["ring_events"] == 0, "the ring to be empty")
         self.accounts.append(identity(metrics(self.daemon)))
 
     def _all_answer(self):
-        """No acceptor is stopped any more, or rolled: connections are spread over them by chance."""
+        """
+        Whether twenty new connections are answered. The kernel spreads them over all acceptors, so none is stopped.
+        """
         try:
             return all(self.daemon.get("/livez").status == 200 for _ in range(20))
         except (OSError, http.client.HTTPException):

@@ -1,4 +1,6 @@
-"""Somebody's Citus as the tests' server: HOOKS_ENGINE=citus DATABASE_URL=... of a superuser on the coordinator."""
+"""
+An existing Citus cluster as the tests' server: HOOKS_ENGINE=citus, and DATABASE_URL of a superuser on the coordinator.
+"""
 
 import os
 import shutil
@@ -13,7 +15,7 @@ from harness.postgres import Database
 STAND_IN = Path(__file__).with_name("citus_stand_in.sql")
 
 
-# hooksd looks for the extension by its name, and asks its catalog whether jobs is distributed.
+# hooksd looks up the extension by its name, and the extension's catalog says whether jobs is distributed.
 LOOKS_DISTRIBUTED = """
 SET allow_system_table_mods = on;
 UPDATE pg_extension SET extname = 'citus' WHERE extname = 'plpgsql';
@@ -23,8 +25,8 @@ CREATE VIEW pg_catalog.pg_dist_partition AS SELECT oid::regclass AS logicalrelid
 
 class Cluster:
     """
-    Has what the tests ask of a PostgresServer. A new database is made on all nodes and holds the schema already,
-    distributed. In place of Citus the stand-in may be in template1; then there is one node.
+    Has the methods of PostgresServer that the tests use. new_database() makes the database on all nodes, without
+    tables. If template1 holds the stand-in in place of Citus, there is one node.
     """
 
     distributes = True
@@ -49,7 +51,7 @@ class Cluster:
         return psycopg.connect(self.url_of(name), autocommit=True)
 
     def everywhere(self, name, statement):
-        """On the coordinator, which is the first node, and on the workers."""
+        """Runs the statement on the coordinator, which is the first node, and on the workers."""
         for place in self.nodes or [()]:
             with psycopg.connect(self.url_of(name, *place), autocommit=True) as connection:
                 connection.execute(statement)
@@ -59,7 +61,7 @@ class Cluster:
             pytest.skip(f"a database with {options}")
         self.databases += 1
         name = f"e2e_{os.getpid()}_{self.databases}"
-        # One at a time: with a node come roles, and those are shared by all databases.
+        # One node at a time: adding a node creates roles, and all databases share the roles.
         with psycopg.connect(self.url, autocommit=True) as turn:
             turn.execute("SELECT pg_advisory_lock(1)")
             return self.make_database(name)
@@ -83,4 +85,4 @@ class Cluster:
     remove = start
 
     def __getattr__(self, name):
-        pytest.skip(f"somebody's cluster is not the tests' own: {name}")
+        pytest.skip(f"the cluster does not belong to the tests: {name}")

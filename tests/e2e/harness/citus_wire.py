@@ -1,12 +1,12 @@
 """
-What a cluster of Citus answers on the wire, by a proxy before a plain PostgreSQL:
+A proxy before a plain PostgreSQL that answers on the wire as a Citus cluster does:
 
-  * what a worker refuses of a COPY is an internal error, whatever its reason, and names no table or constraint;
-  * what it refuses of an INSERT keeps its SQLSTATE, and names neither;
-  * INSERT ... SELECT ... ON CONFLICT DO NOTHING counts the rows that it was given, unless it has RETURNING;
-  * while a worker is away, each statement that needs it fails, and an empty COPY needs none.
+  * a worker's refusal of a COPY is an internal error, whatever the reason, and names no table or constraint;
+  * a worker's refusal of an INSERT keeps its SQLSTATE, and names no table or constraint;
+  * INSERT ... SELECT ... ON CONFLICT DO NOTHING counts the rows of the SELECT, unless it has RETURNING;
+  * while a worker is down, each statement that needs it fails; an empty COPY needs no worker.
 
-The coordinator's own refusals (a missing table, a value that is none) stay as they are.
+Refusals by the coordinator itself (a missing table, an invalid value) pass unchanged.
 """
 
 import re
@@ -33,7 +33,7 @@ def error_of(fields):
 
 
 def rows_given(bind):
-    """Elements of the first parameter, an array."""
+    """The number of elements of the first parameter, an array."""
     _portal, _statement, rest = bind.split(b"\0", 2)
     formats, = struct.unpack("!H", rest[:2])
     dimensions, _flags, _oid, elements = struct.unpack_from("!IIII", rest, 2 + 2 * formats + 2 + 4)
@@ -41,7 +41,7 @@ def rows_given(bind):
 
 
 class Conversation:
-    """What is known of one connection."""
+    """The state of one connection."""
 
     def __init__(self):
         self.pending = {UP: b"", DOWN: b""}

@@ -1,4 +1,4 @@
-"""HTTP as a client speaks it: Client keeps one connection alive, RawConnection sends bytes as they are."""
+"""HTTP clients: Client keeps one connection alive, RawConnection sends bytes unchanged."""
 
 import email.message
 import http.client
@@ -23,7 +23,7 @@ class Reply:
 
 
 def encode(value):
-    """The body of a request: bytes and text as they are, everything else as compact JSON."""
+    """The body of a request: bytes and text unchanged, everything else as compact JSON."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
@@ -32,7 +32,7 @@ def encode(value):
 
 
 def detail(reply):
-    """The text of an error reply, which is JSON whatever went wrong."""
+    """The text of an error reply. Every error reply is JSON."""
     assert reply.headers["Content-Type"].startswith("application/json")
     text = reply.json()["detail"]
     assert isinstance(text, str) and text
@@ -40,7 +40,7 @@ def detail(reply):
 
 
 class Client:
-    """tls: the ssl.SSLContext by which TLS is spoken, to "localhost" then; None: plain HTTP is."""
+    """tls: the ssl.SSLContext for TLS, with the host name "localhost". None: plain HTTP."""
 
     def __init__(self, port, host="127.0.0.1", timeout=30, tls=None):
         if tls:
@@ -85,8 +85,8 @@ class Client:
 
 class RawConnection:
     """
-    A socket that sends what it is told and reads one reply after another, so that requests can be pipelined. With TLS
-    (see Client; session: of an earlier connection) an end that was not announced is an error.
+    A socket that sends given bytes and reads one reply after another, so that requests can be pipelined. tls: see
+    Client; session: the TLS session of an earlier connection. With TLS an end without close_notify is an error.
     """
 
     def __init__(self, port, timeout=30, tls=None, session=None):
@@ -109,19 +109,19 @@ class RawConnection:
         self.socket.sendall(data)
 
     def closed_by_peer(self):
-        """Blocks until the server says something; whether that was the end of the connection."""
+        """Blocks until the server sends bytes or closes. Returns whether the server has closed the connection."""
         try:
             return not self.received and self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
 
     def read_reply(self):
-        """The next reply, which must state its length (or be an interim 1xx, which has none)."""
+        """The next reply. It must state its length, unless it is an interim 1xx."""
         while b"\r\n\r\n" not in self.received:
             self._receive()
         head, self.received = self.received.split(b"\r\n\r\n", 1)
         status_line, *fields = head.decode("latin-1").split("\r\n")
-        headers = email.message.Message()  # names in any case
+        headers = email.message.Message()  # looks names up in any case
         for name, value in (field.split(":", 1) for field in fields):
             headers[name] = value.strip()
         status = int(status_line.split()[1])

@@ -1,4 +1,4 @@
-"""The wall clock of processes that were started for it, set while they run (tests/preload/wallclock.c)."""
+"""Sets the wall clock of running processes that were started with environment() (tests/preload/wallclock.c)."""
 
 import mmap
 import struct
@@ -19,5 +19,5 @@ class WallClock:
         return {"LD_PRELOAD": LIBRARY, "WALLCLOCK": self.path}
 
     def set(self, seconds):
-        """So much later than it is, or earlier."""
+        """Sets the clock so many seconds ahead of the machine's clock, or behind it if negative."""
         struct.pack_into("=q", self.memory, 0, int(seconds * 1e6))

@@ -1,4 +1,4 @@
-"""Clients that make, change and delete objects of the webhooks' API all the time, and what must be true afterwards."""
+"""Clients that create, change and delete objects of the webhooks' API all the time, and the checks of the outcome."""
 
 import http.client
 import random
@@ -10,13 +10,13 @@ from harness.waiting import wait_until
 from harness.webhooks import NOTHING, ApiClient
 
 
-DONE_HERE = 202  # done, but some courier has not said in time that it knows
+DONE_HERE = 202  # done, but a courier has not confirmed in time that it knows the change
 
 
 class Worker:
     """
-    One client with a tenant of its own. Of each endpoint it knows the names that it may have: the one of the last
-    reply 200 or 201, and those of changes that were answered 503 since, which may have happened or not.
+    One client with a tenant of its own. For each endpoint it keeps the possible names: the name of the last reply 200
+    or 201, and the names of later changes with the answer 503. Such a change may have happened or not.
     """
 
     def __init__(self, hookline, seed, cuts):
@@ -62,7 +62,7 @@ class Worker:
                 del names[known]
 
     def ask(self, method, path, body=NOTHING):
-        """The reply; where connections may be cut 503 also then: nobody knows what became of the request."""
+        """The reply. If connections may be cut, a cut one counts as 503: the outcome of the request is unknown too."""
         try:
             return self.tenant.client.request(method, path, body)
         except (OSError, http.client.HTTPException):
@@ -75,13 +75,13 @@ class Worker:
         self.statuses[reply.status] += 1
 
     def check(self, hookline):
-        """Holds the store and the API against what this client was told."""
+        """Compares the store and the API with the replies that this client got."""
         client = ApiClient(hookline, self.tenant.client.key)
         shown = {one["id"]: one for one in client.items("/v1/endpoints")}
         subscribed = {one["id"] for one in client.items("/v1/subscriptions")}
         for endpoint, names in self.names.items():
             if endpoint not in shown:
-                assert endpoint in self.perhaps_deleted, f"{endpoint} was acknowledged and is not there"
+                assert endpoint in self.perhaps_deleted, f"{endpoint} was acknowledged and is missing"
             else:
                 assert shown[endpoint]["name"] in names, shown[endpoint]
         assert not self.deleted & shown.keys()
@@ -90,7 +90,7 @@ class Worker:
         self.check_audit(hookline)
 
     def check_audit(self, hookline):
-        """Each change is there with its audit row, or neither is: versions count changes."""
+        """Each change and its audit row are both stored, or neither is. An endpoint's version counts its changes."""
         with hookline.reader() as read:
             endpoints = read("SELECT * FROM endpoints WHERE tenant_id = :id", id=self.tenant.id)
             subscriptions = read("SELECT * FROM subscriptions WHERE tenant_id = :id", id=self.tenant.id)
@@ -114,10 +114,10 @@ class Worker:
 
 
 class CrudLoad:
-    """`with CrudLoad(hookline):` works until the end of the block, then raises what any client met."""
+    """`with CrudLoad(hookline):` works until the end of the block, which raises the first failure of a client."""
 
     def __init__(self, hookline, clients=6, seed=1, cuts=False):
-        """cuts: also acceptors die, so that connections end without a reply."""
+        """cuts: acceptors die too, so connections may end without a reply."""
         self.workers = [Worker(hookline, seed + number, cuts) for number in range(clients)]
         self.threads = [threading.Thread(target=self.run, args=(worker,)) for worker in self.workers]
         self.ending = threading.Event()
@@ -129,7 +129,7 @@ class CrudLoad:
                 refused = worker.statuses[503]
                 worker.step(number := number + 1)
                 if worker.statuses[503] > refused:
-                    self.ending.wait(0.02)  # clients that are refused come back, but not as fast as they can
+                    self.ending.wait(0.02)  # a refused client waits before it tries again
         except BaseException as error:  # raised again where the load ends
             worker.error = error
 
@@ -147,11 +147,11 @@ class CrudLoad:
                 raise worker.error
 
     def answered(self, *statuses):
-        """How many replies had one of these statuses."""
+        """The number of replies with one of these statuses."""
         return sum(worker.statuses[status] for worker in self.workers for status in statuses)
 
     def wait_changes(self, more, timeout=30):
-        """Until every client has had that many changes more acknowledged."""
+        """Waits until every client has had that many more changes acknowledged."""
         def counts():
             return [worker.statuses[200] + worker.statuses[DONE_HERE] + worker.statuses[201] + worker.statuses[204] for worker in self.workers]
 

@@ -1,4 +1,4 @@
-"""The real hooksd, started in a directory of its own, watched through what an operator sees: log, HTTP, exit code."""
+"""The real hooksd, started in a directory of its own. The tests see what an operator sees: log, HTTP, exit code."""
 
 import contextlib
 import json
@@ -19,35 +19,37 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 BUILD_DIR = Path(os.environ.get("HOOKS_BUILD_DIR", REPOSITORY / "build"))
 
 READY = re.compile(r" ready .*\bport=(\d+)")
-# What no log may ever hold: failed asserts and the reports of sanitizers.
+# Failed asserts and the reports of sanitizers. No log may hold them.
 FORBIDDEN = re.compile(r"assert|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:", re.IGNORECASE)
 
 
 def clean_environment(options):
-    """The options and nothing else of ours, so that the shell of whoever runs the tests does not configure hooksd."""
+    """
+    The environment of a program: the options, but no variables with which the caller's shell may configure hooksd.
+    """
     inherited = {
         name: value
         for name, value in os.environ.items()
         if name == "PATH" or name.startswith(("ASAN_", "UBSAN_", "LSAN_", "TSAN_"))
     }
     if SANITIZED:
-        inherited["SANDBOX"] = "off"  # LeakSanitizer looks at a process from another one that it clones
+        inherited["SANDBOX"] = "off"  # LeakSanitizer traces the process from a clone of it
     return inherited | {name: str(value) for name, value in options.items()}
 
 
 def run_program(name, *args, options=None, cwd=None):
-    """Runs hooksd or hooksctl to its end."""
+    """Runs hooksd or hooksctl until it exits."""
     return subprocess.run(
         [BUILD_DIR / name, *args], env=clean_environment(options or {}), cwd=cwd, capture_output=True, text=True,
         timeout=30)
 
 
 def session_members(leader):
-    """Pids of the living (not zombie) processes in that session, which a daemon started by us leads."""
+    """Pids of the living (not zombie) processes of the session that a daemon of the tests leads."""
     members = []
     for pid in [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if os.getsid(pid) != leader:  # asked of most processes of this machine, so of the kernel first
+            if os.getsid(pid) != leader:  # the cheapest check first: it fails for most processes of the machine
                 continue
             stat = Path("/proc", str(pid), "stat").read_text()
             if stat[stat.rindex(")") + 2] not in "ZX":
@@ -57,7 +59,7 @@ def session_members(leader):
 
 @contextlib.contextmanager
 def stopped(pid):
-    """The process stands still meanwhile."""
+    """Stops the process with SIGSTOP during the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -74,20 +76,20 @@ class Daemon:
         self.launcher = shlex.split(os.environ.get("HOOKS_LAUNCHER", ""))  # a command that becomes hooksd
         self.program = BUILD_DIR / "hooksd"
         self.pass_fds = ()
-        self.tls = None  # by which clients talk to it: see Client
-        self.stderr = None  # what takes its log in the place of log_path
+        self.tls = None  # how clients connect to it: see Client
+        self.stderr = None  # the file or pipe that gets its log in place of log_path
         self.ready_pattern = READY
         self.log_path = directory / "hooksd.log"
         self.log_start = 0  # where the log of the running process begins
-        self.jsonl_start = 0  # where the lines begin that jsonl_lines() reads
+        self.jsonl_start = 0  # where jsonl_lines() begins to read
         self.process = None
         self.port = None
         self.pid = None
 
-    # Life and death
+    # Start and stop
 
     def start(self, store_ready=True):
-        """Returns when every acceptor listens and, unless store_ready is false, the store is there."""
+        """Returns when every acceptor listens and, unless store_ready is false, the store is ready."""
         self.spawn()
         self.port = int(self.wait_for_log(self.ready_pattern).group(1))
         if store_ready:
@@ -95,7 +97,7 @@ class Daemon:
         return self
 
     def start_unheard(self, store_ready=True):
-        """The same for one whose log nobody reads: its PORT is no 0."""
+        """Like start(), without reading the log. PORT must be a fixed number."""
         self.port = self.options["PORT"]
         self.spawn()
         wait_until(self.answers, "the daemon to answer", 20)
@@ -127,14 +129,14 @@ class Daemon:
         self.pid = self.process.pid
 
     def wait_store_ready(self):
-        """Not only the spool, which /readyz is content with."""
+        """Waits until the store is ready. /readyz is not enough: it says yes when events can be spooled."""
         try:
             wait_until(lambda: self.get("/health").json()["status"] == "healthy", "the store to be ready", 20)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
 
     def stop(self, expect=0):
-        """TERM, then the whole tree must be gone within the drain's time, with this exit code, or one of these."""
+        """Sends TERM. The whole tree must be gone within the time of a drain, with this exit code or one of these."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait_exit(expect)
 
@@ -149,7 +151,7 @@ class Daemon:
         wait_until(lambda: not session_members(self.pid), "the daemon's processes to be gone")
 
     def kill(self):
-        """SIGKILL for every process of the tree at once, as the kernel or an orchestrator would."""
+        """Sends SIGKILL to every process of the tree at once, as the kernel or an orchestrator would."""
         os.killpg(self.pid, signal.SIGKILL)
         self.wait_exit(-signal.SIGKILL)
 
@@ -161,13 +163,13 @@ class Daemon:
         self.process.send_signal(number)
 
     def look_from_here(self):
-        """What the log and the JSONL file hold by now is not seen any more."""
+        """From now on log() and jsonl_lines() leave out everything written so far."""
         self.log_start = self.log_path.stat().st_size
         with contextlib.suppress(FileNotFoundError):
             self.jsonl_start = self.jsonl_path.stat().st_size
 
     def clean_up(self):
-        """End of a test: an orderly stop, or force if that fails; either way nothing is left behind."""
+        """End of a test: stops the daemon in good order, or kills its processes if that fails."""
         try:
             if self.process:
                 self.stop()
@@ -179,7 +181,7 @@ class Daemon:
         found = FORBIDDEN.search(self.whole_log())
         assert not found, f"the log holds {found.group()!r}:\n{self.whole_log()[-8000:]}"
 
-    # What it says
+    # Its log
 
     def whole_log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -208,7 +210,7 @@ class Daemon:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
 
-    # How to talk to it
+    # Requests to it
 
     def client(self, **options):
         return Client(self.port, **{"tls": self.tls} | options)
@@ -232,7 +234,7 @@ class Daemon:
         return self.get("/metrics").json()
 
     def wait_stored(self, count, timeout=30):
-        """Until events_stored_total says that many (since the last start)."""
+        """Waits until events_stored_total, which counts from the last start, is at least that many."""
 
         def stored():
             return self.metrics()["events_stored_total"] >= count
@@ -240,12 +242,12 @@ class Daemon:
         wait_until(stored, f"{count} stored events", timeout)
 
     def spool_files(self):
-        """Names, damage that was set aside included."""
+        """Names of the spool's files, including damaged ones that were set aside."""
         data_dir = self.directory / self.options.get("DATA_DIR", ".agentic/hooksd")
         return sorted(path.name for path in (data_dir / "spool").glob("*"))
 
     def wait_spool_empty(self, timeout=30):
-        """Until everything that was spooled is stored."""
+        """Waits until all spooled events are stored."""
         self.wait_store_ready()
         wait_until(lambda: not self.spool_files(), "the spool to be empty", timeout)
         wait_until(lambda: metrics(self)["spool_oldest_seconds"] == 0, "the metrics to say so", timeout)
@@ -263,14 +265,14 @@ class Daemon:
                 continue
         return sorted((pid for pid, name in names.items() if name.startswith(f"{role}-")), key=lambda pid: names[pid])
 
-    # What it stored
+    # Stored events
 
     @property
     def jsonl_path(self):
         return self.directory / self.options.get("JSONL_PATH", ".agentic/analytics/events.jsonl")
 
     def jsonl_lines(self):
-        """Every line of the file, without its newline; a torn one fails the test."""
+        """Every line of the file, without its newline. A torn last line fails the test."""
         with open(self.jsonl_path, "rb") as file:
             file.seek(self.jsonl_start)
             data = file.read()
@@ -281,7 +283,7 @@ class Daemon:
         return [json.loads(line) for line in self.jsonl_lines()]
 
     def stored_events(self):
-        """Of the store that is not PostgreSQL, in the shape of harness.events.expected()."""
+        """The events of a JSONL or SQLite store, in the shape of harness.events.expected()."""
         if self.options.get("STORAGE_TYPE") == "sqlite":
             return self.sqlite_events()
         return [from_jsonl(event) for event in self.jsonl_events()]
@@ -292,7 +294,7 @@ class Daemon:
         return self.directory / self.options.get("SQLITE_PATH", f"{data_dir}/events.db")
 
     def sqlite_query(self, sql, *parameters):
-        """The rows, as dictionaries, read beside the daemon as any other program would."""
+        """The rows as dictionaries, read by a connection of this process while the daemon runs."""
         with contextlib.closing(sqlite3.connect(self.sqlite_path, timeout=20, isolation_level=None)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql, parameters)]

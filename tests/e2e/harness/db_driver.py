@@ -1,4 +1,7 @@
-"""tests/unit/db_driver.c: the calls of store/db.h, one a line, and statements for it over a table `things`."""
+"""
+Runs tests/unit/db_driver.c, which makes the calls of store/db.h that its input names, one a line. Its statements use a
+table `things`.
+"""
 
 import subprocess
 import time
@@ -37,7 +40,7 @@ class Driver:
         return text
 
     def must_fail(self, command):
-        """How many seconds the failure took, and what it says."""
+        """The duration of the failed call in seconds, and its error message."""
         started = time.monotonic()
         code, text = self.call(command)
         assert code < 0, text

@@ -1,4 +1,4 @@
-"""What a DBA does: the schema by psql, roles, months of the past filled with events."""
+"""A DBA's work: installs the schema by psql, creates roles, fills past months with events."""
 
 import re
 from contextlib import contextmanager
@@ -25,7 +25,10 @@ FROM generate_series(0, {rows} - 1) AS n,
 
 
 def apply_schema(database, upto=NEWEST, schema=None):
-    """The migrations up to that version, by psql, as the user of database.url; with Citus, distributed where that is all."""
+    """
+    Applies the migrations up to that version by psql, as the user of database.url. With Citus and the newest version it
+    also distributes the tables.
+    """
     if database.value("SELECT count(to_regclass('hooks_schema_migrations'))") and schema is None:
         return
     options = ["-c", f"SET search_path = {schema}"] if schema else []
@@ -49,8 +52,8 @@ def url_as(database, role):
 @contextmanager
 def copy_of(template):
     """
-    A database with everything that is in that one, which nobody may be connected to: cheaper than making it all again. Citus
-    cannot: there it has the schema and what fill() put into the other.
+    A copy of the template database, cheaper than building it again. No session may be connected to the template. Citus
+    cannot copy a database: there the schema is installed and fill() repeated.
     """
     server = template.server
     server.start()
@@ -67,7 +70,7 @@ def copy_of(template):
 
 
 class Month:
-    """The UTC month that lies so many months before (or after) the one of today."""
+    """A UTC month, so many months after the current one, or before it if negative."""
 
     def __init__(self, offset):
         today = datetime.now(timezone.utc)
@@ -87,7 +90,7 @@ def fill(database, month, rows=50):
 
 
 def add_event(database, month, event_id=None, day=15):
-    """One event, wherever the database puts it; returns its id."""
+    """Inserts one event into the parent table and returns the event's id."""
     return database.value(
         "INSERT INTO hook_events (event_id, timestamp, created_date, event_type, session_id) SELECT"
         " coalesce(%s::uuid, gen_random_uuid()), %s::date, %s, 'late', 'late' RETURNING event_id",
@@ -100,7 +103,10 @@ def partitions(database):
 
 
 def apply_webhooks(database):
-    """The hook events' migrations and then the webhooks', by psql, as the user of database.url; with Citus, distributed."""
+    """
+    Applies the migrations of hook events, then those of webhooks, by psql, as the user of database.url. With Citus it
+    also distributes the tables.
+    """
     apply_schema(database)
     for path in WEBHOOKS["postgres"]:
         result = database.psql("-f", path)

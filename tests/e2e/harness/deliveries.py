@@ -1,6 +1,6 @@
 """
-Publishing, and the ledger of what was published: for each acknowledged event and each endpoint that matches, the receiver
-has answered 2xx at least once, or there is a dead letter, or the job waits in its row; and never by two jobs.
+Publishers and the ledger of their events. For each acknowledged event and each endpoint that matches, exactly one job
+exists: the receiver has answered it with 2xx at least once, or it is a dead letter, or it waits in its row.
 """
 
 import http.client
@@ -19,7 +19,7 @@ NAME = re.compile(rb'"n":"([^"]+)"')
 
 
 class Endpoints:
-    """Endpoints of one tenant at a receiver, each with a subscription: topics by path."""
+    """Endpoints of one tenant at a receiver, each with one subscription and found by its path."""
 
     def __init__(self, tenant, receiver):
         self.tenant = tenant
@@ -42,7 +42,7 @@ class Endpoints:
 
 
 def matches(pattern, topic):
-    """`*` is one segment, a `#` at the end any number; the ledger's own reading of patterns, not that of hooksd."""
+    """`*` matches one segment, a final `#` any number. The ledger does not use hooksd's code for patterns."""
     words, parts = pattern.split("."), topic.split(".")
     if words[-1] == "#":
         words, parts = words[:-1], parts[: len(words) - 1]
@@ -51,9 +51,9 @@ def matches(pattern, topic):
 
 class Publisher:
     """
-    A client that publishes without pause, or every `pause` seconds, and remembers what became of each event. Each event
-    has a name in its payload and an idempotency key, and is sent again until it is acknowledged: so each is published once
-    in the end, under the id of the last reply or, where that was `spooled`, perhaps of an earlier one that was lost.
+    A client that publishes without pause, or every `pause` seconds, and records the outcome of each event. Each event
+    has a name in its payload and an idempotency key. The client sends it again until it is acknowledged, so each event
+    is published exactly once. Its id is in the last reply, or in a lost one if the last reply was `spooled`.
     """
 
     timeout = 20  # seconds, of a request
@@ -68,7 +68,7 @@ class Publisher:
         self.padding = padding
         self.random = random.Random(number)
         self.acknowledged = {}  # topics by name
-        self.perhaps = {}  # the same, of those of which nobody has said what became of them
+        self.perhaps = {}  # the same, for events with an unknown outcome
         self.acks = Counter()  # "stored", "deduped", "spooled"; statuses of refusals; "broken" connections
         self.failure = None
         self.ending = threading.Event()
@@ -106,14 +106,14 @@ class Publisher:
         raise AssertionError(f"not acknowledged in time: {dict(self.acks)}")
 
     def _publish(self, body):
-        """Whether it was acknowledged, a batch as a whole."""
+        """Returns whether the event was acknowledged, or the batch as a whole."""
         reply = self.ask(body)
         if reply is None or reply.status in (429, 503):
             return False
         return not any("error" in item for item in self.count(reply))
 
     def ask(self, body):
-        """The reply; None: there was none."""
+        """Returns the reply. None: the connection ended without one."""
         try:
             self.client = self.client or Client(self.hookline.daemon.port, timeout=self.timeout * PATIENCE)
             path = "/v1/events/batch" if self.batch > 1 else "/v1/events"
@@ -129,7 +129,7 @@ class Publisher:
         return reply
 
     def count(self, reply):
-        """The items of what was acknowledged."""
+        """The items of an acknowledging reply."""
         assert reply.status in DONE, reply
         found = json.loads(reply.body)
         items = found["items"] if self.batch > 1 else [found]
@@ -140,7 +140,7 @@ class Publisher:
 
 
 class Publishing:
-    """`with Publishing([publishers]):` publishes until the end of the block, then raises what any client met."""
+    """`with Publishing([publishers]):` publishes until the end of the block, which raises a client's failure."""
 
     def __init__(self, publishers):
         self.publishers = publishers
@@ -174,10 +174,10 @@ class Publishing:
 
 
 class Ledger:
-    """What was acknowledged, held against what the receiver got and what the store has. Events go by their names."""
+    """Compares the acknowledged events, by name, with the receiver's requests and the store's rows."""
 
     def __init__(self, hookline, endpoints, publishers, never=()):
-        """never: paths whose receiver takes nothing as long as the test lasts: jobs may wait for these."""
+        """never: paths whose receiver refuses every request during the test. Their jobs may wait."""
         self.hookline = hookline
         self.endpoints = endpoints
         self.never = never
@@ -186,7 +186,7 @@ class Ledger:
             self.acknowledged |= publisher.acknowledged
             perhaps |= publisher.perhaps
         self._delivered = Counter()
-        self._read = 0  # of the receiver's arrivals
+        self._read = 0  # how many of the receiver's arrivals are counted
         pairs = self._pairs_of(self.acknowledged)
         self.perhaps = self._pairs_of(perhaps)
         self.kept = {(path, name) for path, name in pairs if path in never}
@@ -196,7 +196,7 @@ class Ledger:
         return {(path, name) for name, topic in topics.items() for path in self.endpoints.matching(topic)}
 
     def delivered(self):
-        """How often each job was answered 2xx, by (path, name, job)."""
+        """The number of 2xx answers of each job, by (path, name, job)."""
         new = self.endpoints.receiver.arrivals[self._read :]
         self._read += len(new)
         self._delivered.update((arrival.path, NAME.search(arrival.body)[1].decode(), arrival.job)
@@ -207,7 +207,7 @@ class Ledger:
         return self.hookline.query(f"SELECT {columns} FROM {table} WHERE tenant_id = :id", id=self.endpoints.tenant.id)
 
     def _pairs(self, sql):
-        """The path and the name of each of the rows, which are endpoints and payloads."""
+        """The path and the name of each row. The statement returns endpoint_id and payload."""
         paths = {id: path for path, id in self.endpoints.ids.items()}
         rows = self.hookline.query(sql, id=self.endpoints.tenant.id)
         return [(paths[str(row["endpoint_id"])], json.loads(row["payload"])["n"]) for row in rows]
@@ -216,7 +216,7 @@ class Ledger:
         return set(self._pairs("SELECT endpoint_id, CAST(payload AS text) AS payload FROM dlq WHERE tenant_id = :id"))
 
     def waiting(self):
-        """One pair for each job."""
+        """(path, name) of each job."""
         return self._pairs("SELECT j.endpoint_id, CAST(e.payload AS text) AS payload FROM jobs j JOIN events e"
                            " ON e.tenant_id = j.tenant_id AND e.event_id = j.event_id WHERE j.tenant_id = :id")
 
@@ -225,12 +225,12 @@ class Ledger:
         return missing - self.dead() if missing else missing
 
     def unfinished(self):
-        """Jobs that wait, but for those that may."""
+        """Waiting jobs, without those that may wait."""
         may_wait = [id for path, id in self.endpoints.ids.items() if path in self.never]
         return [row for row in self.rows("*", "jobs") if str(row["endpoint_id"]) not in may_wait]
 
     def wait_delivered(self, timeout=60):
-        """Until nothing is owed, and no job waits any more."""
+        """Waits until no delivery is missing and no job waits."""
         try:
             wait_until(lambda: not self.missing(), "everything to be delivered", timeout)
             wait_until(lambda: not self.unfinished(), "every outcome to be committed", timeout)
@@ -246,11 +246,11 @@ class Ledger:
                 f" {len(stored)} events, as {lost[:3]}; {len(unfinished)} jobs wait, as {unfinished[:3]}")
 
     def duplicates(self):
-        """How often a job was delivered again."""
+        """The number of repeated deliveries."""
         return sum(count - 1 for count in self.delivered().values())
 
     def check(self, duplicates_most):
-        """Prints and judges; wait_delivered() comes before."""
+        """Prints the figures and checks them. Call wait_delivered() first."""
         deliveries = self.delivered()
         jobs = Counter((path, name) for path, name, _ in deliveries)
         print(f"{len(self.acknowledged)} events acknowledged, {len(self.owed)} deliveries owed, {sum(deliveries.values())}"
@@ -259,18 +259,18 @@ class Ledger:
         assert [each for each, count in jobs.items() if count > 1] == [], "an event makes one job for an endpoint"
         waiting, dead = self.waiting(), self.dead()
         assert len(waiting) == len(set(waiting)), "an event makes one job for an endpoint"
-        assert self.kept == (set(waiting) - self.perhaps) | (self.kept & dead), "each waits, or is dead"
-        assert not dead & set(waiting), "a job that waits is not dead also"
+        assert self.kept == (set(waiting) - self.perhaps) | (self.kept & dead), "each waits or is dead"
+        assert not dead & set(waiting), "a waiting job has no dead letter"
         strayed = jobs.keys() - self.owed - self.perhaps
-        assert not strayed, f"{sorted(strayed)[:3]}: nobody published these, or not for that endpoint"
+        assert not strayed, f"{sorted(strayed)[:3]} were delivered, but not published for that endpoint"
         assert self.duplicates() <= duplicates_most
 
     def check_rows(self):
-        """What the store says of the deliveries: one success for each job at least, none that was no 2xx, no job left."""
+        """Checks the store's rows: each job has a successful attempt, each success has a 2xx, no job is left."""
         attempts = self.rows("job_id, status, http_status", "attempts")
         succeeded = {str(row["job_id"]) for row in attempts if row["status"] == "success"}
-        dead = self.dead()  # also of one that was delivered, and failed when it was delivered again
+        dead = self.dead()  # includes events that were delivered and failed when delivered again
         untold = [delivery for delivery in self.delivered() if delivery[2] not in succeeded and delivery[:2] not in dead]
-        assert not untold, f"{len(untold)} deliveries without their attempt, as {untold[:3]}"
+        assert not untold, f"{len(untold)} deliveries without a stored attempt, such as {untold[:3]}"
         assert [row for row in attempts if (row["status"] == "success") != (200 <= (row["http_status"] or 0) <= 299)] == []
         assert self.unfinished() == []

@@ -1,6 +1,6 @@
 """
-A disk that can be full and have room again: a tmpfs of its own. Where nothing may be mounted (a container without the
-right to), the writers get a limit on the size of their files instead, which fails in the same calls.
+A disk that can be filled and freed: a tmpfs. Where the tests may not mount (in most containers), the writers and
+publishers get a limit on the size of their files instead, which makes the same calls fail.
 """
 
 import os
@@ -9,11 +9,11 @@ import subprocess
 
 from harness.waiting import wait_until
 
-ROOM = 4 << 30  # takes only the memory that is written to
+ROOM = 4 << 30  # a tmpfs uses memory only for written pages
 
 
 def make_disk(path):
-    """Which of the two is decided by trying."""
+    """Returns a SmallDisk if mount works, a LimitedFiles otherwise."""
     path.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", path], capture_output=True)
     return SmallDisk(path) if mounted.returncode == 0 else LimitedFiles(path)
@@ -24,7 +24,7 @@ class SmallDisk:
         self.path = path
 
     def fill(self, daemon):
-        """To the last byte: the disk shrinks to what is on it."""
+        """Leaves no byte free: shrinks the disk to the size of its content."""
 
         def full():
             disk = os.statvfs(self.path)
@@ -44,12 +44,15 @@ class SmallDisk:
         return subprocess.run(command, capture_output=True).returncode == 0
 
 
-# Of the log, which is a file, too, and has to tell.
+# The log is a file under the same limit and needs room for its lines.
 LOG_ROOM = 64 << 10
 
 
 class LimitedFiles:
-    """A plain directory. Between fill() and free() the writers and publishers of that time cannot add to a file of some size."""
+    """
+    A plain directory. Between fill() and free() the writers and publishers that ran at fill() cannot make a file longer
+    than the limit.
+    """
 
     def __init__(self, path):
         self.path = path
@@ -69,7 +72,7 @@ class LimitedFiles:
         for writer in self.limited:
             try:
                 resource.prlimit(writer, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-            except ProcessLookupError:  # its successor has no limit
+            except ProcessLookupError:  # the process has died; its successor has no limit
                 pass
 
 

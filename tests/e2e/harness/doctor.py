@@ -1,4 +1,4 @@
-"""hooksctl doctor, and what it has found."""
+"""Runs hooksctl doctor and reads its findings."""
 
 import json
 from collections import defaultdict
@@ -6,12 +6,12 @@ from collections import defaultdict
 from harness.daemon import run_program
 
 EXIT = {"ok": 0, "warn": 2, "fail": 1}
-# These depend on the machine that runs the tests.
+# Checks whose result depends on the machine that runs the tests.
 OF_THE_MACHINE = {"host.clock", "host.descriptors", "host.other_rings", "host.shared_memory", "files.space"}
 
 
 class Diagnosis:
-    """The findings by check, and what else the program gives."""
+    """Returns the findings by check, and the finished process."""
 
     def __init__(self, run):
         assert run.stderr == "", run.stderr
@@ -26,7 +26,7 @@ class Diagnosis:
         assert self.code == EXIT[worst]
 
     def status(self, check):
-        """The worst, or None where the check was not made."""
+        """The worst status of a check, or None if doctor did not run it."""
         return max((finding["status"] for finding in self.by_check[check]), key=["ok", "warn", "fail"].index, default=None)
 
     def found(self, check):

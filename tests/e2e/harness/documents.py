@@ -1,4 +1,4 @@
-"""The code blocks of the documents, and a place where those that are commands run: a shell, and a service manager's stand-in."""
+"""The code blocks of the documents, and a shell with a stand-in for systemctl that runs the blocks of commands."""
 
 import os
 import re
@@ -13,27 +13,27 @@ COMMENT = re.compile(r"(?:^|\s)#\s.*$", re.MULTILINE)
 COMMAND = re.compile(r"(?:^|&&|\|\||[;|])[ \t]*(?:\w+=\S*[ \t]+)*([\w./-]+)", re.MULTILINE)
 
 SYSTEMCTL = """#!/bin/sh
-# Start, stop, restart and reload of one service, by whoever reads the pipe.
+# Passes start, stop, restart or reload of one service to the reader of the pipe.
 [ $# = 2 ] && [ "$2" = hooksd ] || exit 1
 echo "$1" >"$MANAGER/request" && read -r answer <"$MANAGER/reply" && [ "$answer" = done ]
 """
 
 
 def blocks(text):
-    """Every block of code, from top to bottom; a blank line ends one that is indented."""
+    """Every block of code, from top to bottom. A blank line ends an indented block."""
     found = [(match.start(), match.group(2)) for match in FENCED.finditer(text)]
-    bare = FENCED.sub(lambda match: "\n" * len(match.group(0)), text)  # the places stay as they are
+    bare = FENCED.sub(lambda match: "\n" * len(match.group(0)), text)  # positions stay unchanged
     found += [(match.start(), re.sub("^    ", "", match.group(1), flags=re.MULTILINE)) for match in INDENTED.finditer(bare)]
     return [block for _, block in sorted(found)]
 
 
 def commands(block):
-    """The programs that a block runs, by name."""
+    """The names of the programs that a block runs."""
     return set(COMMAND.findall(COMMENT.sub("", block)))
 
 
 class Manager:
-    """What `systemctl VERB hooksd` means in the shell: the daemon of the test is started, stopped or reloaded."""
+    """Executes `systemctl VERB hooksd` of the shell: starts, stops, restarts or reloads the test's daemon."""
 
     def __init__(self, daemon, directory):
         self.daemon = daemon
@@ -53,7 +53,7 @@ class Manager:
             try:
                 verbs[verb]()
                 answer = "done"
-            except Exception as error:  # the shell that asked tells the test
+            except Exception as error:  # the command fails, and with it the test
                 answer = f"failed: {error!r}".replace("\n", " ")
             (self.directory / "reply").write_text(f"{answer}\n")
 
@@ -67,7 +67,7 @@ class Manager:
 
 
 def run_block(block, daemon, manager, bindir, **environment):
-    """Its standard output; a command that fails fails the test."""
+    """Runs the block and returns its standard output. A command that fails fails the test."""
     names = {"MANAGER": manager.directory, "PORT": daemon.port, "RING_PATH": daemon.options["RING_PATH"], **environment}
     path = os.pathsep.join(map(str, (manager.directory / "bin", BUILD_DIR, bindir, os.environ["PATH"])))
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""What an ELF file says of itself: read from its bytes, of 64 bits and little-endian."""
+"""Reads headers, sections and symbols of a 64-bit little-endian ELF file."""
 
 import struct
 from collections import namedtuple
@@ -18,7 +18,7 @@ ENDBR64 = bytes.fromhex("f30f1efa")
 class Elf:
     def __init__(self, path):
         self.bytes = path.read_bytes()
-        assert self.bytes[:6] == b"\x7fELF\x02\x01", f"{path} is no ELF file of 64 bits"
+        assert self.bytes[:6] == b"\x7fELF\x02\x01", f"{path} is not a 64-bit little-endian ELF file"
         self.type, self.machine = struct.unpack_from("<HH", self.bytes, 16)
         at, = struct.unpack_from("<Q", self.bytes, 32)
         size, count = struct.unpack_from("<HH", self.bytes, 54)
@@ -31,7 +31,7 @@ class Elf:
         self.dynamic = [(tag, value) for tag, value in entries if tag != 0]
 
     def segment(self, kind):
-        """The only one of that kind, or None."""
+        """The only program header of that kind, or None."""
         found = [segment for segment in self.segments if segment.type == kind]
         assert len(found) <= 1
         return found[0] if found else None
@@ -43,14 +43,14 @@ class Elf:
         return (self.values(tag) or [0])[0]
 
     def at(self, address):
-        """Where in the file that address is."""
+        """The offset in the file of that address."""
         for segment in self.segments:
             if segment.type == PT_LOAD and segment.address <= address < segment.address + segment.size:
                 return address - segment.address + segment.offset
-        raise AssertionError(f"nothing is loaded at {address:#x}")
+        raise AssertionError(f"no segment is loaded at {address:#x}")
 
     def names(self):
-        """All names of the dynamic linker's: symbols, libraries, versions."""
+        """All names in the dynamic string table: symbols, libraries, versions."""
         start = self.at(self.values(DT_STRTAB)[0])
         return set(self.bytes[start:start + self.values(DT_STRSZ)[0]].decode("latin-1").split("\0"))
 
@@ -60,7 +60,7 @@ class Elf:
 
 
 def weaknesses(elf):
-    """In words: what of the usual hardening a program lacks."""
+    """The names of the usual hardening measures that a program lacks."""
     stack = elf.segment(PT_GNU_STACK)
     names = elf.names()
     found = {
@@ -76,6 +76,6 @@ def weaknesses(elf):
         "calls are not fortified": not {"__memcpy_chk", "__snprintf_chk", "__vsnprintf_chk", "__fprintf_chk"} & names,
     }
     if elf.machine == EM_X86_64:
-        # Debian's own start files have no such marks, so the file as a whole is not marked; its functions are.
+        # Debian's start files lack these marks, so the file as a whole has none. Its functions have them.
         found["indirect calls may go anywhere"] = elf.code().count(ENDBR64) < 300
     return sorted(weakness for weakness, is_so in found.items() if is_so)

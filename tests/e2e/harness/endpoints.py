@@ -1,4 +1,4 @@
-"""Endpoints as the tests of the API make and read them."""
+"""Creates and reads endpoints for the tests of the API."""
 
 import base64
 import json
@@ -30,12 +30,12 @@ def patched(client, endpoint, body):
 
 
 def as_json(value):
-    """A JSON column's value: PostgreSQL's client reads it, SQLite's does not."""
+    """The value of a JSON column. psycopg has parsed it, sqlite3 has not."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 def run_at_once(works):
-    """Each in a thread of its own; the first problem is raised."""
+    """Runs each call in a thread of its own and raises the first failure."""
     problems = []
 
     def guarded(work):

@@ -1,4 +1,4 @@
-"""Events as agents send them, and the canonical form in which what was sent is compared with what was stored."""
+"""Events as agents send them, and the canonical form that compares sent events with stored ones."""
 
 import json
 import random
@@ -16,14 +16,14 @@ TEXTS = [
     "\u2028\u2029",
     "",
 ]
-# Of which each event gets a part: to make one character by character takes longer than to store it.
+# Each event takes a part of this text. Making a text character by character takes longer than storing the event.
 OUTPUT = "".join(random.Random(1).choices('abc XYZ 0189 /.-_{}[]",:', k=65536))
 FIELDS = ("event_id", "client_event_id", "event_type", "session_id", "workflow_id", "phase_id", "milestone_id", "data",
           "timestamp")
 
 
 def minimal(**fields):
-    """The smallest event there is, plus what the test is about."""
+    """The smallest valid event, with the given fields added."""
     return {"event_type": "session_started", "session_id": "test-123"} | fields
 
 
@@ -32,7 +32,7 @@ def now():
 
 
 def timestamp_text(moment):
-    """Canonical: UTC, microseconds, Z."""
+    """The canonical form of a timestamp: UTC, microseconds, Z."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -50,7 +50,7 @@ def random_data(rng, size):
 
 
 def random_event(rng, session):
-    """An event with a client-made UUID and a timestamp of the last three weeks, in one of the forms clients use."""
+    """An event with a client's UUID and a timestamp of the last three weeks, in one of the formats that clients use."""
     moment = now().replace(microsecond=rng.randrange(10**6)) - timedelta(seconds=rng.randrange(21 * 86400))
     offset = timezone(timedelta(minutes=rng.choice([0, 0, 120, -330, 765])))
     event = {
@@ -70,7 +70,7 @@ def random_event(rng, session):
 
 
 def random_events(count, sessions, seed):
-    """Per session, `count / sessions` events whose data.position is their order."""
+    """`count / sessions` events for each session. data.position is an event's place in its session."""
     rng = random.Random(seed)
     streams = []
     for number in range(sessions):
@@ -82,7 +82,7 @@ def random_events(count, sessions, seed):
 
 
 def expected(event):
-    """What the store must hold for an event with a UUID and an ISO timestamp."""
+    """The canonical stored form of an event with a UUID and an ISO timestamp."""
     canonical = dict.fromkeys(FIELDS) | event
     canonical["event_id"] = str(uuid.UUID(event["event_id"]))
     canonical["timestamp"] = timestamp_text(datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")))
@@ -91,7 +91,7 @@ def expected(event):
 
 
 def from_jsonl(line):
-    """A stored JSONL object in the shape of expected()."""
+    """A stored JSONL object, in the shape of expected()."""
     return dict.fromkeys(FIELDS) | line
 
 

@@ -1,4 +1,4 @@
-"""Calls into the C library that fail on demand (tests/faults/faults.h), in a process that was started for it."""
+"""Makes C library calls fail (tests/faults/faults.h) in processes that were started with environment()."""
 
 import mmap
 import re
@@ -14,11 +14,11 @@ FOR_EVER = 2**64 - 1
 
 
 class Faults:
-    """Shared with every process that has environment() in its own. Nothing fails until arm()."""
+    """A file that all processes started with environment() map. No call fails before arm()."""
 
     def __init__(self, path, process):
         self.path = path
-        self.process = process  # the names of those in which calls fail begin so: "writer", "hooksd" for the master
+        self.process = process  # calls fail in processes whose name begins so: "writer", or "hooksd" for the master
         path.write_bytes(bytes(LAYOUT.size))
         with open(path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), LAYOUT.size)
@@ -27,10 +27,10 @@ class Faults:
         return {"LD_PRELOAD": BUILD_DIR / "tests/faults/faults.so", "FAULTS": self.path}
 
     def arm(self, groups, number, for_ever=False, error=0):
-        """The number-th call from now fails, and with for_ever all after it."""
+        """The number-th call from now fails, and with for_ever all later ones too."""
         self.disarm()
         last = FOR_EVER if for_ever else number
-        # The groups last: they begin the counting.
+        # The groups are written last: they start the counting.
         self._write(0, number, last, 0, error=error)
         self._write(0, number, last, 0, groups, error)
 
@@ -44,12 +44,12 @@ class Faults:
 
     @property
     def failed(self):
-        """How many calls have failed since arm()."""
+        """The number of failed calls since arm()."""
         return LAYOUT.unpack_from(self.memory)[3]
 
     @property
     def what(self):
-        """The first that did, for a person: "fsync: Input/output error: /the/file", and who called it."""
+        """A description of the first failed call and its caller: "fsync: Input/output error: /the/file" ..."""
         text = LAYOUT.unpack_from(self.memory)[7].rstrip(b"\0").decode(errors="replace")
         program = next(iter(re.findall(r" (hooks\w+)\+0x", text)), None)
         if program is None:

@@ -1,4 +1,7 @@
-"""Several nodes over one PostgreSQL, each with a way of its own there, a disk and a clock; and clients of all of them."""
+"""
+Several nodes on one PostgreSQL, each with its own network to it, its own disk and its own clock; and clients of all
+nodes.
+"""
 
 import os
 import signal
@@ -18,8 +21,8 @@ ROWS = "SELECT node_id, epoch, adopted_by, left_at, alive_at > now() - :s * inte
 
 class Node:
     """
-    A daemon. network: between it and PostgreSQL. disk: of its DATA_DIR. clock: None where nothing is preloaded. patient:
-    its STUCK_AFTER_SECONDS is longer than any blow lasts.
+    A daemon. network: its connection to PostgreSQL. disk: holds its DATA_DIR. clock: None if no library is preloaded.
+    patient: its STUCK_AFTER_SECONDS is longer than any blow.
     """
 
     def __init__(self, hookline, network, disk, clock, patient):
@@ -32,12 +35,12 @@ class Node:
         self.whole = threading.Lock()  # a thread takes it before it ends, starts or stops the whole tree
 
     def epochs(self):
-        """The number of its row, and the epochs that the row may have, by the file in DATA_DIR."""
+        """The number of its row and the possible epochs of the row, from the file in DATA_DIR."""
         words = (self.disk.path / "data/hl-node").read_text().split()
         return int(words[2]), {int(words[3]), int(words[4])}
 
     def is_adopted(self):
-        """Whether its row is another's. False also while PostgreSQL does not answer."""
+        """Whether another node has taken its row. False also while PostgreSQL does not answer."""
         number, epochs = self.epochs()
         with suppress(psycopg.Error):
             rows = self.hookline.query("SELECT epoch, adopted_by FROM delivery_nodes WHERE node_id = :id", id=number)
@@ -46,8 +49,8 @@ class Node:
 
     @contextmanager
     def frozen(self):
-        """The whole tree stands still."""
-        os.kill(self.daemon.pid, signal.SIGSTOP)  # makes no new children then
+        """Stops the whole tree with SIGSTOP during the block."""
+        os.kill(self.daemon.pid, signal.SIGSTOP)  # the master goes first, so it starts no new children
         pids = session_members(self.daemon.pid)
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -62,14 +65,14 @@ class Node:
 
 class Fleet:
     def __init__(self, nodes, timeout):
-        """timeout: HL_NODE_TIMEOUT_SECS."""
+        """timeout: the value of HL_NODE_TIMEOUT_SECS."""
         self.all = nodes
         self.timeout = timeout
         self.database = nodes[0].hookline.database
 
     @contextmanager
     def one(self, rng):
-        """A node whose tree nobody else ends or stops in the block."""
+        """A node that no other thread ends or stops during the block."""
         free = next(node for node in rng.sample(self.all, len(self.all)) if node.whole.acquire(blocking=False))
         try:
             yield free
@@ -80,7 +83,7 @@ class Fleet:
         return next(node for node in self.all if node.patient)
 
     def client(self, rng, key):
-        """Of any node."""
+        """A client of a random node."""
         return ApiClient(rng.choice(self.all).hookline, key)
 
     def log(self, text):
@@ -93,7 +96,7 @@ class Fleet:
         return self.all[0].hookline.query(ROWS, s=self.timeout)
 
     def wait_well(self):
-        """Until all have a store, and delivery_nodes holds them and no other."""
+        """Waits until all nodes have a store and delivery_nodes holds exactly them."""
         for node in self.all:
             node.daemon.wait_store_ready()
             node.hookline.wait_ready()
@@ -111,7 +114,7 @@ class Fleet:
 
 
 class FleetPublisher(Publisher):
-    """Goes to any node, and to any other when its connection is gone or it is refused: as through a load balancer."""
+    """Uses a random node, and a new one after a lost connection or a refusal, as behind a load balancer."""
 
     timeout = 5
 
@@ -130,7 +133,7 @@ class FleetPublisher(Publisher):
 
 
 class UnkeyedPublisher(FleetPublisher):
-    """Without idempotency keys, so it never sends an event again."""
+    """Publishes without idempotency keys, so it never sends an event again."""
 
     def __init__(self, *given, **named):
         super().__init__(*given, **named)
@@ -158,7 +161,10 @@ class UnkeyedPublisher(FleetPublisher):
 
 
 class OrderedPublisher(FleetPublisher):
-    """One that waits for each answer. in_order: the names of its events, without those that were spooled and may be stored later."""
+    """
+    Waits for each answer before the next event. in_order: the names of its events, without spooled ones, which may be
+    stored later.
+    """
 
     def __init__(self, *given, **named):
         super().__init__(*given, **named)

@@ -1,7 +1,7 @@
 """
-Requests by their bytes, for tests of what proxies and hooksd could read two ways: where a request ends, and which host it is
-for. REFUSED are answered with 400 and end their connection. ACCEPTED are answered with the statuses that stand there; the
-connection goes on where the request is the only thing that says so.
+Raw requests whose end or host a proxy and hooksd could read differently. hooksd answers each of REFUSED with 400 and
+closes the connection. It answers each of ACCEPTED with the listed statuses, and keeps the connection open unless the
+request asks to close it.
 """
 
 EVENT = b'{"event_type":"a","session_id":"s"}'
@@ -18,7 +18,7 @@ def request(*lines, body=b""):
 
 
 def post(*fields, body=EVENT, line=POST):
-    """A POST of an event whose headers, but for Host, are these."""
+    """A POST of an event with Host and these headers."""
     return request(line, HOST, *fields, body=body)
 
 
@@ -27,7 +27,7 @@ def get(*fields, line=GET, body=b""):
 
 
 def chunks(size=b"%x" % SIZE, data=EVENT, end=b"\r\n", last=b"0\r\n", trailers=b"\r\n"):
-    """A chunked body of one chunk, whose parts may be others."""
+    """A chunked body of one chunk. Each part can be replaced."""
     return size + b"\r\n" + data + end + last + trailers
 
 
@@ -36,7 +36,7 @@ def chunked(body):
 
 
 def lengths(*values):
-    """Each is the value of a Content-Length of its own."""
+    """A POST with one Content-Length header for each value."""
     return post(*(b"Content-Length: " + value for value in values))
 
 
@@ -66,7 +66,7 @@ REFUSED = {
     "a list of lengths": lengths(b"%d,0" % SIZE),
     "chunked twice": post(CHUNKED, CHUNKED, body=chunks()),
     "chunked and identity": post(CHUNKED, b"Transfer-Encoding: identity", body=chunks()),
-    # Lengths that are no numbers
+    # Lengths that are not numbers
     "an empty length": lengths(b""),
     "a signed length": lengths(b"+%d" % SIZE),
     "a negative length": lengths(b"-%d" % SIZE),
@@ -87,7 +87,7 @@ REFUSED = {
     "foreign digits": lengths("٣٥".encode()),
     "a vertical tab before the length": lengths(b"\x0b%d" % SIZE),
     "a no-break space before the length": lengths(b"\xa0%d" % SIZE),
-    # Codings that are not chunked alone
+    # Codings other than chunked alone
     "no coding": coding(b""),
     "identity": coding(b" identity"),
     "chunked, chunked": coding(b" chunked, chunked"),
@@ -120,7 +120,7 @@ REFUSED = {
     "a continued line": post(b"X: a", b" b", LENGTH),
     "a line continued by a tab": post(b"X: a", b"\tTransfer-Encoding: chunked", body=chunks()),
     "a length over two lines": post(b"Content-Length:", b" %d" % SIZE),
-    # Characters that are none
+    # Invalid characters
     "NUL in a value": post(b"X: a\x00b", LENGTH),
     "DEL in a value": post(b"X: a\x7fb", LENGTH),
     "escape in a value": post(b"X: \x1b[0m", LENGTH),

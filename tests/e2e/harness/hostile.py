@@ -1,4 +1,4 @@
-"""Many clients that mean the service no good (tests/bench/hostile.c), and what its acceptors may take of memory."""
+"""Many hostile clients (tests/bench/hostile.c), and the memory that an acceptor may use."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ def build():
 
 
 class Hostile:
-    """In the block so many clients are connected to that port; told is what came of them."""
+    """Keeps so many clients connected to that port during the block. `told` holds their figures afterwards."""
 
     def __init__(self, port, idle, heads, bodies):
         self.words = [f"--port={port}", f"--idle={idle}", f"--heads={heads}", f"--bodies={bodies}"]
@@ -32,11 +32,11 @@ class Hostile:
 
 
 def private_bytes(pid):
-    """Memory of a process without what it shares with others: code, and the ring."""
+    """The memory of a process without the pages that it shares with others (code and ring)."""
     status = Path("/proc", str(pid), "status").read_text()
     return int(status.split("RssAnon:")[1].split()[0]) * 1024
 
 
 def most_private_bytes(connections=20_000, buffered=64 * MIB, body=8 * MIB):
-    """What docs/security.md says an acceptor takes at most, by MAX_CONNECTIONS, MAX_BUFFERED_BYTES, MAX_BODY_BYTES."""
+    """An acceptor's limit by docs/security.md, from MAX_CONNECTIONS, MAX_BUFFERED_BYTES and MAX_BODY_BYTES."""
     return 32 * MIB + connections * 16 * 1024 + 3 * buffered + 3 * body

@@ -1,4 +1,4 @@
-"""A receiver of webhooks over HTTP/2 whose frames the test writes: it can refuse, reset or leave what it has read."""
+"""A receiver of webhooks over HTTP/2 whose frames the test writes: it can refuse or reset a stream, or go away."""
 
 import contextlib
 import socket
@@ -13,7 +13,7 @@ STATUS_200 = b"\x88"
 
 
 class Connection:
-    """A connection with the frames that go out on it."""
+    """A connection, with functions that send frames."""
 
     def __init__(self, encrypted, number):
         self.socket, self.number = encrypted, number
@@ -54,7 +54,10 @@ class Connection:
 
 
 class Http2Receiver:
-    """react(connection, stream) is called for each request that has arrived whole, which requests counts; on_headers for its headers."""
+    """
+    Calls react(connection, stream) for each complete request and counts it in `requests`. Calls on_headers, if given,
+    when a request's headers arrive.
+    """
 
     def __init__(self, certificate, key, react, on_headers=None):
         self.react, self.on_headers = react, on_headers

@@ -1,4 +1,4 @@
-"""The courier's HTTP client (tests/unit/http_driver.c), with names and addresses of the test's own (harness/names.py)."""
+"""Runs the courier's HTTP client (tests/unit/http_driver.c) with names and addresses of the test (harness/names.py)."""
 
 import json
 import os
@@ -41,5 +41,5 @@ class HttpDriver(Names):
         return result
 
     def descriptors(self):
-        """Numbers of its open files."""
+        """The numbers of its open descriptors."""
         return [int(name) for name in os.listdir(f"/proc/{self.process.pid}/fd")]

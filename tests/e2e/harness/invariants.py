@@ -1,4 +1,4 @@
-"""What holds in the webhooks' store whenever control died: read beside the daemon, compared with its audit log."""
+"""Invariants of the webhooks' store that hold whenever control dies, checked against the audit log."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ def parsed(value):
 
 
 def check_tenant(hookline, tenant_id):
-    """All that the store has of a tenant that is not deleted agrees with itself and with the audit log."""
+    """Checks that the rows of a living tenant agree with each other and with the audit log."""
     with hookline.reader() as read:
         read("BEGIN ISOLATION LEVEL REPEATABLE READ" if hookline.store == "postgres" else "BEGIN")
         tables = {name: [dict(row) for row in read(f"SELECT * FROM {name} WHERE tenant_id = :id", id=tenant_id)]
@@ -38,10 +38,10 @@ def check_tenant(hookline, tenant_id):
     for row in tables["api_keys"]:
         assert row["change_version"] <= newest, (row["change_version"], newest)
     versions = [row["change_version"] for row in tables["api_keys"]]
-    assert len(versions) == len(set(versions)), "each change of a key has a version of its own"
+    assert len(versions) == len(set(versions)), "two changes of keys never have the same version"
 
     actions = {}  # by kind and id
-    made_for = {}  # the endpoints of subscriptions, and which ones have been deleted
+    made_for = {}  # the endpoint of each subscription, by the audit log
     deleted = {str(row["object_id"]) for row in tables["audit_log"] if row["action"] == "endpoint.delete"}
     for row in tables["audit_log"]:
         actions.setdefault((row["object_kind"], str(row["object_id"])), []).append(row["action"])
@@ -50,9 +50,9 @@ def check_tenant(hookline, tenant_id):
     for kind, (table, key) in KINDS.items():
         for row in tables[table]:
             check_object(kind, row, actions.pop((kind, str(row[key])), []))
-    for (kind, object_id), done in actions.items():  # of what upkeep has removed by now
+    for (kind, object_id), done in actions.items():  # upkeep may have removed the row of a deleted object
         ended = ENDS.intersection(done) or made_for.get(object_id) in deleted
-        assert ended, f"{kind} {object_id} is not there, but {done}"
+        assert ended, f"{kind} {object_id} is missing, but {done}"
 
     routed = [row["version"] % 2**20 for row in tables["routing_versions"]]
     changes = Counter(row["object_kind"] for row in tables["audit_log"])
@@ -60,7 +60,7 @@ def check_tenant(hookline, tenant_id):
 
 
 def check_object(kind, row, done):
-    """One audit row a change, none more: one made it, each later one raised its version, and one ended it at most."""
+    """Exactly one audit row for each change: one creation, one row for each later version, at most one end."""
     assert done.count(f"{kind}.create") == 1, (row, done)
     if kind == "key":
         assert done.count("key.revoke") == bool(row["revoked_at"]), (row, done)
@@ -72,19 +72,19 @@ def check_object(kind, row, done):
 
 
 def audit_of_tenant(read, tenant_id):
-    """What was done to the tenant itself, from the log of the caller's tenant."""
+    """The audit rows about the tenant itself, which stand in the log of the caller's tenant."""
     return read("SELECT * FROM audit_log WHERE object_kind = 'tenant' AND object_id = :id AND tenant_id <> :id", id=tenant_id)
 
 
 def check_removed(hookline, tenant_id):
-    """A tenant that was deleted is gone in the end, with everything it had."""
+    """Waits until upkeep has removed a deleted tenant and all its rows."""
     wait_until(lambda: not any(hookline.rows_of(tenant_id).values()), "upkeep to remove the tenant", 30)
     with hookline.reader() as read:
         assert sorted(row["action"] for row in audit_of_tenant(read, tenant_id)) == ["tenant.create", "tenant.delete"]
 
 
 def check_keys(hookline, keys):
-    """Each key, by id, opens the API exactly when the store says so."""
+    """Checks that the API accepts exactly those of these keys (by id) that the store holds as valid."""
     now = "now()" if hookline.store == "postgres" else "(julianday('now') - 2440587.5) * 86400000"
     valid = {str(row["key_id"]) for row in hookline.query(
         "SELECT k.key_id FROM api_keys k JOIN tenants t ON t.tenant_id = k.tenant_id WHERE k.revoked_at IS NULL"

@@ -1,4 +1,4 @@
-"""A control, or another process, that dies at a statement of one of its transactions (tests/preload/killpoint.c)."""
+"""Kills control, or another process, at a chosen statement of its transactions (tests/preload/killpoint.c)."""
 
 import mmap
 import struct
@@ -10,7 +10,7 @@ BEFORE, AFTER = 0, 1
 
 class Killpoint:
     def __init__(self, path, process="control", stops=False):
-        """stops: the process is stopped there, in the place of killed."""
+        """stops: the process is stopped at that statement, not killed."""
         self.path = path
         self.stops = stops
         self.process = process
@@ -19,17 +19,22 @@ class Killpoint:
             self.memory = mmap.mmap(file.fileno(), 8)
 
     def environment(self):
-        """The library opens its file, and others under /proc, when it is first asked: so the process is not confined."""
+        """
+        SANDBOX is off because the library opens its file, and files of /proc, after the process would be confined.
+        """
         return {"SANDBOX": "off", "LD_PRELOAD": BUILD_DIR / "tests/preload/killpoint.so", "KILLPOINT": self.path,
                 "KILLPOINT_PROCESS": self.process} | ({"KILLPOINT_STOPS": 1} if self.stops else {})
 
     def arm(self, statement, side):
-        """From now on: the first statement is 1. BEFORE it goes to the database, or AFTER it has taken effect."""
+        """
+        Kills at that statement, counted from now (the first is 1): BEFORE it goes to the database, or AFTER it has
+        taken effect.
+        """
         struct.pack_into("=I", self.memory, 4, side)
         struct.pack_into("=I", self.memory, 0, statement)
 
     def disarm(self):
-        """Returns whether control has died."""
+        """Disarms. Returns whether the process has died."""
         fired = struct.unpack_from("=I", self.memory, 0)[0] == 0
         struct.pack_into("=I", self.memory, 0, 0)
         return fired

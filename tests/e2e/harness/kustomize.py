@@ -1,7 +1,7 @@
 """
-What `kubectl kustomize` makes of deploy/k8s: as much of it as is used there (resources, components, generated ConfigMaps,
-JSON patches), so that these tests need no kubectl, which Debian 12 has only in a version that is too old; tests/containers
-compares the two. Names of generated ConfigMaps get no hash. Whatever else stands in a kustomization.yaml is refused.
+Renders deploy/k8s as `kubectl kustomize` does. It knows the features in use there (resources, components, generated
+ConfigMaps, JSON patches) and refuses any other. The tests do not use kubectl because Debian 12's version is too old;
+tests/containers compares the two. Names of generated ConfigMaps get no hash.
 """
 
 import copy
@@ -34,7 +34,7 @@ def apply(directory, objects):
         text = patch.get("patch") or (directory / patch["path"]).read_text()
         hit = [thing for thing in objects if thing["kind"] == patch["target"]["kind"]
                and thing["metadata"]["name"] == patch["target"]["name"]]
-        assert hit, f"{directory}: the patch hits nothing"
+        assert hit, f"{directory}: the patch has no target"
         for thing in hit:
             for operation in yaml.safe_load(text):
                 change(thing, operation)

@@ -1,4 +1,4 @@
-"""Jobs that wait in the store of a daemon that is stopped, and what becomes of them on another one."""
+"""Jobs that wait in the store of a stopped daemon, for tests that start another daemon on the store."""
 
 from harness.daemon import run_program
 from harness.deliveries import Endpoints
@@ -6,7 +6,10 @@ from harness.recording_receiver import Answer
 
 
 def leave_jobs(hookline, receiver, count=3, fifo=False):
-    """Jobs that wait for a receiver that has failed, each of them or, with fifo, the first one; the daemon is stopped."""
+    """
+    Publishes events for a receiver that fails and stops the daemon when each job has failed once. With fifo only the
+    first job has failed.
+    """
     receiver.answers["/in"] = Answer(500)
     tenant = hookline.new_tenant()
     Endpoints(tenant, receiver).add("/in", retry_schedule=["1s"] * 20, fifo=fifo)
@@ -20,12 +23,12 @@ def leave_jobs(hookline, receiver, count=3, fifo=False):
 
 
 def deliveries(hookline):
-    """What /health says of them."""
+    """The state of deliveries in /health."""
     return hookline.daemon.get("/health").json()["webhooks"]["deliveries"]
 
 
 def resume(hookline):
-    """As a person does."""
+    """Resumes deliveries by hooksctl, as an operator does."""
     run = run_program("hooksctl", "deliveries", "resume", options={
         "HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_ADMIN_KEY": hookline.admin.key})
     assert (run.returncode, run.stderr) == (0, ""), run

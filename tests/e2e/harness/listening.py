@@ -1,8 +1,8 @@
-"""What a service manager does for socket activation (sd_listen_fds(3)), in a few lines."""
+"""Socket activation as a service manager does it (sd_listen_fds(3))."""
 
 import sys
 
-# Puts the descriptors of its first argument at 3, 4, ... and becomes the rest of its arguments, as a manager's child does.
+# Moves the descriptors of its first argument to 3, 4, ... and executes the rest of its arguments, as a manager's child.
 LAUNCH = """
 import os, sys
 fds = [os.dup(int(fd)) for fd in sys.argv[1].split(",")]
@@ -16,6 +16,6 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def pass_descriptors(daemon, fds):
-    """Daemons that are started from now on get these sockets."""
+    """Daemons that start from now on inherit these sockets."""
     daemon.launcher = [sys.executable, "-c", LAUNCH, ",".join(map(str, fds))]
     daemon.pass_fds = fds

@@ -1,4 +1,4 @@
-"""Many connections posting at once, each stream of events in order, retrying whatever was not acknowledged."""
+"""Many connections that post at once. Each posts its stream of events in order and retries until acknowledged."""
 
 import http.client
 import threading
@@ -9,9 +9,9 @@ from harness.waiting import PATIENCE, wait_until
 
 class Load:
     """
-    One thread and one connection per stream (a list of events). A request that got no answer, or a 503, is sent
-    again: `repeated` holds the ids of events that may therefore have been stored before their acknowledgement.
-    Used as a context manager: leaving the block waits until everything is acknowledged.
+    One thread and one connection per stream (a list of events). A request without an answer, or with a 503, is sent
+    again. `repeated` holds the ids of events without an answer: these may be stored twice.
+    Used as a context manager: the end of the block waits until everything is acknowledged.
     """
 
     def __init__(self, daemon, streams, batch):
@@ -46,7 +46,7 @@ class Load:
         assert self.failures == []
 
     def without_repeats(self, stored):
-        """Leaves out second copies of events that had to be sent again."""
+        """The stored events without second copies of repeated events."""
         seen = set()
         kept = []
         for event in stored:
@@ -64,11 +64,11 @@ class Load:
                     client = self._deliver(client, stream[start : start + self.batch])
             finally:
                 client.close()
-        except Exception as failure:  # told by __exit__ in the test's own thread
+        except Exception as failure:  # __exit__ reports it in the test's thread
             self.failures.append(failure)
 
     def _deliver(self, client, events):
-        """Posts until acknowledged; returns the connection to go on with."""
+        """Posts until acknowledged. Returns the client for the next request."""
         deadline = time.monotonic() + 40 * PATIENCE
         while time.monotonic() < deadline:
             try:

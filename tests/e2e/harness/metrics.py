@@ -8,7 +8,9 @@ from harness.waiting import wait_until
 
 
 def metrics(daemon):
-    """The sums of all samples of a name, which is without the prefix hooks_; of a histogram only _sum and _count."""
+    """
+    The sum of all samples of each metric, by its name without the prefix hooks_. Of a histogram only _sum and _count.
+    """
     numbers = {}
     for name, value in re.findall(r"^hooks_(\w+)(?<!_bucket)(?:{.*})? (\S+)$", text_of(daemon), re.M):
         numbers[name] = numbers.get(name, 0) + float(value)
@@ -16,7 +18,7 @@ def metrics(daemon):
 
 
 def series(daemon):
-    """Every sample by itself: {'requests_accepted_total{ack="stored"}': 3}."""
+    """Every sample: {'requests_accepted_total{ack="stored"}': 3}."""
     return Counter({name: float(value) for name, value in re.findall(r"^hooks_(\S+) (\S+)$", text_of(daemon), re.M)})
 
 
@@ -25,10 +27,13 @@ def text_of(daemon):
 
 
 def wait_accounted(daemon):
-    """A look at a moving service sees several moments in one; returns the numbers of one where nothing is missing."""
+    """
+    Waits until the accounts are right and returns the numbers. One scrape of a busy service mixes several moments, so a
+    single one may not add up.
+    """
     return wait_until(lambda: accounted(numbers := metrics(daemon)) and numbers, "all events to be accounted for")
 
 
 def wait_settled(daemon):
-    """Until, besides, nothing is on its way any more."""
+    """Waits until all events are accounted for and none waits on the ring or in the spool."""
     return wait_until(lambda: settled(numbers := metrics(daemon)) and numbers, "all events to be stored")

@@ -1,4 +1,4 @@
-"""Names and addresses of a test's own, for programs that have tests/preload/resolver.c preloaded. They can change meanwhile."""
+"""A test's own names and addresses, for programs that preload tests/preload/resolver.c. They can change at any time."""
 
 import os
 
@@ -6,7 +6,7 @@ from harness.daemon import BUILD_DIR
 
 
 class Names:
-    """names: {name: answers}; connect: {address: port}. Both as tests/preload/resolver.c describes them."""
+    """names: {name: answers}. connect: {address: port}. tests/preload/resolver.c describes both."""
 
     def __init__(self, directory, names=None, connect=None):
         self.path, self.log = directory / "names", directory / "names.log"
@@ -14,7 +14,7 @@ class Names:
         self.set(names or {}, connect or {})
 
     def environment(self):
-        """Confined, a courier could not read the names."""
+        """SANDBOX is off because a confined courier could not read the file of names."""
         return {"SANDBOX": "off", "LD_PRELOAD": BUILD_DIR / "tests/preload/resolver.so", "NAMES": self.path, "NAMES_LOG": self.log,
                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
@@ -26,9 +26,9 @@ class Names:
         new.rename(self.path)
 
     def say(self, name, answers):
-        """From now on that one has other answers."""
+        """Changes the answers for one name."""
         self.set(self.names | {name: answers}, self.connect)
 
     def said(self, what):
-        """The names that were looked up, or the addresses that were connected to."""
+        """The log's entries of that kind: "lookup" (names) or "connect" (addresses)."""
         return [line.split()[1] for line in self.log.read_text().splitlines() if line.startswith(what + " ")]

@@ -1,16 +1,16 @@
-"""The network between the daemon and PostgreSQL on its bad days: connections cut, packets swallowed, a slow line."""
+"""A faulty network between the daemon and PostgreSQL: cut connections, lost packets, a slow line."""
 
 import socket
 import threading
 import time
 
-# A slow line: so many bytes, then a pause.
+# A slow line forwards this many bytes, then pauses.
 SLOW_CHUNK = 4096
 SLOW_PAUSE = 0.01
 
 
 class BadNetwork:
-    """Forwards to 127.0.0.1:target. What a stalled or slow network has taken in arrives at last, unless it is cut."""
+    """Forwards to 127.0.0.1:target. Bytes in a stalled or slow network arrive later, unless the connection is cut."""
 
     def __init__(self, target):
         self.target = target
@@ -35,17 +35,17 @@ class BadNetwork:
         self.flowing.set()
 
     def through(self, url, port):
-        """The URL of a server on that port, by way of this network."""
+        """The URL with this network's port in place of the server's."""
         return url.replace(f":{port}/", f":{self.port}/")
 
     def cut(self):
-        """Ends every connection; new ones can be made."""
+        """Ends every connection. New ones can be made."""
         with self.lock:
             for connection in self.connections:
                 shut(connection)
 
     def stall(self):
-        """Nothing arrives any more, neither data nor the end of a connection, until flow()."""
+        """Until flow() nothing arrives: no data and no end of a connection."""
         self.flowing.clear()
 
     def flow(self):

@@ -1,4 +1,4 @@
-"""Chaos over nodes: blows that fall on one of them, on the way of one to PostgreSQL, on what all share, or come from users."""
+"""Chaos over nodes: blows that hit one node, one node's network, or PostgreSQL, and changes that users make."""
 
 import http.client
 import signal
@@ -14,23 +14,23 @@ from harness.chaos import STOPPED, THREADS, DatabaseBlows, ProcessBlows
 from harness.daemon import stopped
 from harness.waiting import PATIENCE, wait_until
 
-Blow = namedtuple("Blow", "name begin end effect")  # by time.monotonic(); effect: None of those that do not tell
+Blow = namedtuple("Blow", "name begin end effect")  # begin, end: time.monotonic(). effect may be None
 ROLES = ("acceptor", "publisher", "courier", "control")
 CHANGES = {"ACCEPTORS": [1, 2], "HL_PUBLISHERS": [1, 2], "HL_COURIERS": [1, 2, 3]}
 
 
 def until_adopted(nodes, node):
-    """Gives up in the end: nobody adopts while PostgreSQL is away, and then for a time-out more."""
+    """Waits until another node has adopted this one, or gives up: no node adopts during an outage of PostgreSQL."""
     deadline = time.monotonic() + 10 * nodes.timeout
     while time.monotonic() < deadline:
         if node.is_adopted():
             return "adopted"
-        time.sleep(0.1)  # each look is a connection
+        time.sleep(0.1)  # each check opens a connection
     return "not adopted"
 
 
 class NodeBlows:
-    """What ends, restarts or stops a whole node, or two at once."""
+    """Ends, restarts or stops a whole node, or two at once."""
 
     several = True
 
@@ -87,7 +87,7 @@ class NodeBlows:
             return until_adopted(self.nodes, node)
 
     def freeze_courier_until_adopted(self, rng):
-        """The one that says that its node lives; the others go on."""
+        """Stops courier 0, which keeps its node's row alive; the other processes go on."""
         node = self.nodes.patient()
         with node.whole:
             pids = node.daemon.pids("courier")
@@ -103,8 +103,8 @@ class NodeBlows:
 
 class AnyProcessBlows:
     """
-    Of any node, whatever befalls its tree in this moment. One that is stopped is replaced, but not on a patient node: there it
-    goes on, in the middle of whatever it did.
+    Kills or stops one process of any node, also while another blow hits the node's tree. The master replaces a stopped
+    process. On a patient node it does not: there the process goes on where it stood.
     """
 
     def __init__(self, nodes):
@@ -141,7 +141,7 @@ class AnyProcessBlows:
 
 
 class NetworkBlows:
-    """The way of one node to PostgreSQL."""
+    """Faults of one node's network to PostgreSQL."""
 
     def __init__(self, nodes):
         self.nodes = nodes
@@ -168,7 +168,9 @@ class NetworkBlows:
             network.flow()
 
     def stall_network_until_adopted(self, rng):
-        """What stands in the network arrives at last: a COMMIT of a node whose jobs are another's by then."""
+        """
+        The stalled bytes arrive after the adoption: a late COMMIT of a node whose jobs belong to another node by then.
+        """
         with self.nodes.one(rng) as node:
             node.network.stall()
             try:
@@ -195,7 +197,7 @@ class NetworkBlows:
 
 
 class SpoolBlows:
-    """A node without its way to PostgreSQL, and with no room for what it would spool."""
+    """Takes one node's network and the room for its spool."""
 
     def __init__(self, nodes):
         self.nodes = nodes
@@ -213,7 +215,7 @@ class SpoolBlows:
 
 
 class ServerBlows:
-    """PostgreSQL, also for longer than a node may be silent."""
+    """Outages of PostgreSQL, also longer than a node may be silent."""
 
     def __init__(self, nodes):
         self.nodes = nodes
@@ -240,7 +242,7 @@ class ServerBlows:
         time.sleep(self.nodes.timeout * rng.uniform(1.1, 1.5))
 
     def lock_tables(self, rng):
-        """Somebody at work in the database, now and then for longer than a node may be silent."""
+        """Another session holds a table's lock, sometimes for longer than a node may be silent."""
         table = rng.choice(["jobs", "attempts", "events", "delivery_nodes", "endpoints"])
         with self.database.server.connect(self.database.name) as connection, connection.transaction():
             connection.execute("SET LOCAL lock_timeout = '5s'")
@@ -252,9 +254,9 @@ class ServerBlows:
 
 
 class ClockBlows:
-    """Somebody sets the clock of one node's machine. It stays so until the next time."""
+    """Sets the clock of one node's machine. The clock stays so until the next step."""
 
-    STEPS = (-3600, -90, 0, 90, 7200)  # seconds; days would let idempotency keys expire
+    STEPS = (-3600, -90, 0, 90, 7200)  # seconds; with days idempotency keys would expire
 
     def __init__(self, nodes):
         self.nodes = nodes
@@ -267,19 +269,19 @@ class ClockBlows:
 
 
 class UserBlows:
-    """What users do to their endpoints, and an administrator to a tenant, by any node."""
+    """Changes that users make to their endpoints, and an administrator to a tenant, through any node."""
 
     def __init__(self, nodes, paths, usual):
-        """paths: of the endpoints that are changed; usual: what their fields are before and after."""
+        """paths: the paths of the endpoints to change. usual: the values of their fields outside of a blow."""
         self.nodes = nodes
         self.paths = paths
         self.usual = usual
-        self.endpoints = None  # of this lap
-        self.late = []  # (seconds after the reply to a pause, requests that came then)
+        self.endpoints = None  # the endpoints of the current lap
+        self.late = []  # for each pause that was broken: seconds from its start to each late request
         self.blows = [self.pause_endpoint, self.disable_endpoint, self.throttle_endpoint, self.narrow_endpoint, self.pause_tenant]
 
     def _ask(self, rng, key, method, path, body):
-        """Until a node has done it: 200, or 202 where some node has not said that it knows."""
+        """Repeats the request until a node has done it: 200, or 202 if some node has not confirmed the change."""
         def status():
             with suppress(OSError, http.client.HTTPException):
                 reply = self.nodes.client(rng, key).request(method, path, body)
@@ -303,7 +305,7 @@ class UserBlows:
             self._ask(rng, key, "PATCH", url, {name: self.usual[name] for name in fields})
 
     def _watch(self, rng, status, seconds, concerned):
-        """What comes although no attempt may begin: those that were under way come at once."""
+        """Records requests that come after a pause. Attempts under way get PATIENCE seconds to arrive."""
         self.nodes.log(f"the pause is answered with {status}")
         began, arrivals = time.monotonic() + PATIENCE, self.endpoints.receiver.arrivals
         seen = len(arrivals)
@@ -337,8 +339,8 @@ class UserBlows:
 
 class Storm:
     """
-    Blows, one or two at once, the same for the same seed but not at the same instants. Each kind falls equally often: a
-    deck of them is dealt to its end and shuffled again.
+    Blows, one or two at once. The same seed gives the same blows, but not the same instants. Each kind comes equally
+    often: the blows are dealt like a deck of cards that is shuffled anew when it is empty.
     """
 
     def __init__(self, nodes, groups, seed):
@@ -349,19 +351,22 @@ class Storm:
         self.blows = []
 
     def lap(self, strikes):
-        """So many, of which the first one lasts until a node is adopted: nothing is in the way of that. Returns the blows."""
+        """
+        Strikes so many times and returns the blows. The first one comes alone and lasts until another node has adopted
+        the victim.
+        """
         before = len(self.blows)
         self._strike([self._deal("long")])
         assert self.blows[-1].effect == "adopted", self.blows[-1]
         for _ in range(strikes - 1):
-            time.sleep(self.random.uniform(0, 0.5))  # the instant is the point: nothing is waited for here
+            time.sleep(self.random.uniform(0, 0.5))  # a random instant for the blow, not a wait for a state
             first = self._deal("any")
             beside = self._deal("any", first[0]) if self.random.random() < 1 / 3 else None
             self._strike([first, beside] if beside else [first])
         return self.blows[before:]
 
     def _deal(self, name, group=None):
-        """The next one, or the next one that can fall beside one of the group, if there is one."""
+        """The next blow of the deck. With a group: the next one that can come beside a blow of that group, or None."""
         deck = self.decks[name]
         if not deck:
             deck += [(each, blow) for each in self.groups

@@ -1,4 +1,4 @@
-"""Several nodes over one PostgreSQL. HL_NODE_TIMEOUT_SECS is short unless a test says otherwise."""
+"""Several nodes on one PostgreSQL. HL_NODE_TIMEOUT_SECS is short unless a test sets it."""
 
 import contextlib
 import os
@@ -14,14 +14,14 @@ SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIE
 
 
 class Nodes:
-    """Called with a number it starts so many more, over one database and by one master key, and returns them."""
+    """nodes(count) starts so many more nodes, with the same database and master key, and returns them."""
 
     def __init__(self, make_hookline):
         self.make_hookline = make_hookline
         self.nodes = []
 
     def __call__(self, count, database=None, **options):
-        """database: of the first one, if it is not to be another one."""
+        """database: the first node's database. None: a new one."""
         for _ in range(count):
             first = self.nodes[0] if self.nodes else None
             shared = {"HL_MASTER_KEY": first.daemon.options["HL_MASTER_KEY"]} if first else {}
@@ -33,7 +33,7 @@ class Nodes:
 
 @contextlib.contextmanager
 def frozen(daemon):
-    """The whole tree stands still."""
+    """Stops the whole tree with SIGSTOP during the block."""
     pids = session_members(daemon.pid)
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -56,13 +56,13 @@ def client_of(node, tenant):
 
 
 def publish(client, count, topic="orders.made"):
-    """The ids of the jobs."""
+    """Publishes so many events in one batch. Returns the ids of the jobs."""
     reply = client.post("/v1/events/batch", [{"topic": topic, "payload": {"n": number}} for number in range(count)])
     assert reply.status == 201, reply
     return [job for item in reply.json["items"] for job in item["job_ids"]]
 
 
 def delivered(receiver, jobs):
-    """How often each was."""
+    """The number of delivered requests of each job."""
     arrivals = [arrival.job for arrival in list(receiver.arrivals) if arrival.answer.delivers]
     return [arrivals.count(job) for job in jobs]

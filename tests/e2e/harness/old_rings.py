@@ -1,4 +1,4 @@
-"""What hooksd 0.1.0 left behind in each state (tests/old_rings), put where a daemon of today finds it at its start."""
+"""Rings and files that hooksd 0.1.0 left in various states (tests/old_rings), unpacked for a daemon of today."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from harness.daemon import REPOSITORY
 ARCHIVES = REPOSITORY / "tests/old_rings/0.1.0"
 STATES = sorted(path.name.removesuffix(".tar.xz") for path in ARCHIVES.glob("*.tar.xz"))
 
-# Of 0.1.0's layout (shm/old_ring_layout.h), with two acceptors.
+# Offsets in the layout of 0.1.0 (shm/old_ring_layout.h) with two acceptors.
 BOOT_ID, JSONL_PATH, CONTROLS = 104, 144, 16384
 SLOT_BYTES, LEDGER = 2688, 4096 + 2 * 2688 + 1776  # of the first writer
 APPENDS, APPEND_BYTES, APPEND_DEVICE = 16, 48, 16  # in a ledger
 
 
 class OldRing:
-    """The state's files, unpacked for that daemon, which is not started yet."""
+    """Unpacks the files of that state for a daemon that has not started yet."""
 
     def __init__(self, state, daemon):
         self.path = Path(daemon.options["RING_PATH"])
@@ -30,14 +30,14 @@ class OldRing:
         self.acknowledged, self.discarded = expected["acknowledged"], expected["discarded"]
         shutil.move(daemon.directory / "ring", self.path)
         self.written = self.path.read_bytes()[: 1 << 17]
-        # As if it had been written here, since the machine was started.
+        # Names this boot and this directory, as if the ring had been written here.
         self.patch(BOOT_ID, Path("/proc/sys/kernel/random/boot_id").read_bytes() + b"\0")
         self.patch(JSONL_PATH, str(daemon.directory / "events.jsonl").encode() + b"\0")
         self.unfinished = expected.get("unfinished")
         self.unfinished_in(daemon.directory)
 
     def unfinished_in(self, directory):
-        """The file in which an append is open is in that directory now."""
+        """Names the file of the unfinished append by its device and inode in that directory."""
         if self.unfinished:
             ledger = LEDGER + self.unfinished["writer"] * SLOT_BYTES
             append = ledger + APPENDS + self.unfinished["entry"] * APPEND_BYTES
@@ -58,7 +58,7 @@ class OldRing:
 
 
 def numbers(daemon, database=None):
-    """Of the events that are stored, sorted: in the JSONL file, and in the database if there is one."""
+    """The sorted numbers of all stored events, of the JSONL file and of the database if given."""
     found = [line["data"]["n"] for line in daemon.jsonl_events()] if daemon.jsonl_path.exists() else []
     if database:
         found += [int(row) for (row,) in database.query("SELECT data->>'n' FROM hook_events")]

@@ -1,4 +1,4 @@
-"""The service's OpenAPI document, and replies held against it."""
+"""The service's OpenAPI document, and checks of replies against it."""
 
 import functools
 import json
@@ -11,8 +11,8 @@ JSON = "application/json"
 
 def closed(schema):
     """
-    The schema with undeclared members refused wherever it lists members and says nothing of others. Clients shall live
-    with members that a later version adds, so the document does not say so; of this version they are errors.
+    The schema, changed to refuse undeclared members wherever it lists members and does not mention others. The document
+    leaves this out because clients must accept members of later versions. In a reply of this version they are errors.
     """
     if isinstance(schema, list):
         return [closed(part) for part in schema]
@@ -32,11 +32,11 @@ class Document:
         self.paths = sorted(
             ((re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), path) for path in document["paths"]),
             key=lambda entry: entry[1].count("{"))
-        self.resolver = RefResolver.from_schema({"components": {"schemas": self.schemas}})  # whose first use costs most
+        self.resolver = RefResolver.from_schema({"components": {"schemas": self.schemas}})  # its first use is slow
         self.validators = {}
 
     def resolve(self, node):
-        """What a reference of the document refers to; another node itself."""
+        """The target of a reference. A node that is no reference is returned as it is."""
         while "$ref" in node:
             steps = node["$ref"].removeprefix("#/").split("/")
             node = self.document
@@ -45,35 +45,35 @@ class Document:
         return node
 
     def operations(self):
-        """method, path, operation of each."""
+        """(method, path, operation) of each operation."""
         return [(method.upper(), path, operation)
                 for path, item in self.document["paths"].items()
                 for method, operation in item.items() if method != "parameters"]
 
     def path_of(self, target):
-        """The path of the document that a request's target means. None: it has none."""
+        """The path of the document that matches a request's target, or None."""
         path = "/" + "/".join(filter(None, target.split("?")[0].split("/")))
         return next((template for pattern, template in self.paths if pattern.fullmatch(path)), None)
 
     def errors(self, schema, value):
-        """What is wrong with the value, one line each."""
+        """The value's violations of the schema, one line each."""
         key = json.dumps(schema, sort_keys=True)
         if key not in self.validators:
             self.validators[key] = Draft202012Validator(closed(schema), resolver=self.resolver)
         return [f"{error.json_path}: {error.message[:300]}" for error in self.validators[key].iter_errors(value)]
 
     def response(self, method, target, status):
-        """The description of that reply; AssertionError if the document has none."""
+        """The document's description of that reply. Raises AssertionError if there is none."""
         item = self.document["paths"].get(self.path_of(target), {})
         operation = item.get("get" if method == "HEAD" else method.lower()) if method.isupper() else None
-        if operation is None:  # the same for all: 404, or 405
+        if operation is None:  # one description for all of these: 404 or 405
             assert status == (405 if item else 404), f"{method} {target}: {status}, and openapi.json has no such operation"
             return self.resolve({"$ref": f"#/components/responses/{'MethodNotAllowed' if item else 'NotFound'}"})
         assert str(status) in operation["responses"], f"{method} {target}: openapi.json does not know its {status}"
         return self.resolve(operation["responses"][str(status)])
 
     def check(self, method, target, reply):
-        """Fails when the reply is another than the document says; status, headers and body count."""
+        """Raises AssertionError if the reply's status, headers or body differ from the document."""
         told = f"{method} {target}: {reply}"
         response = self.response(method, target, reply.status)
         for name, header in response.get("headers", {}).items():
@@ -98,5 +98,5 @@ class Document:
 
 @functools.cache
 def document_of(text):
-    """One for all daemons that say the same of themselves: what is prepared for a check is prepared once."""
+    """Daemons with the same document share one Document, which prepares its validators once."""
     return Document(json.loads(text))

@@ -1,4 +1,4 @@
-"""The operations of the webhooks' API, read from their table, with what a request of each needs to be right."""
+"""The operations of the webhooks' API, read from their table, with a valid body and query for each."""
 
 import re
 from collections import namedtuple
@@ -13,22 +13,23 @@ Operation = namedtuple("Operation", "symbol method path scope resource")
 
 
 def read_scopes():
-    """The words of scopes by their symbols."""
+    """The names of scopes by their symbols."""
     rows = SCOPE.findall((REPOSITORY / "api/scopes.h").read_text())
     return {symbol: f"{group}.{verb}" if verb else group for symbol, group, verb in rows}
 
 
 SCOPES = read_scopes()
 ALL_OPERATIONS = [
-    Operation(symbol, method, path, SCOPES.get(scope), resource)  # None: any key will do, or none is needed
+    Operation(symbol, method, path, SCOPES.get(scope), resource)  # None: any key is enough, or none is needed
     for symbol, method, path, scope, resource in ROW.findall((REPOSITORY / "api/operation_list.def").read_text())]
-# Without the development receiver, whose tokens say whose it is: test_inbox.py. And streams, which do not end: test_stream.py.
+# Without the development inbox, whose tokens name the tenant (test_inbox.py), and without endless streams
+# (test_stream.py).
 OPERATIONS = [operation for operation in ALL_OPERATIONS if operation.resource not in ("DEV", "STREAM")]
 
 URL = "https://hooks.example.com/in"
 
-# A body that is right, of each operation that takes one: from the ids of a tenant's objects. An operation that is not
-# here fails the tests that try all of them.
+# A valid body for each operation that takes one, made from the ids of a tenant's objects. The tests that try all
+# operations fail for an operation that is missing here.
 BODIES = {
     "TENANT_CREATE": lambda own: {"name": "made"},
     "TENANT_UPDATE": lambda own: {"name": "changed"},
@@ -53,9 +54,9 @@ BODIES = {
     "SUBSCRIPTION_TEST": lambda own: {"topic_pattern": "order.*", "event": {"topic": "order.made"}},
     "REPLAY_CREATE": lambda own: {"event_id": own["event"], "mode": "all"},
 }
-# The parameters without which a request is wrong.
+# Required parameters of the query.
 QUERIES = {"EVENT_DELETE_MANY": lambda own: f"topic=nothing.has.this&confirm={own['tenant']}"}
-# Which kind of object {id} of a path names, by the operation's resource.
+# The kind of object that {id} of a path names, by the operation's resource.
 KINDS = {"TENANTS": "tenant", "APIKEYS": "key", "ENDPOINTS": "endpoint", "SUBSCRIPTIONS": "subscription", "EVENTS": "event",
          "DELIVERIES": "attempt", "JOBS": "job", "DLQ": "dead_letter", "REPLAY": "replay"}
 
@@ -69,16 +70,16 @@ def body_of(operation, own):
 
 
 def path_of(operation, own):
-    """The path with ids of a tenant's objects, and with the query that it needs."""
+    """The path with ids of a tenant's objects and the required query."""
     path = operation.path.replace("{key_id}", own["key"]).replace("{id}", own.get(KINDS.get(operation.resource), ""))
     return f"{path}?{QUERIES[operation.symbol](own)}" if operation.symbol in QUERIES else path
 
 
 def make_objects(tenant, mark, **fields):
     """
-    Two keys, endpoints and subscriptions, whose names, addresses and metadata hold the mark, and for each endpoint an
-    event, a job that waits, an attempt, a dead letter and a replay, whose texts do. Returns the ids of one of each by kind, and
-    those of all objects as "all". fields: of the endpoints.
+    Makes two keys, two endpoints and two subscriptions with the mark in names, addresses and metadata. Adds for each
+    endpoint an event, a waiting job, an attempt, a dead letter and a replay with the mark in their texts. Returns one
+    id for each kind, and all ids as "all". fields: further fields of the endpoints.
     """
     keys = [tenant.key(name=f"key {mark}") for _ in range(2)]
     client = tenant.client

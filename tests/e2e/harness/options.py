@@ -1,4 +1,4 @@
-"""The option table, as hooksd prints it, and what hooksd thinks of settings that stand in files."""
+"""The option table as hooksd prints it, and hooksd's verdict on the settings of a file."""
 
 import re
 
@@ -15,28 +15,28 @@ def option_defaults():
 
 
 def size(text):
-    """Bytes of "64MiB" as hooksd writes it, "160Mi" as Kubernetes does, "160m" as Docker does."""
+    """The bytes of a size as hooksd ("64MiB"), Kubernetes ("160Mi") or Docker ("160m") writes it."""
     number, unit = re.fullmatch(r"(\d+) *([KMG]?i?)B?", str(text), re.I).groups()
     return int(number) * UNITS[unit.upper()]
 
 
 def seconds(text):
-    """Of "25s" or "25", a duration of an option that is in seconds."""
+    """The seconds of a duration such as "25s" or "25"."""
     number, unit = re.fullmatch(r"(\d+)(s|m|h|)", str(text)).groups()
     return int(number) * {"": 1, "s": 1, "m": 60, "h": 3600}[unit]
 
 
 def ring_file_bytes(settings):
-    """What hooksd reserves under RING_PATH with these settings."""
+    """The bytes that hooksd reserves under RING_PATH with these settings."""
     printed = run_program("hooksd", "--print-config", options=settings).stdout
     found = dict(re.findall(r"^(RING_BYTES|HL_RING_BYTES|HL_API_KEY)=(.*)$", printed, re.M))
     return int(found["RING_BYTES"]) + (int(found["HL_RING_BYTES"]) if found["HL_API_KEY"] else 0)
 
 
 def refusal(settings):
-    """Why hooksd would not start with these, or None."""
+    """Why hooksd refuses these settings, or None if it takes them."""
     strange = set(settings) - set(option_defaults())
     if strange:
         return f"no options: {', '.join(sorted(strange))}"
     result = run_program("hooksd", "--check-config", options=settings)
-    return result.stderr if result.returncode == 64 else None  # 1: right, but not for this machine
+    return result.stderr if result.returncode == 64 else None  # 1: valid settings that do not fit this machine

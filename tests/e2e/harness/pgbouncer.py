@@ -23,9 +23,9 @@ def find_pgbouncer():
 
 class PgBouncer:
     def __init__(self, server, **settings):
-        """Serves every database of the server; settings are those of the [pgbouncer] section."""
+        """Serves every database of the server. settings: values of the [pgbouncer] section."""
         self.program = find_pgbouncer()
-        self.prefix = server.prefix  # PgBouncer refuses to run as root, too
+        self.prefix = server.prefix  # PgBouncer refuses to run as root
         self.directory = Path(tempfile.mkdtemp(prefix="hooks-pgbouncer-"))
         self.log_path = self.directory / "log"
         self.port = free_port()
@@ -40,7 +40,7 @@ class PgBouncer:
             "auth_file": users,
             "admin_users": USER,
             "pool_mode": "transaction",
-            "server_login_retry": 1,  # seconds; 15 would be long for a test that restarts the server
+            "server_login_retry": 1,  # seconds; the default of 15 is long for a test that restarts the server
         } | settings
         self.config = self.directory / "pgbouncer.ini"
         self.config.write_text(
@@ -58,7 +58,7 @@ class PgBouncer:
             host="127.0.0.1", port=self.port, user=USER, password=PASSWORD, dbname=name, autocommit=True)
 
     def console(self, command):
-        """Rows of a command of the admin console, as dictionaries."""
+        """The rows of an admin console's command, as dictionaries."""
         with self.connect("pgbouncer") as connection:
             cursor = connection.execute(command)
             names = [column.name for column in cursor.description or ()]
@@ -81,7 +81,7 @@ class PgBouncer:
         return self
 
     def stop(self, how=signal.SIGTERM):
-        """SIGTERM ends it at once, whatever its clients are doing; SIGINT waits for them."""
+        """SIGTERM ends it at once, SIGINT waits for its clients."""
         if self.process:
             self.process.send_signal(how)
             self.process.wait(timeout=30)

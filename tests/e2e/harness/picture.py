@@ -1,16 +1,16 @@
-"""Panels of the dashboard as an SVG, drawn from what a Prometheus has: the picture in docs/running.md."""
+"""Draws panels of the dashboard as an SVG from the data of a Prometheus: the picture in docs/running.md."""
 
 import re
 from html import escape
 
 from harness.prometheus import filled, panels
 
-# Their titles, in the picture's order; two in a row.
+# The panels' titles in the picture's order, two in a row.
 SHOWN = ["Events", "Accepted requests by acknowledgement", "Request duration", "Writers", "Events in the spool", "CPU"]
 COLOURS = ["#3274d9", "#e0752d", "#56a64b", "#8f3bb8", "#c4162a", "#0d9488", "#8a8a8a"]
-WIDTH, HEIGHT = 440, 180  # of a panel
-LEFT, TOP, RIGHT, BOTTOM = 54, 30, 18, 40  # what is not the plot
-POINTS = 120  # of a line
+WIDTH, HEIGHT = 440, 180  # a panel's size
+LEFT, TOP, RIGHT, BOTTOM = 54, 30, 18, 40  # margins around the plot
+POINTS = 120  # per line
 STYLE = ("text{font:11px sans-serif;fill:#555}.t{font-weight:bold;font-size:12px;fill:#222}.p{fill:#fff;stroke:#ddd}"
          ".g{stroke:#e8e8e8}polyline{fill:none;stroke-width:1.5;stroke-linejoin:round}")
 
@@ -20,7 +20,7 @@ def legend(target, labels):
 
 
 def lines(prometheus, panel, start, end):
-    """(name, [(time, value)]) of each series that is not zero all along."""
+    """(name, [(time, value)]) of each series that is not always zero."""
     step = (end - start) / POINTS
     found = [(legend(target, series["metric"]), [(float(when), float(value)) for when, value in series["values"]])
              for target in panel["targets"]
@@ -30,7 +30,7 @@ def lines(prometheus, panel, start, end):
 
 
 def number(value, unit):
-    """As people write it: 1.5k, 20 ms."""
+    """The number for people: 1.5k, 20 ms."""
     if unit == "s":
         return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"
     text = f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
@@ -38,7 +38,7 @@ def number(value, unit):
 
 
 def ceiling(value):
-    """The next of 1, 2, 2.5, 5, 10, 20, ..."""
+    """The next larger of 1, 2, 2.5, 5, 10, 20, ..."""
     power = 10.0
     while power > value:
         power /= 10
@@ -77,7 +77,7 @@ def plot(panel, series, start, end):
 
 
 def draw(prometheus, start, end):
-    """The text of the SVG. Times are Unix seconds."""
+    """Returns the SVG's text. Times are Unix seconds."""
     by_title = {panel["title"]: panel for panel in panels()}
     rows = (len(SHOWN) + 1) // 2
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH} {rows * HEIGHT}">',

@@ -18,7 +18,7 @@ import psycopg
 
 from harness.waiting import PATIENCE, wait_ended, wait_until
 
-# Everything a client sent comes back in one text column: cheap to read, and in the shape events.expected() has.
+# Returns all fields of a client in one text column, which is cheap to read and has the shape of events.expected().
 EVENTS_QUERY = """
 SELECT json_build_object(
 	'event_id', event_id, 'client_event_id', client_event_id, 'event_type', event_type, 'session_id', session_id,
@@ -26,10 +26,10 @@ SELECT json_build_object(
 	'timestamp', to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text
 FROM hook_events"""
 
-# In which partition a row of hook_events is; where it is distributed tableoid says which shard of that.
+# The partition of a row of hook_events. In a distributed table tableoid would name a shard.
 PARTITION = "regexp_replace(tableoid::regclass::text, '_[0-9]{6,}$', '')"
 
-# Also when the tests are killed; a command of its own, because a change of user forgets the wish.
+# Ends the server with the tests, even if they are killed. A change of user clears this setting, so it comes last.
 DIE_WITH_THE_TESTS = ["setpriv", "--pdeathsig", "INT"]
 
 
@@ -69,7 +69,7 @@ class PostgresServer:
         self.port = free_port()
         self.process = None
         self.databases = 0
-        self.sessions = weakref.WeakSet()  # databases, which may have a connection
+        self.sessions = weakref.WeakSet()  # databases that may hold a connection
         # PostgreSQL refuses to run as root.
         self.prefix = []
         if os.geteuid() == 0:
@@ -81,13 +81,13 @@ class PostgresServer:
         self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 
     def run(self, program, *args):
-        """Runs one of PostgreSQL's programs as the user the server runs as."""
+        """Runs one of PostgreSQL's programs as the server's user."""
         subprocess.run(
             [*self.prefix, self.bindir / program, *args], check=True, stdout=subprocess.DEVNULL, cwd=self.directory,
             timeout=60)
 
     def write_data_file(self, name, text):
-        """A file of the server's own in its data directory, such as its configuration or its key."""
+        """Writes a file of the server into its data directory, such as its configuration or its key."""
         path = self.data / name
         path.write_text(text)
         path.chmod(0o600)
@@ -95,7 +95,7 @@ class PostgresServer:
             shutil.chown(path, "postgres", "postgres")
 
     def new_directory(self, name):
-        """An empty directory beside its data that the server may use."""
+        """Makes an empty directory beside the data directory that the server may use."""
         path = self.directory / name
         path.mkdir()
         if self.prefix:
@@ -103,7 +103,7 @@ class PostgresServer:
         return path
 
     def start(self):
-        """Starts the server unless it runs, and waits until it takes connections."""
+        """Starts the server unless it runs, and waits until it accepts connections."""
         if self.process:
             return
         settings = {
@@ -129,7 +129,7 @@ class PostgresServer:
                 time.sleep(0.02)
 
     def stop(self, how=signal.SIGINT):
-        """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its crash."""
+        """SIGINT is PostgreSQL's fast shutdown, SIGQUIT an immediate one, as after a crash."""
         self.hang_up()
         if self.process:
             self.process.send_signal(how)
@@ -141,12 +141,12 @@ class PostgresServer:
             database.hang_up()
 
     def pids(self):
-        """Of the server and its children."""
+        """The pids of the server and its children."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [self.process.pid, *map(int, children)]
 
     def freeze(self):
-        """All of its processes stand still, until thaw(): connections stay, and nobody answers."""
+        """Stops all of its processes until thaw(): connections stay open and get no answer."""
         self.process.send_signal(signal.SIGSTOP)  # makes no new children
         for pid in self.pids():
             os.kill(pid, signal.SIGSTOP)
@@ -156,19 +156,21 @@ class PostgresServer:
             os.kill(pid, signal.SIGCONT)
 
     def kill(self):
-        """SIGKILL for all of it at once, as when the machine dies: no process can say goodbye to anybody."""
+        """Sends SIGKILL to all processes, as when the machine dies: no process can close its connections in order."""
         self.process.send_signal(signal.SIGSTOP)  # makes no new children
         _, *children = self.pids()
         for pid in children:
             os.kill(pid, signal.SIGKILL)
         self.stop(signal.SIGKILL)
-        # Until the last one is dead the next server is told that their memory is in use.
+        # A new server refuses to start while a process of the old one uses its shared memory.
         wait_until(lambda: not any(map(runs, children)), "all of PostgreSQL to be dead")
 
     @contextlib.contextmanager
     def hung(self):
-        """In the block its processes are stopped: connections stay, new ones are taken by the kernel, nobody answers."""
-        self.process.send_signal(signal.SIGSTOP)  # first: it makes no new children then
+        """
+        Stops its processes during the block: connections stay open, the kernel accepts new ones, none gets an answer.
+        """
+        self.process.send_signal(signal.SIGSTOP)  # first, so that it starts no new children
         stopped = self.pids()
         for pid in stopped:
             with contextlib.suppress(ProcessLookupError):
@@ -182,7 +184,7 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def with_settings(self, **settings):
-        """In the block the server has these settings, too. It is started anew before and after."""
+        """Adds these settings during the block. The server restarts before and after it."""
         usual = self.settings
         try:
             self.restart(usual | settings)
@@ -203,13 +205,13 @@ class PostgresServer:
         return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=name, autocommit=True)
 
     def new_database(self, options=""):
-        """Empty; options are those of CREATE DATABASE."""
+        """Makes an empty database. options: those of CREATE DATABASE."""
         self.databases += 1
         name = f"e2e_{self.databases}"
-        if "TEMPLATE" in options:  # which nobody may be connected to
+        if "TEMPLATE" in options:  # no session may be connected to the template
             self.hang_up()
         with self.connect("postgres") as connection:
-            # The only way until PostgreSQL 14, and half as much work as one that writes every page to the log.
+            # PostgreSQL 15 and later default to writing every page to the log, which is twice the work.
             strategy = "STRATEGY file_copy" if connection.info.server_version >= 150000 else ""
             connection.execute(f"CREATE DATABASE {name} {options} {strategy}")
         return Database(self, name)
@@ -224,7 +226,7 @@ class Database:
         self.server = server
         self.name = name
         self.url = f"postgresql://postgres:not-a-real-secret@127.0.0.1:{server.port}/{name}"
-        self.filled = []  # by harness.dba.fill()
+        self.filled = []  # harness.dba.fill() adds (month, rows)
         self._session = None
         self._in_use = threading.Lock()
         server.sessions.add(self)
@@ -244,8 +246,11 @@ class Database:
 
     @contextlib.contextmanager
     def session(self):
-        """A connection for one statement that leaves nothing behind: a kept one, for to connect costs more than to ask."""
-        if not self._in_use.acquire(blocking=False):  # another thread's statement may wait for this one
+        """
+        A connection for one statement that leaves no state behind. The connection is kept, because connecting costs
+        more than most statements.
+        """
+        if not self._in_use.acquire(blocking=False):  # another thread uses it, and its statement may wait for this one
             with self.server.connect(self.name) as connection:
                 yield connection
             return
@@ -265,17 +270,17 @@ class Database:
             self._in_use.release()
 
     def _is_gone(self):
-        """Whether the server has ended, or said something, since the last statement."""
+        """Whether the server has closed the connection, or sent something, since the last statement."""
         with contextlib.suppress(psycopg.Error):
             return self._session.closed or bool(select.select([self._session.fileno()], [], [], 0)[0])
         return True
 
     def query(self, sql, *parameters):
-        """All rows; nothing for a statement without a result."""
+        """All rows, or None for a statement without a result."""
         with self.session() as connection:
             cursor = connection.execute(sql, parameters or None)
             rows = cursor.fetchall() if cursor.description else []
-        if "ALTER DATABASE" in sql or "ALTER ROLE" in sql:  # sessions that begin now are others
+        if "ALTER DATABASE" in sql or "ALTER ROLE" in sql:  # only new sessions get the changed settings
             self.hang_up()
         return rows
 
@@ -286,7 +291,7 @@ class Database:
         return self.value("SELECT count(*) FROM hook_events")
 
     def events(self):
-        """Every stored event, canonical (see events.expected)."""
+        """Every stored event in canonical form (see events.expected)."""
         return [json.loads(row[0]) for row in self.query(EVENTS_QUERY)]
 
     def psql(self, *args):

@@ -1,4 +1,4 @@
-"""A machine that loses power: hooksd runs on a directory of which only what was synced is sure to outlive cut()."""
+"""A machine that loses power: hooksd runs in a directory, and only synced data is sure to survive cut()."""
 
 import os
 import shutil
@@ -7,16 +7,16 @@ from harness.daemon import BUILD_DIR
 
 LIBRARY = BUILD_DIR / "tests/preload/powercut.so"
 
-# What a cut leaves of the writes and names that were not synced. "sectors": of each file any of the changed sectors, of
-# each directory the names as of any moment since its sync. "garbage": the same, and what is missing of a file that has
-# grown was never written, so that old bytes of the disk show where "sectors" has zeros.
+# What a cut keeps of unsynced writes and names. "sectors": a random choice of each file's changed sectors, and each
+# directory's names as of a random moment since its sync. "garbage": the same, but unwritten sectors of a grown file
+# hold random old bytes of the disk where "sectors" has zeros.
 KEEPS = ("nothing", "everything", "sectors", "garbage")
 
 DIRECTORIES, FILES = "directories", "files"
 
 
 class Machine:
-    """root is the directory on the machine's disk; the platter (see tests/preload/powercut.c) is kept beside it."""
+    """root is the directory on the machine's disk. The platter (see tests/preload/powercut.c) is beside it."""
 
     def __init__(self, root):
         self.root = root
@@ -29,8 +29,8 @@ class Machine:
 
     def power_on(self, at=0, ignore=""):
         """
-        What is on the disk is durable now. Returns hooksd's environment: its process group dies at operation `at`, if that
-        is not 0, and the syncs of `ignore` ("files" or "directories") do nothing.
+        Makes the present content of the disk durable. Returns hooksd's environment: its process group dies at operation
+        `at`, unless that is 0, and syncs of `ignore` ("files" or "directories") do nothing.
         """
         shutil.rmtree(self.platter, ignore_errors=True)
         for kind in (DIRECTORIES, FILES):
@@ -39,7 +39,7 @@ class Machine:
         (self.platter / "operations").write_bytes(bytes(8))
         self._register(self.root)
         return {
-            "SANDBOX": "off",  # the library keeps files of its own
+            "SANDBOX": "off",  # the library opens files of its own
             "LD_PRELOAD": LIBRARY,
             "POWERCUT_PLATTER": self.platter,
             "POWERCUT_AT": at,
@@ -48,7 +48,7 @@ class Machine:
         }
 
     def cut(self, random, keep):
-        """After all processes are dead: the disk is what the platter has, and of what was not synced what `keep` says."""
+        """When all processes are dead: restores the disk from the platter, with the unsynced data that `keep` says."""
         inode = self.root.stat().st_ino
         shutil.rmtree(self.root)
         self._restore(self.root, inode, random, keep)

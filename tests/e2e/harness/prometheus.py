@@ -1,4 +1,7 @@
-"""A real Prometheus with the configuration and the rules of deploy/prometheus, only faster, and the dashboards' queries."""
+"""
+A real Prometheus with the configuration and the rules of deploy/prometheus at shorter intervals, and the queries of the
+dashboards.
+"""
 
 import json
 import os
@@ -16,12 +19,12 @@ from harness.waiting import wait_until
 RULES = REPOSITORY / "deploy/prometheus"
 DASHBOARDS = sorted((REPOSITORY / "deploy/grafana/dashboards").glob("*.json"))
 SCRAPE_SECONDS = 0.2
-# What Grafana would put in the place of its variables.
+# Values in place of Grafana's variables.
 VARIABLES = {"$__rate_interval": "2s", "$__range": "1m", "$namespace": ".*", "$job": "hooksd", "$instance": ".*"}
 
 
 def panels(*dashboards):
-    """Those of these dashboards, or of all, that show something."""
+    """The panels with queries of these dashboards, or of all."""
     return [panel for path in dashboards or DASHBOARDS for panel in json.loads(path.read_text())["panels"] if panel["type"] != "row"]
 
 
@@ -33,7 +36,7 @@ def filled(expression):
 
 class Prometheus:
     def __init__(self, directory, target_port):
-        """Scrapes who listens there; keeps everything in the directory, which must not be there yet."""
+        """Scrapes that port and keeps its data in `directory`, which must not exist yet."""
         shutil.copytree(RULES, directory)
         self.target_port = target_port
         self.directory = directory
@@ -68,7 +71,7 @@ class Prometheus:
         self.process.wait(timeout=30)
 
     def query(self, expression):
-        """The samples now, as Prometheus gives them: {"metric": {...}, "value": [time, "text"]}."""
+        """The samples of now in Prometheus' form: {"metric": {...}, "value": [time, "text"]}."""
         return self._api("query", query=expression)["result"]
 
     def query_range(self, expression, start, end, step):

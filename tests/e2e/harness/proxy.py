@@ -1,6 +1,6 @@
 """
-TCP proxies between hooksd and PostgreSQL. HoldingProxy keeps back what the server says, so that a test acts between a
-commit and its acknowledgement; FaultyProxy is a network that swallows, cuts and slows down.
+TCP proxies between hooksd and PostgreSQL. HoldingProxy holds the server's replies back, so that a test can act between
+a commit and its acknowledgement. FaultyProxy loses bytes, cuts connections and slows them down.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ class Link:
     """One connection: the two sockets of the proxy."""
 
     def __init__(self, client, server):
-        self.ends = {UP: (client, server), DOWN: (server, client)}  # from, to
-        self.dead = set()  # directions in which bytes are missing
+        self.ends = {UP: (client, server), DOWN: (server, client)}  # (from, to)
+        self.dead = set()  # directions in which bytes were lost
 
     def close(self):
         for connection in self.ends[UP]:
@@ -24,7 +24,7 @@ class Link:
 
 
 class Proxy:
-    """Forwards to 127.0.0.1:port. Subclasses say in pass_on() what becomes of the bytes."""
+    """Forwards to 127.0.0.1:port. A subclass handles the bytes in pass_on()."""
 
     def __init__(self, port):
         self.target = port
@@ -78,7 +78,7 @@ class Proxy:
 
 
 class HoldingProxy(Proxy):
-    """After hold_before(words), the reply with these words and all later ones wait."""
+    """After hold_before(words) the reply with these words and all later ones wait until release()."""
 
     def __init__(self, port):
         self.words = None
@@ -92,7 +92,7 @@ class HoldingProxy(Proxy):
         self.words = words
 
     def wait_held(self, timeout=15):
-        assert self.holding.wait(timeout), f"the server never said {self.words!r}"
+        assert self.holding.wait(timeout), f"the server never sent {self.words!r}"
 
     def release(self):
         self.words = None
@@ -106,39 +106,39 @@ class HoldingProxy(Proxy):
 
 
 class FaultyProxy(Proxy):
-    """Forwards until it is told otherwise; release() makes the network whole again."""
+    """Forwards until a test asks for a fault. release() ends all faults."""
 
     def __init__(self, port):
-        self.swallowed = {}  # by direction: from these words on, on each connection
-        self.swallowing = threading.Event()  # it has happened
-        self.cut_at = None  # words
+        self.swallowed = {}  # words by direction: on each connection the bytes from these words on are lost
+        self.swallowing = threading.Event()  # set when bytes were lost
+        self.cut_at = None  # the words of cut_before()
         self.trickling = False
         self.whole = threading.Event()
         super().__init__(port)
 
     def swallow(self, *directions, words=b""):
-        """What goes that way, the end of the stream included, is gone, from the words on, if any are given."""
+        """Loses everything in these directions, also the end of the stream. With words: from these words on."""
         self.swallowing.clear()
         self.swallowed = dict.fromkeys(directions, words)
 
     def wait_swallowed(self, timeout=15):
-        assert self.swallowing.wait(timeout), "nobody said anything that could be swallowed"
+        assert self.swallowing.wait(timeout), "no bytes came that could be lost"
 
     def cut(self):
         for link in self.links:
             link.close()
 
     def cut_before(self, words):
-        """The connection on which these words go to the server ends there."""
+        """Ends the next connection on which these words go to the server, before them."""
         self.cut_at = words
 
     def trickle(self):
-        """A byte now and then, both ways."""
+        """Forwards single bytes with pauses, in both directions."""
         self.whole.clear()
         self.trickling = True
 
     def release(self):
-        """Connections that have lost bytes end: either side hears of it now."""
+        """Ends all faults, and closes the connections that have lost bytes on both sides."""
         self.swallowed, self.cut_at, self.trickling = {}, None, False
         self.whole.set()
         for link in self.links:

@@ -1,4 +1,4 @@
-"""Receivers of webhooks that behave as a test says: each is a listener whose connections are handled by one function."""
+"""Receivers of webhooks on raw sockets: one function of the test handles each connection."""
 
 import contextlib
 import socket
@@ -8,7 +8,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def read_request(connection):
-    """The bytes of one request, or b"" at the end of the connection."""
+    """The bytes of one request. b"" at the end of the connection."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = connection.recv(65536)
@@ -26,7 +26,9 @@ def read_request(connection):
 
 
 class Receiver:
-    """answer: bytes for each request, or handle(connection) for each connection. requests: what came, in order."""
+    """
+    answer: the bytes that answer each request, or a function for each connection. requests: all requests in order.
+    """
 
     def __init__(self, answer=OK, handle=None, address="127.0.0.1", backlog=128):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -70,7 +72,7 @@ class Receiver:
 
 
 def dead_port(family=socket.AF_INET):
-    """A loopback port whose connections are never accepted nor refused, and what keeps it so."""
+    """A loopback port that neither accepts nor refuses connections, and the sockets that fill its backlog."""
     listener = socket.socket(family)
     listener.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
     listener.listen(0)

@@ -1,4 +1,6 @@
-"""Clients that keep what they were told; the verdict: acknowledged is stored, once, and refused is not."""
+"""
+Clients that record their answers, and the verdict: acknowledged events are stored once, refused events are not stored.
+"""
 
 import http.client
 import random
@@ -15,8 +17,8 @@ CLIENTS = 6
 
 class Recorder:
     """
-    A client that never repeats a request: acknowledged it must be stored, and must not when it was refused. Without an
-    answer, or with one that says that nobody knows, it may be stored or not.
+    A client that never repeats a request. An acknowledged request must be stored, a refused one must not. Without an
+    answer, or with an answer that does not know the outcome, it may be stored or not.
     """
 
     def __init__(self, daemon, seed, number):
@@ -24,7 +26,7 @@ class Recorder:
         self.random = random.Random(f"{seed}-{number}")
         self.session = f"session-{number}"
         self.requests = []  # (ids, acknowledged, refused)
-        self.answers = Counter()  # X-Hooks-Ack, or the status of what was refused
+        self.answers = Counter()  # counts by X-Hooks-Ack, "refused", "not known"
         self.client = None
         self.failure = None
         self.stopped = threading.Event()
@@ -74,7 +76,7 @@ class Recorder:
 
 @contextmanager
 def recording(daemon, seed):
-    """Recorders that post while the block runs, and after it until each has had an acknowledgement once more."""
+    """Recorders that post during the block, and after it until each has had one more acknowledgement."""
     recorders = [Recorder(daemon, seed, number) for number in range(CLIENTS)]
     try:
         yield recorders
@@ -87,7 +89,7 @@ def recording(daemon, seed):
 
 
 def wait_acknowledged(recorders):
-    """Until each has had another request acknowledged, which it may have sent before."""
+    """Waits until each has had one more request acknowledged. It may have sent that request before."""
     before = [(recorder, len(recorder.requests)) for recorder in recorders]
 
     def all_were():
@@ -98,7 +100,10 @@ def wait_acknowledged(recorders):
 
 
 def judge(recorders, *stores):
-    """Prints and judges. Stores are lists of ids; an event may be in two, when the daemon has changed its store."""
+    """
+    Prints the figures and checks them. stores: lists of ids. An event may be in two stores if the daemon has changed
+    its store.
+    """
     counts = [Counter(ids) for ids in stores]
     stored = set().union(*counts)
     requests = [request for recorder in recorders for request in recorder.requests]

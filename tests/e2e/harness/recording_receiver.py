@@ -1,6 +1,6 @@
 """
-Receivers of webhooks in the test's own process: an HTTP/1.1 server that records every request as it came, and answers as
-a test has scripted it, well or badly. Fast enough for some thousand requests a second.
+A receiver of webhooks in the test's process: an HTTP/1.1 server that records every request and gives the answers, good
+or bad, that a test has scripted. It takes some thousand requests a second.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ HEAD_MAX = 64 * 1024
 @dataclass(frozen=True)
 class Answer:
     """
-    delay: seconds before the answer begins. drop: True closes the connection in the place of an answer. hang: never
-    answers. cut: of the body only so many bytes, then the connection is closed. trickle: seconds between the bytes of the
-    body. raw: all bytes of the answer, in the place of those made of status, headers and body.
+    delay: seconds before the answer begins. drop: True closes the connection without an answer. hang: True never
+    answers. cut: the number of bytes of the body to send before the connection is closed. trickle: seconds between the
+    bytes of the body. raw: all bytes of the answer, in place of status, headers and body.
     """
 
     status: int = 200
@@ -31,12 +31,12 @@ class Answer:
     hang: bool = False
     cut: int = None
     trickle: float = 0
-    close: bool = False  # the connection, after the answer
+    close: bool = False  # True closes the connection after the answer
     raw: bytes = None
 
     @property
     def delivers(self):
-        """Whether a client that sees its head complete has been told 2xx."""
+        """Whether a client that gets the whole head sees a 2xx status."""
         return not self.drop and not self.hang and self.raw is None and 200 <= self.status <= 299
 
     def head(self):
@@ -51,16 +51,16 @@ OK = Answer()
 
 @dataclass
 class Arrival:
-    """A request as it came: the target byte for byte, the headers in their order, names as they were written."""
+    """A recorded request. The target and the headers are unchanged, in their order."""
 
     at: float  # time.monotonic() when it was complete
     method: str
     target: str
     headers: list  # pairs
     body: bytes
-    connection: int  # which one it came by
+    connection: int  # the connection's number
     answer: Answer = None
-    ended: float = field(default=None, compare=False)  # time.monotonic() when the answer was given to the kernel
+    ended: float = field(default=None, compare=False)  # time.monotonic() when the kernel had the answer
 
     @property
     def done(self):
@@ -71,14 +71,14 @@ class Arrival:
         return self.target.split("?", 1)[0]
 
     def header(self, name):
-        """The one value of that header; None when it is not there."""
+        """The only value of that header, or None. Several values fail the test."""
         values = [value for found, value in self.headers if found.lower() == name.lower()]
         assert len(values) < 2, f"{name} came {len(values)} times"
         return values[0] if values else None
 
     @property
     def sent(self):
-        """When the attempt began, in seconds of the courier's clock: however late it was recorded here."""
+        """When the attempt began, in seconds of the courier's clock. It may be recorded here later."""
         return int(self.header("x-hl-timestamp")) / 1000
 
     @property
@@ -91,13 +91,13 @@ class Arrival:
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a client: takes its requests in turn, also those that it sends before it has an answer."""
+    """One connection of a client. It answers pipelined requests in turn."""
 
     def __init__(self, receiver, number):
         self.receiver = receiver
         self.number = number
         self.received = bytearray()
-        self.head = None  # of the request whose body is not complete
+        self.head = None  # the head of a request with an incomplete body
         self.answering = False
 
     def connection_made(self, transport):
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
             self.take()
 
     def take(self):
-        """Answers the next request, if it is complete."""
+        """Answers the next request if it is complete."""
         if self.head is None:
             end = self.received.find(b"\r\n\r\n")
             if end < 0:
@@ -183,13 +183,13 @@ class Connection(asyncio.Protocol):
 
 class Receiver:
     """
-    `with Receiver() as receiver:` listens on a port of its own. answers: what a path is answered; an Answer, a list of
-    Answers that are given in turn, the last one for ever, or a function from an Arrival to an Answer, which runs in the
-    receiver's thread. Other paths are answered 200.
+    `with Receiver() as receiver:` listens on a free port. answers: the answers by path. A value is an Answer, a list of
+    Answers to give in turn (the last one for ever), or a function from an Arrival to an Answer, which runs in the
+    receiver's thread. Other paths get 200.
     """
 
     def __init__(self, certificate=None, host="127.0.0.1"):
-        """certificate: (file of the chain, file of its key); None: plain HTTP."""
+        """certificate: (file of the chain, file of its key). None: plain HTTP."""
         self.host = host
         self.certificate = certificate
         self.answers = {}
@@ -197,7 +197,7 @@ class Receiver:
         self.problems = []
         self.connections = set()
         self.slow = set()  # tasks that answer slowly
-        self.opened = 0  # connections
+        self.opened = 0  # the number of connections so far
         self._turns = defaultdict(int)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -227,12 +227,12 @@ class Receiver:
         self.server.close()
         for task in list(self.slow):
             task.cancel()
-        # A task that accepts a connection has a socket, which it closes only when it comes to its end.
+        # A task that accepts a connection closes its socket only when the task ends.
         accepting = asyncio.all_tasks() - {asyncio.current_task()} - self.slow
         if accepting:
             _, others = await asyncio.wait(accepting, timeout=1)
             for task in others:
-                task.cancel()  # which closes its socket
+                task.cancel()  # closes its socket
             if others:
                 await asyncio.wait(others, timeout=1)
         for connection in list(self.connections):
@@ -246,7 +246,7 @@ class Receiver:
         return f"{'https' if self.certificate else 'http'}://{self.host}:{self.port}{path}"
 
     def record(self, arrival):
-        """Keeps it and chooses its answer."""
+        """Records the arrival and chooses its answer."""
         script = self.answers.get(arrival.path, OK)
         if isinstance(script, (list, tuple)):
             turn = self._turns[arrival.path]
@@ -256,7 +256,7 @@ class Receiver:
         self.arrivals.append(arrival)
 
     def refuse(self):
-        """Nobody listens any more, and every connection is gone, until listen()."""
+        """Until listen() the port is closed. All connections end."""
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
 
     def listen(self):
@@ -266,11 +266,13 @@ class Receiver:
         return [arrival for arrival in list(self.arrivals) if arrival.path == path]
 
     def sent_after(self, moment, path):
-        """Those whose attempts began later than that (time.time()): one that began before may be recorded later."""
+        """
+        The requests of attempts that began later than that (time.time()). An earlier attempt may be recorded later.
+        """
         return [arrival for arrival in self.at(path) if arrival.sent > moment]
 
     def wait(self, count, path=None, timeout=15):
-        """Until so many requests have arrived, at that path or at all; returns them."""
+        """Waits until so many requests have arrived, at that path or in all, and returns them."""
         def arrived():
             found = self.at(path) if path else list(self.arrivals)
             return found if len(found) >= count else None
@@ -278,6 +280,6 @@ class Receiver:
         return wait_until(arrived, f"{count} requests at {path or 'the receiver'}", timeout)
 
     def in_flight(self):
-        """Requests that have arrived and have no answer."""
+        """The number of requests without a complete answer."""
         recent = deque(self.arrivals, 10000)
         return sum(not arrival.done and not arrival.answer.drop for arrival in recent)

@@ -1,4 +1,4 @@
-"""Rows of the webhooks' store as publishers and couriers write them, put in by SQL: what the API then shows."""
+"""Inserts rows by SQL as publishers and couriers write them, for tests of what the API shows."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ def now_ms():
 
 
 def new_id(at_ms, last=None):
-    """A UUIDv7 of that time; last: its last 16 bits."""
+    """A UUIDv7 of that time. last: its last 16 bits."""
     number = next(_numbers)
     last = number & 0xffff if last is None else last
     return str(uuid.UUID(int=at_ms << 80 | 0x7 << 76 | 0x2 << 62 | number << 16 | last))
@@ -25,8 +25,8 @@ def job_of(event_id, number=1):
 
 class Rows:
     """
-    Of one tenant. Each function adds a row and returns its id; columns that are named replace the usual ones. query: of
-    hookline.reader(), for who adds many, because hookline.query() makes a connection each time.
+    Rows of one tenant. Each function adds a row and returns its id. Named columns replace the defaults. query: the
+    function of hookline.reader(), for callers that add many rows; hookline.query() opens a connection for each.
     """
 
     def __init__(self, hookline, tenant, query=None):
@@ -50,7 +50,10 @@ class Rows:
         return event_id
 
     def _many(self):
-        """SQL of numbers from 1 to :count, of the time :at, and of the id with :prefix of number n, whose end is to be formatted in."""
+        """
+        Three pieces of SQL: the numbers n from 1 to :count, the time :at, and the id of number n, made of :prefix, n
+        and an end to be formatted in.
+        """
         if self.hookline.store == "postgres":
             return ("SELECT n FROM generate_series(1, :count) AS n", "hl_time(:at)",
                     "CAST(:prefix || lpad(to_hex(n), 8, '0') || '{}' AS uuid)")
@@ -58,7 +61,7 @@ class Rows:
                 ":prefix || printf('%08x', n) || '{}'")
 
     def events_at_once(self, at_ms, count):
-        """So many events of one moment, which one transaction has stored: their ids, in order."""
+        """Adds so many events with the same time in one transaction. Returns their ids in order."""
         prefix = new_id(at_ms)[:-12]
         numbers, time, event = self._many()
         self.hookline.query(
@@ -75,7 +78,10 @@ class Rows:
         return job_id
 
     def jobs(self, endpoint_id, count, due_in_ms=-60_000, node_id=None):
-        """So many events of a minute ago with a job each, due then, of that node or this daemon's: its couriers are told."""
+        """
+        Adds so many events of a minute ago with one job each for that node, or for the node of this daemon, and
+        notifies its couriers.
+        """
         at_ms = now_ms() - 60_000
         prefix = new_id(at_ms)[:-12]
         numbers, time, event = self._many()
@@ -96,7 +102,7 @@ class Rows:
             read("COMMIT")
 
     def inbox_messages(self, token, at_ms, count):
-        """So many of one moment."""
+        """Adds so many messages with the same time."""
         numbers, time, message = self._many()
         self.hookline.query(
             "INSERT INTO inbox_messages (tenant_id, token, message_id, received_at, headers, body)"
@@ -112,7 +118,7 @@ class Rows:
         return attempt_id
 
     def dead_letters(self, endpoint_id, count, payload=None):
-        """The ids of so many, of an hour ago, a few of which died at the same time."""
+        """Adds so many dead letters of an hour ago, up to seven with the same time. Returns their ids."""
         at_ms, block = now_ms() - 3_600_000, 0x8000 | next(_numbers) & 0x3fff
         prefix = f"{new_id(at_ms)[:19]}{block:04x}-"
         if self.hookline.store == "postgres":
@@ -140,7 +146,7 @@ class Rows:
         return job_id
 
     def replay(self, request, **columns):
-        """One that waits for an hour."""
+        """Adds a replay that is due in an hour."""
         at_ms = now_ms()
         replay_id = new_id(at_ms)
         self.add("replays", ("created_at", "updated_at", "next_at"), {

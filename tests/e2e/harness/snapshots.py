@@ -1,4 +1,4 @@
-"""Snapshots of the embedded store as an operator takes and restores them, and a store that no daemon has made."""
+"""Takes and restores snapshots of the embedded store as an operator does, also of a store without a daemon."""
 
 import contextlib
 import json
@@ -9,7 +9,9 @@ from harness.daemon import run_program
 
 
 class StoredHere:
-    """An embedded store in a directory of its own, with some rows and no daemon; `store` is hooksctl's command."""
+    """
+    An embedded store with some rows, in a directory of its own and without a daemon. store() runs `hooksctl store`.
+    """
 
     def __init__(self, directory, tenants=3):
         self.data_dir = directory / "data"
@@ -40,7 +42,7 @@ class StoredHere:
         return run_program("hooksctl", "store", *words, options=self.options)
 
     def files(self):
-        """Names and content of all that is in DATA_DIR but its lock, which a command that was refused may have made."""
+        """Names and content of all files in DATA_DIR, without the lock, which also a refused command may create."""
         return {path.relative_to(self.data_dir): path.read_bytes() for path in self.data_dir.rglob("*")
                 if path.is_file() and path.name != "lock"}
 
@@ -52,7 +54,7 @@ def create(options, dest, cwd=None):
 
 
 class Snapshot:
-    """A copy of a snapshot, to be spoiled."""
+    """A copy of a snapshot that the test may damage."""
 
     def __init__(self, of, at):
         shutil.copytree(of, at)

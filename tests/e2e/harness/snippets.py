@@ -1,6 +1,6 @@
 """
-The programs of docs/webhooks.md that verify signatures, and requests that they must take or refuse. Each is written to a file of
-its name, and asked by a driver in its language (tests/snippets), which reads requests from its standard input.
+The programs of docs/webhooks.md that verify signatures, and requests that they must accept or refuse. Each program is
+written to a file. A driver in its language (tests/snippets) reads requests from standard input and calls it.
 """
 
 import base64
@@ -18,7 +18,7 @@ GUIDE = (REPOSITORY / "docs/webhooks.md").read_text()
 PROGRAM = re.compile(r"^```\w+\n((?:#|//|<\?php //) (\w+\.\w+).*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAMS = {name: text for text, name in PROGRAM.findall(GUIDE)}
 
-# The program, its driver, and how this is run.
+# (program, driver, the command that runs the driver)
 LANGUAGES = {
     "python": ("verify.py", "driver.py", ["python3"]),
     "shell": ("verify.sh", "driver_shell.py", ["python3"]),
@@ -32,19 +32,19 @@ TOLERANCE = 300
 
 
 class Request:
-    """As a program sees it: headers with names in lower case, and the body's bytes."""
+    """A request as a program sees it: headers with names in lower case, and the body's bytes."""
 
     def __init__(self, headers, body):
         self.headers = {name.lower(): value for name, value in dict(headers).items() if name.lower().startswith("webhook-")}
         self.body = body
 
     def but(self, body=None, **headers):
-        """The same with other headers: id, timestamp, signature; None takes one away."""
+        """A copy with another body or other headers (id, timestamp, signature). None removes a header."""
         changed = self.headers | {f"webhook-{name}": value for name, value in headers.items()}
         return Request({name: value for name, value in changed.items() if value is not None}, self.body if body is None else body)
 
     def signed_at(self, seconds, secret):
-        """What somebody who has the secret would have sent then."""
+        """The request with a right signature of that time."""
         message = self.headers["webhook-id"]
         key = base64.b64decode(secret[6:]) if secret.startswith("whsec_") else secret.encode()
         signature = hmac.digest(key, f"{message}.{seconds}.".encode() + self.body, hashlib.sha256)
@@ -52,7 +52,7 @@ class Request:
 
 
 def forgeries(request, secret):
-    """Requests by name that a program which has the secret must refuse."""
+    """Requests, by name, that a program with the secret must refuse."""
     time_sent, signature = int(request.headers["webhook-timestamp"]), request.headers["webhook-signature"]
     now = int(time.time())
     forged = {
@@ -87,7 +87,7 @@ class Verifier:
         self.command = [*command, driver]
 
     def takes(self, secret, requests):
-        """Of each of these, by name, whether the program takes it for genuine."""
+        """Whether the program accepts each of these requests, by name."""
         lines = [json.dumps({"secret": secret, "headers": request.headers, "body": base64.b64encode(request.body).decode()})
                  for request in requests.values()]
         run = subprocess.run(self.command, cwd=self.directory, input="\n".join(lines) + "\n", capture_output=True, text=True,
@@ -100,7 +100,7 @@ class Verifier:
 
 
 def check_snippet(verifier, tenant, receiver):
-    """All that one program must do, with requests that the service has sent to the receiver."""
+    """Checks one program with requests that the service has sent to the receiver."""
     paths = {}
     for name, secret in SECRETS.items():
         paths[name] = f"/{name}-{tenant.id}"
@@ -115,7 +115,7 @@ def check_snippet(verifier, tenant, receiver):
         found = verifier.takes(secret, genuine | forged)
         assert found == dict.fromkeys(genuine, True) | dict.fromkeys(forged, False)
 
-    # Two secrets sign: a receiver may have either.
+    # During the overlap two secrets sign: a receiver may have either.
     rotated = tenant.client.post(f"/v1/endpoints/{made.json['id']}/rotate-secret", {"overlap_seconds": 3600}).json["secret"]
     publish(tenant, name)
     request = arrived(receiver, paths[name], 2)

@@ -1,11 +1,11 @@
-"""SQLite databases as a daemon leaves them, and other programs at them."""
+"""Reads SQLite databases of a daemon, and holds locks on them as another program."""
 
 import contextlib
 import sqlite3
 
 
 def ids(*paths):
-    """The events' ids in whole databases, each of which another program may open."""
+    """The ids of the events in these databases. Each database must be complete and not locked."""
     found = []
     for path in paths:
         with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -20,7 +20,7 @@ def sessions(daemon):
 
 @contextlib.contextmanager
 def locked(path):
-    """Another program's transaction that writes."""
+    """A writing transaction of another program during the block."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield other

@@ -1,4 +1,4 @@
-"""A hot standby of a PostgreSQL server of these tests, which the primary waits for at every commit."""
+"""A hot standby of a PostgreSQL server of these tests. The primary waits for it at every commit."""
 
 from harness.postgres import Database, PostgresServer
 from harness.waiting import wait_until
@@ -14,7 +14,7 @@ class Standby(PostgresServer):
                  "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
 
     def make_synchronous(self):
-        """From now on the primary commits nothing that this standby has not flushed."""
+        """From now on each commit of the primary waits until this standby has flushed it."""
         with self.primary.connect("postgres") as connection:
             connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
             connection.execute("SELECT pg_reload_conf()")
@@ -28,12 +28,12 @@ class Standby(PostgresServer):
         wait_until(synchronous, "the standby to be synchronous")
 
     def promote(self):
-        """Returns when it takes writes, which wait for no standby."""
+        """Promotes the standby. Returns when it accepts writes, which wait for no standby."""
         self.run("pg_ctl", "promote", "-w", "-D", self.data)
 
 
 class Pair:
-    """Both servers, and the database as it is on the one and on the other."""
+    """Both servers, and the database on each of them."""
 
     def __init__(self):
         self.primary = PostgresServer()

@@ -1,4 +1,4 @@
-"""The SQL of the webhooks' store as its sources have it, for tests of what a statement reads."""
+"""The SQL of the webhooks' store, read from its sources, for tests of how much a statement reads."""
 
 import functools
 import json
@@ -17,7 +17,7 @@ def preprocessed(source):
 
 
 def statement(source, name, *values):
-    """PostgreSQL's text of that statement of store/webhooks/SOURCE.c, with values for its parameters."""
+    """PostgreSQL's text of that statement in store/webhooks/SOURCE.c, with values for its parameters."""
     literals = re.search(rf"\b{name}[\[\]\d]*\s*=\s*{{[^\"]*((?:{LITERAL}\s*)+)", preprocessed(source))[1]
     sql = "".join(json.loads(literal) for literal in re.findall(LITERAL, literals))
     for number, value in reversed(list(enumerate(values, 1))):
@@ -27,6 +27,6 @@ def statement(source, name, *values):
 
 
 def rows_looked_at(plan):
-    """By the busiest node of a plan in the form of JSON."""
+    """The number of rows that the busiest node of a plan (JSON) reads."""
     here = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Join Filter", 0) + plan.get("Rows Removed by Filter", 0))
     return max(here, *map(rows_looked_at, plan["Plans"])) if "Plans" in plan else here

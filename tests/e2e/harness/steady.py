@@ -1,4 +1,4 @@
-"""A steady stream of events that is never retried: what a fleet notices of something done to the store meanwhile."""
+"""A steady stream of events without retries, for tests of how work on the store affects clients."""
 
 import itertools
 import threading
@@ -8,16 +8,16 @@ import uuid
 from harness.events import now, timestamp_text
 from harness.waiting import wait_until
 
-RATE = 5000  # events a second, if the machine can
+RATE = 5000  # events a second, if the machine is fast enough
 BATCH = 100
 CONNECTIONS = 5
 
 
 class SteadyLoad:
     """
-    Batches at a fixed pace on each connection; one that waits for its answer falls behind and then catches up. Within
-    a batch the events take turns at the moments of `moments`, which may be changed at any time. Used as a context
-    manager; any answer but a 202 with one of those acknowledgements ends the load and fails the test.
+    Sends batches at a fixed pace on each connection. A connection that waits for an answer falls behind and then
+    catches up. The events of a batch take turns at the times of `moments`, which may change at any time. Used as a
+    context manager. An answer other than a 202 with one of those acknowledgements ends the load and fails the test.
     """
 
     def __init__(self, daemon, acks=("stored",)):
@@ -25,7 +25,7 @@ class SteadyLoad:
         self.acks = acks
         self.moments = [now()]
         self.acknowledged = set()
-        self.longest_wait = 0  # seconds from a request to its acknowledgement
+        self.longest_wait = 0  # seconds, from a request to its acknowledgement
         self.failures = []
         self.numbers = itertools.count(uuid.uuid4().int >> 64 << 64)
         self.stopping = threading.Event()
@@ -47,13 +47,13 @@ class SteadyLoad:
             assert self.failures == []
 
     def flow(self, count=1000):
-        """Returns when so many more events have been acknowledged."""
+        """Waits until so many more events have been acknowledged."""
         target = len(self.acknowledged) + count
         wait_until(lambda: len(self.acknowledged) >= target or self.failures, f"{count} more acknowledged events", 30)
         assert self.failures == []
 
     def report(self, title):
-        """For those who run the tests with -s."""
+        """Prints the figures, for runs with pytest -s."""
         print(f"\n{title}: {len(self.acknowledged) / self.seconds:.0f} events/s for {self.seconds:.1f} s,"
               f" the longest wait of a request was {self.longest_wait * 1000:.0f} ms")
 
@@ -61,7 +61,7 @@ class SteadyLoad:
         try:
             with self.daemon.client() as client:
                 self._post(client, f"steady-{number}")
-        except Exception as failure:  # told by flow() and __exit__ in the test's own thread
+        except Exception as failure:  # flow() and __exit__ report it in the test's thread
             self.failures.append(failure)
 
     def _post(self, client, session):

@@ -12,7 +12,7 @@ TIMEOUT = 20 * PATIENCE
 
 
 class Frame:
-    """What stands between two empty lines. A comment has no fields."""
+    """The lines between two empty lines. A comment has no fields."""
 
     def __init__(self, lines):
         self.lines = lines
@@ -35,7 +35,7 @@ class Frame:
 
 
 class Stream:
-    """Connected until it is closed; `with` closes it. key=None: without Authorization."""
+    """A client that is connected until close(), or until the end of `with`. key=None: no Authorization header."""
 
     def __init__(self, daemon, key, last_id=None, headers=(), timeout=TIMEOUT, path="/v1/stream", **query):
         path += ("?" + urllib.parse.urlencode(query) if query else "")
@@ -49,7 +49,7 @@ class Stream:
             self.connection.close()
             raise
         self.status, self.headers = self.response.status, self.response.headers
-        self.place = None  # at which it was opened, if frames have ids
+        self.place = None  # the position at which the stream began, if frames have ids
 
     def __enter__(self):
         return self
@@ -62,7 +62,7 @@ class Stream:
         self.connection.close()
 
     def opened(self):
-        """When its first bytes have come, so that it misses nothing that is published from now on."""
+        """Waits for the first bytes. From then on the stream misses no published event."""
         assert self.status == 200, self.response.read()
         while (frame := self.frame()).lines != [":"]:
             assert frame.lines == [": waiting for the store"], frame
@@ -72,7 +72,7 @@ class Stream:
         return self
 
     def frame(self):
-        """The next one. None: the stream has ended as it should."""
+        """The next frame. None: the stream has ended in good order."""
         lines = []
         while True:
             line = self.response.readline()
@@ -92,15 +92,15 @@ class Stream:
         return None
 
     def take(self, count):
-        """The next frames with data, so many."""
+        """The next `count` frames with data."""
         return [self.next() for _ in range(count)]
 
     def until(self, ids, name="id"):
-        """The frames up to the one with which all these events have come; name: of the member that has their ids."""
+        """Reads frames until all these events have come. name: the member with an event's id."""
         missing, frames = set(ids), []
         deadline = time.monotonic() + TIMEOUT
         while missing:
-            assert time.monotonic() < deadline, f"{missing} do not come"
+            assert time.monotonic() < deadline, f"{missing} have not come"
             frame = self.next()
             assert frame is not None, f"the stream ends before {missing}"
             frames.append(frame)
@@ -108,7 +108,7 @@ class Stream:
         return frames
 
     def ends(self):
-        """Whether nothing but comments comes before the end, which is there in time."""
+        """Whether the stream ends in time without another frame; comments may come."""
         with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
             return self.next() is None
         return True

@@ -1,4 +1,4 @@
-"""What tests of a store in trouble have in common, whether it is a JSONL file or an SQLite database."""
+"""Steps that tests of a failing JSONL file and of a failing SQLite database share."""
 
 from harness.events import minimal
 from harness.recorder import wait_acknowledged
@@ -10,7 +10,7 @@ def post(daemon, session):
 
 
 def in_trouble(daemon, path_option, reason):
-    """The log says what and why, and who posts now is told to come again, or has it spooled."""
+    """The log names the path and the reason. A new post gets 503 with Retry-After, or is spooled."""
     daemon.wait_for_log(rf"the store is unavailable.*{path_option}.*{reason}")
     assert daemon.get("/health").json()["status"] == "degraded"
     reply = daemon.post_event(minimal())
@@ -21,14 +21,17 @@ def in_trouble(daemon, path_option, reason):
 
 
 def overcome(daemon, recorders, writers):
-    """Acknowledged again by the same processes, and stored at last."""
+    """The same writers acknowledge again, and the spool becomes empty."""
     wait_acknowledged(recorders)
     daemon.wait_spool_empty()
     assert daemon.pids("writer") == writers
 
 
 def start_on_a_full_disk(daemon, disk, first, sessions):
-    """The daemon's first start, or one after it has been killed; it stores when there is room again."""
+    """
+    Starts the daemon on a full disk, for the first time or after it was killed. It stores events when the disk has room
+    again.
+    """
     (disk.path / "others").write_text("of somebody else")
     if not first:
         daemon.start()

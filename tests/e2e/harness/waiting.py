@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline. Nothing in these tests sleeps for a fixed time and hopes."""
+"""Waits for a condition with a deadline. The tests never sleep for a fixed time instead."""
 
 import os
 import select
@@ -6,15 +6,15 @@ import time
 
 SANITIZED = os.environ.get("HOOKS_SANITIZED") == "1"
 
-# Sanitized binaries are several times slower, as are machines that are busy with something else, whose owner sets
-# HOOKS_PATIENCE; deadlines are longer there, tests the same.
+# The factor of all deadlines. Sanitized binaries are several times slower, and so are busy machines, where
+# HOOKS_PATIENCE sets the factor.
 PATIENCE = (3 if SANITIZED else 1) * int(os.environ.get("HOOKS_PATIENCE", "1"))
 
 
 def wait_until(condition, what, timeout=30):
     """
-    Calls condition() until it returns something true, and returns that. `what` completes "timed out waiting for". What has
-    lasted for long is asked for less often: other tests want the CPU.
+    Calls condition() until it returns a true value, and returns that. `what` completes "timed out waiting for". The
+    intervals grow, to leave the CPU to other tests.
     """
     start = time.monotonic()
     while True:
@@ -28,7 +28,7 @@ def wait_until(condition, what, timeout=30):
 
 
 def wait_ended(process, timeout):
-    """process.wait(timeout), which alone looks only every now and then. Returns the exit code."""
+    """Like process.wait(timeout), which notices the end only after a delay. Returns the exit code."""
     if process.poll() is None:
         pidfd = os.pidfd_open(process.pid)
         ended = select.poll()

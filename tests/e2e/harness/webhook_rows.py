@@ -1,4 +1,4 @@
-"""Rows of every table of the webhooks' store, made up from the types of its columns, and read in one form from both stores."""
+"""Makes up rows for every table of the webhooks' store, by the types of columns, and reads both stores in one form."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ TYPES = """SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.attnotn
            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
              AND c.relnamespace = 'public'::regnamespace ORDER BY 1, a.attnum"""
-# One row each, and what a store says of itself.
+# Tables that describe the store itself, most with one row.
 OF_THE_STORE = {"changes", "inbox_keys", "store_identity", "hookline_schema_migrations", "delivery_nodes", "endpoint_tests"}
 NOT_MOVED = {"endpoints": {"lease_epoch", "lease_until", "pinned_node_id"}}
 HOOK_EVENTS = {"hook_events", "hook_event_log", "hook_events_dead_letters", "hooks_schema_migrations"}
@@ -18,7 +18,7 @@ SPECIAL = ("", "\x01\t\n\"\\'", "Grüße, 日本語, 😀, e\u0301", "%_{}[],;$1
 
 
 def columns(database):
-    """{table: [(column, type in PostgreSQL, whether it takes no null)]} of a database that has the webhooks' tables."""
+    """{table: [(column, PostgreSQL's type, whether it is NOT NULL)]} of a database with the webhooks' tables."""
     found = {}
     for table, column, kind, filled in database.query(TYPES):
         if table not in HOOK_EVENTS:
@@ -27,12 +27,12 @@ def columns(database):
 
 
 def made_up_id(column, number):
-    """Not in the order of numbers."""
+    """A UUID for that number. The order of the UUIDs differs from the order of the numbers."""
     return f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{zlib.crc32(column.encode()):08x}{number % 2**16:04x}"
 
 
 def made_up(table, column, kind, number):
-    """A value that fits the column. No two numbers give the same text or id."""
+    """A value of the column's type. Different numbers give different texts and ids."""
     text = f"{SPECIAL[number % len(SPECIAL)]}{number}"
     if column == "breaker":
         return ("closed", "open", "half_open")[number % 3]
@@ -55,7 +55,10 @@ def made_up(table, column, kind, number):
 
 
 def fill(path, tables, rows):
-    """Adds made-up rows to an embedded store. rows: how many, by table; 20 of the others. Every fourth has a null wherever one may be."""
+    """
+    Adds made-up rows to an embedded store. rows: the number of rows by table; other tables get 20. Every fourth row has
+    NULL in all columns that allow it.
+    """
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         for table, fields in tables.items():
             if table in OF_THE_STORE:
@@ -69,14 +72,16 @@ def fill(path, tables, rows):
 
 
 def moved(tables):
-    """The tables and columns that a move takes along, without those of nodes."""
+    """The tables and columns that a move copies, without the columns of nodes."""
     left = OF_THE_STORE - {"changes", "inbox_keys"}
     return {table: [(column, kind) for column, kind, _ in fields if column not in NOT_MOVED.get(table, ()) and column != "node_id"]
             for table, fields in tables.items() if table not in left}
 
 
 def of_sqlite(path, tables):
-    """{table: sorted rows of texts}; without the pause of all deliveries, which each store has by itself."""
+    """
+    {table: sorted rows of texts} of an embedded store, without the pause of all deliveries, which is never copied.
+    """
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return {table: sorted(connection.execute(
             f"SELECT {', '.join(f'CAST({column} AS TEXT)' for column, _ in fields)} FROM {table}"
@@ -84,7 +89,7 @@ def of_sqlite(path, tables):
 
 
 def of_postgres(database, tables):
-    """The same of a database."""
+    """The same for a PostgreSQL database."""
     forms = {"timestamp with time zone": "floor(EXTRACT(epoch FROM {0}) * 1000)::bigint::text", "boolean": "{0}::int::text",
              "uuid[]": "array_to_json({0})::text"}
     found = {}

@@ -1,6 +1,6 @@
 """
-The webhooks' API as its users speak it: daemons over both stores, tenants, clients with keys. Every reply that a client
-gets is held against the OpenAPI document that its daemon serves.
+The webhooks' API for tests: daemons with both stores, tenants, clients with keys. A client checks every reply against
+the OpenAPI document of its daemon.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ from harness.openapi import document_of
 from harness.waiting import wait_until
 
 STORES = ["postgres", "embedded"]
-# Over one of them: tests of what acceptors do before any store is asked.
+# For tests of what acceptors do before a request reaches a store: one store is enough.
 one_store = pytest.mark.parametrize("hookline", ["embedded"], indirect=True)
-# `make test` has them over one: tests that ask each operation the same.
+# For tests that run the same checks on each operation: `make test` runs them on one store.
 postgres_is_slow = pytest.mark.parametrize(
     "hookline", ["embedded", pytest.param("postgres", marks=pytest.mark.wanted_by("SLOW_TESTS"))], indirect=True)
 NOTHING = object()  # the body of a request that has none; None is the JSON value null
@@ -34,23 +34,23 @@ _numbers = itertools.count()
 class ApiReply(Reply):
     @property
     def json(self):
-        """Of a reply without a body None."""
+        """The parsed body, or None for a reply without one."""
         return json.loads(self.body) if self.body else None
 
 
 class ApiClient:
-    """Asks as the holder of one key. Each request has a connection of its own, so that all acceptors are asked."""
+    """A client with one key. Each request has a new connection, so that requests reach all acceptors."""
 
     def __init__(self, hookline, key=None, key_id=None):
-        """key: None sends none."""
+        """key: None sends no key."""
         self.hookline = hookline
         self.key = key
         self.id = key_id
 
     def request(self, method, path, body=NOTHING, headers=()):
         """
-        body: bytes and texts go as they are, everything else as JSON. headers: a dictionary, or pairs, of which
-        several may have one name; they replace the usual ones.
+        body: bytes and texts are sent unchanged, everything else as JSON. headers: a dictionary, or pairs that may
+        repeat a name. They replace the default headers.
         """
         pairs = list(headers.items() if isinstance(headers, dict) else headers)
         given = {name.lower() for name, _ in pairs}
@@ -84,7 +84,7 @@ class ApiClient:
         return self.request("DELETE", path, **options)
 
     def items(self, path):
-        """The items of all pages of a list."""
+        """All items of a list, page by page."""
         items, cursor = [], None
         while True:
             reply = self.get(path + (f"{'&' if '?' in path else '?'}cursor={cursor}" if cursor else ""))
@@ -96,7 +96,7 @@ class ApiClient:
 
 
 class Tenant:
-    """One of a test's own, and the client that has the key with the scope *."""
+    """A tenant for one test, and a client with a key of the scope *."""
 
     def __init__(self, hookline, created):
         self.hookline = hookline
@@ -104,14 +104,14 @@ class Tenant:
         self.client = ApiClient(hookline, created["api_key"])
 
     def key(self, scopes=("*",), **fields):
-        """Makes another key: a client whose id is the key's."""
+        """Makes another key. Returns a client with it, whose id is the key's id."""
         reply = self.hookline.admin.post(f"/v1/tenants/{self.id}/api-keys", {"scopes": list(scopes)} | fields)
         assert reply.status == 201, reply
         return ApiClient(self.hookline, reply.json["key"], reply.json["id"])
 
 
 class Hookline:
-    """A daemon whose webhooks are on, over one of STORES."""
+    """A daemon with webhooks on one of STORES."""
 
     def __init__(self, daemon, store, database=None):
         self.daemon = daemon
@@ -130,14 +130,16 @@ class Hookline:
         return self
 
     def wait_ready(self):
-        """Until all keys are known, publishers have reached their store, and control's answers now."""
+        """
+        Waits until acceptors know all keys, publishers have reached their store, and control answers from its store.
+        """
         wait_until(lambda: self.daemon.get("/readyz").status == 200, "readiness", 30)
         wait_until(lambda: self.admin.get("/v1/tenants?limit=1").status != 503, "control and its store", 30)
 
     @property
     def document(self):
         if self._document is None:
-            key = self.admin.key or self.start_key.key  # METRICS_REQUIRE_KEY asks for one here also
+            key = self.admin.key or self.start_key.key  # METRICS_REQUIRE_KEY demands a key here too
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             with self.daemon.client() as client:
                 reply = client.request("GET", "/openapi.json", headers=headers)
@@ -145,7 +147,7 @@ class Hookline:
         return self._document
 
     def once(self, name, make):
-        """What make(self) makes, for all tests that ask for the name: objects that no test may change."""
+        """The result of the first make(self) for that name. Tests share it, so no test may change it."""
         if name not in self._made:
             self._made[name] = make(self)
         return self._made[name]
@@ -164,8 +166,8 @@ class Hookline:
     @contextlib.contextmanager
     def reader(self):
         """
-        A function from SQL and parameters, which are :name in both stores, to rows as dictionaries: read beside the
-        daemon as any other program would. Times and booleans come as each store has them.
+        A function from SQL and parameters (:name for both stores) to rows as dictionaries, on a connection of this
+        process to the store. Times and booleans have the store's own types.
         """
         if self.store == "postgres":
             with self.database.session() as connection:
@@ -181,12 +183,12 @@ class Hookline:
             yield lambda sql, **parameters: [dict(row) for row in connection.execute(sql, parameters)]
 
     def query(self, sql, **parameters):
-        """The rows of one statement; see reader()."""
+        """The rows of one statement. See reader()."""
         with self.reader() as read:
             return read(sql, **parameters)
 
     def tables_of_tenants(self):
-        """The names of all tables that have rows of tenants, as the store's catalog has them."""
+        """The names of all tables with a column tenant_id, from the store's catalog."""
         if self.store == "postgres":
             names = """SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
                        WHERE a.attname = 'tenant_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -199,14 +201,14 @@ class Hookline:
         return self._tables
 
     def counts_of(self, tenant_id):
-        """How many rows the store has of a tenant, by table; without the tables that have none."""
+        """The number of a tenant's rows by table, without empty ones."""
         with self.reader() as read:
             counts = {name: read(f"SELECT count(*) AS n FROM {name} WHERE tenant_id = :id", id=tenant_id)[0]["n"]
                       for name in self.tables_of_tenants()}
         return {name: count for name, count in counts.items() if count}
 
     def rows_of(self, tenant_id):
-        """All that the store has of a tenant, by table; without what the use of a key leaves behind, and the figures of each minute."""
+        """All rows of a tenant by table, without the traces of a key's use and the figures of each minute."""
         names = [name for name in self.tables_of_tenants() if name != "tenant_stats"]
         with self.reader() as read:
             tables = {name: read(f"SELECT * FROM {name} WHERE tenant_id = :id", id=tenant_id) for name in names}
@@ -219,7 +221,7 @@ class Hookline:
 
 def make_hookline(directory, store, database=None, **options):
     """
-    A Hookline that is not started, with a directory of its own; database: of the store postgres. An option that is
+    A Hookline that is not started, with a directory of its own. database: for the store postgres. An option that is
     None is not set.
     """
     number = next(_numbers)
@@ -234,7 +236,7 @@ def make_hookline(directory, store, database=None, **options):
         "HL_API_KEY": f"start-{secrets.token_hex(16)}",
         "HL_ADMIN_KEY": f"admin-{secrets.token_hex(16)}",
         "HL_MASTER_KEY": secrets.token_hex(32),
-        "HL_ALLOW_NETWORKS": "127.77.0.0/16",  # receivers of tests; other addresses of this machine are refused
+        "HL_ALLOW_NETWORKS": "127.77.0.0/16",  # the receivers of tests; others of this machine are refused
     }
     if database:
         defaults["HL_POSTGRES_URL"] = database.url
@@ -243,7 +245,7 @@ def make_hookline(directory, store, database=None, **options):
 
 
 def clean_up(hooklines):
-    """Stops them all, then tells the first problem."""
+    """Stops all daemons, then raises the first problem."""
     problems = []
     for hookline in hooklines:
         try:

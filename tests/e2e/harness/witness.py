@@ -1,4 +1,4 @@
-"""Clients that never repeat a request and remember what became of each: for things done to a service that is in use."""
+"""Clients that never repeat a request and count the outcomes, for tests of restarts and upgrades under load."""
 
 import collections
 import json
@@ -19,7 +19,9 @@ def is_readable(connection):
 
 
 def is_only_ticket(connection):
-    """Whether what has come by TLS is none of the bytes of an answer, nor the end. Then it is taken in."""
+    """
+    Whether the readable bytes are only TLS records of the protocol, not an answer or the end. Reads these records.
+    """
     timeout = connection.socket.gettimeout()
     connection.socket.settimeout(0)
     try:
@@ -35,10 +37,10 @@ def is_only_ticket(connection):
 
 class Witness:
     """
-    A client in a thread of its own. It keeps its connection as long as the service does, or with anew=True makes one
-    for every request; a pause is the time between two requests. Like any good client it looks whether the connection
-    has been closed before it sends. Outcomes, counted: "202" and other statuses; "refused", "reset"; "closed" when the
-    connection ended without a byte of an answer, "cut" within one. One that is refused ends. tls: see Client.
+    A client in its own thread. It keeps its connection as long as the service does; with anew=True it connects for
+    every request. pause: seconds between two requests. Before it sends, it checks whether the connection was closed. It
+    counts outcomes: "202" and other statuses; "refused" and "reset"; "closed", if the connection ended before the first
+    byte of an answer; "cut", if it ended within an answer. A refused connection ends the client. tls: see Client.
     """
 
     def __init__(self, port, batch=1, pause=0, anew=False, tls=None):
@@ -77,7 +79,7 @@ class Witness:
             connection.close()
 
     def _post(self, connection):
-        """Returns whether the connection may be used again."""
+        """Returns whether the connection can be used again."""
         ids = [str(uuid.uuid4()) for _ in range(self.batch)]
         events = [{"event_id": each, "event_type": "a", "session_id": "s", "data": {"text": "x" * 200}} for each in ids]
         path, value = ("/events", events[0]) if self.batch == 1 else ("/events/batch", events)
@@ -97,7 +99,7 @@ class Witness:
 
 
 class Witnesses:
-    """Many of them, used as a context manager: the block begins when each has had an answer."""
+    """Many Witnesses, used as a context manager. The block begins when each has had an answer."""
 
     def __init__(self, witnesses):
         self.all = witnesses
@@ -114,14 +116,14 @@ class Witnesses:
         self.join()
 
     def wait_for_answers(self, count=1):
-        """Until each has had so many more."""
+        """Waits until each has had so many more answers."""
         before = {witness: witness.outcomes.total() for witness in self.all}
         wait_until(
             lambda: all(witness.outcomes.total() >= before[witness] + count for witness in self.all if witness.thread.is_alive()),
             "answers for all clients", 60)
 
     def join(self):
-        """Until all have ended by themselves, or have been told to."""
+        """Waits until all clients have ended, by themselves or because of stop()."""
         deadline = time.monotonic() + 60 * PATIENCE
         for witness in self.all:
             witness.thread.join(max(0, deadline - time.monotonic()))
