@@ -1,6 +1,6 @@
 """
-The books balance: received = stored + duplicates + dead-lettered + damaged + discarded + on the ring + in the spool,
-exactly, also after deaths at any moment, and counters go on over restarts.
+The books balance exactly: received = stored + duplicates + dead-lettered + damaged + discarded + on the ring + in the
+spool. This holds after kills at any moment. The counters survive restarts.
 """
 
 import os
@@ -32,7 +32,7 @@ def ring_file(daemon):
     return daemon.hooksctl("status").stdout.split("ring ")[1].split(",")[0]
 
 
-def test_counters_go_on_over_a_restart(hooksd):
+def test_counters_survive_a_restart(hooksd):
     daemon = hooksd()
     post(daemon, batches(3, 10, seed=1))
     before = metrics(daemon)
@@ -43,7 +43,7 @@ def test_counters_go_on_over_a_restart(hooksd):
     assert wait_accounted(daemon)["events_stored_total"] == 50
 
 
-def test_counters_go_on_although_they_could_not_be_saved(hooksd):
+def test_counters_survive_a_stop_that_cannot_save_them(hooksd):
     daemon = hooksd()
     post(daemon, batches(3, 10, seed=9))
     in_the_way = daemon.directory / ".agentic/hooksd/counters.new"
@@ -54,7 +54,7 @@ def test_counters_go_on_although_they_could_not_be_saved(hooksd):
     assert wait_accounted(daemon)["events_stored_total"] == 30
 
 
-def test_counters_go_on_over_a_change_of_shape(hooksd):
+def test_counters_survive_a_change_of_processes_and_ring_size(hooksd):
     daemon = hooksd()
     post(daemon, batches(3, 10, seed=3))
     daemon.kill()
@@ -63,7 +63,7 @@ def test_counters_go_on_over_a_change_of_shape(hooksd):
     assert wait_accounted(daemon)["events_stored_total"] == 30
 
 
-def test_damaged_saved_counters_do_not_keep_the_service_from_starting(hooksd):
+def test_the_service_starts_with_a_damaged_file_of_counters(hooksd):
     daemon = hooksd()
     post(daemon, batches(1, 10, seed=4))
     daemon.stop()
@@ -73,8 +73,8 @@ def test_damaged_saved_counters_do_not_keep_the_service_from_starting(hooksd):
     wait_accounted(daemon)
 
 
-def test_what_waits_in_the_spool_is_counted_once(database, hooksd):
-    """Over an orderly restart, and after the loss of the machine's memory, and with it the ring."""
+def test_spooled_events_are_counted_once(database, hooksd):
+    """After an orderly restart, and after the loss of the ring with the machine's memory."""
     daemon = hooksd(database, SPOOL_AFTER_MS=0, WRITERS=2)
     some = batches(10, 10, seed=5)
     post(daemon, some[:2])
@@ -94,7 +94,7 @@ def test_what_waits_in_the_spool_is_counted_once(database, hooksd):
     assert wait_accounted(daemon)["events_stored_total"] == 100
 
 
-def test_age_of_the_spool(database, hooksd):
+def test_metrics_show_the_age_of_the_spool(database, hooksd):
     daemon = hooksd(database, SPOOL_AFTER_MS=0)
     assert metrics(daemon)["spool_oldest_seconds"] == 0
     database.server.stop()
@@ -106,7 +106,7 @@ def test_age_of_the_spool(database, hooksd):
 
 
 def storm(daemon, rounds, seed, server=None):
-    """Load, and a kill of a process or of all of them every moment."""
+    """Posts events while it kills single processes, the whole tree, and the server if given."""
     dice = random.Random(seed)
     with Load(daemon, random_events(12000, sessions=4, seed=seed), batch=10) as load:
         for number in range(rounds):
@@ -125,21 +125,21 @@ def storm(daemon, rounds, seed, server=None):
 
 
 @pytest.mark.parametrize("ack", ["durable", "queued"])
-def test_jsonl_kills(hooksd, ack):
+def test_the_books_balance_after_kills_with_a_jsonl_store(hooksd, ack):
     daemon = hooksd(ACK=ack, WRITERS=2)
     storm(daemon, 8, seed=7)
     numbers = wait_settled(daemon)
     assert numbers["events_received_total"] == numbers["events_stored_total"] == len(daemon.jsonl_lines())
 
 
-def test_postgres_kills(database, hooksd):
+def test_the_books_balance_after_kills_with_postgresql(database, hooksd):
     daemon = hooksd(database, SPOOL_AFTER_MS=0)
     storm(daemon, 8, seed=8, server=database.server)
     numbers = wait_settled(daemon)
     assert numbers["events_stored_total"] <= database.count() <= numbers["events_received_total"]
 
 
-def test_counters_go_on_over_a_restart_on_a_full_disk(disk, hooksd):
+def test_counters_survive_a_restart_on_a_full_disk(disk, hooksd):
     daemon = hooksd(DATA_DIR=disk.path / "data", JSONL_PATH=disk.path / "events.jsonl")
     post(daemon, batches(3, 10, seed=9))
     disk.fill(daemon)

@@ -1,4 +1,4 @@
-"""GET /v1/admin/stats?top=N: which tenants and endpoints have most, and who may see whose. Both stores."""
+"""GET /v1/admin/stats?top=N: the tenants and endpoints with the largest figures, and who may see them. Both stores."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def publish(tenant, topic, count):
 
 @pytest.fixture
 def waiting(tenant, receiver):
-    """Endpoints of the tenant by name: at /many five jobs wait, at /few two, after a failure each."""
+    """The tenant's endpoints by name. Five jobs wait for /many and two for /few, each after one failure."""
     endpoints = Endpoints(tenant, receiver)
     for path, topic in (("/many", "many"), ("/few", "few")):
         receiver.answers[path] = Answer(status=500)
@@ -33,7 +33,7 @@ def waiting(tenant, receiver):
     return endpoints.ids
 
 
-def test_endpoints_with_most_waiting_jobs_and_failures_come_first(tenant, waiting):
+def test_endpoints_with_the_most_waiting_jobs_and_failures_come_first(tenant, waiting):
     def all_failed():
         top = top_of(tenant.client, 10)
         return sum(item["failures"] for item in top["failing"]) == 7 and top
@@ -48,7 +48,7 @@ def test_endpoints_with_most_waiting_jobs_and_failures_come_first(tenant, waitin
     assert [item["endpoint_id"] for item in first["waiting"]] == [many] and first["jobs_counted"] == 7
 
 
-def test_a_tenant_sees_only_its_own_and_an_administrator_all(hookline, tenant, waiting):
+def test_a_tenant_sees_its_own_figures_and_an_administrator_all(hookline, tenant, waiting):
     other = hookline.new_tenant()
     top = top_of(other.client, 100)
     assert (top["tenants"], top["waiting"], top["failing"]) == ([], [], [])
@@ -60,7 +60,7 @@ def test_a_tenant_sees_only_its_own_and_an_administrator_all(hookline, tenant, w
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_tenants_come_as_upkeep_has_counted_them(hookline, tenant, waiting):
+def test_tenants_are_listed_by_the_queue_depth_that_upkeep_has_counted(hookline, tenant, waiting):
     hookline.query("UPDATE upkeep SET ran_at = NULL WHERE task = 'tenant_stats'")
 
     def counted():
@@ -71,11 +71,11 @@ def test_tenants_come_as_upkeep_has_counted_them(hookline, tenant, waiting):
 
 
 @pytest.mark.parametrize("count", ["-1", "101", "many", "1.5"])
-def test_another_number_is_refused(tenant, count):
+def test_a_top_out_of_range_is_refused(tenant, count):
     reply = tenant.client.get(f"{STATS}?top={count}")
     assert reply.status == 400 and "top must be a whole number from 0 to 100" in reply.json["detail"]
 
 
-def test_without_the_parameter_nothing_is_looked_for(tenant):
+def test_the_reply_without_top_has_no_lists(tenant):
     assert "top" not in tenant.client.get(STATS).json
     assert "top" not in tenant.client.get(f"{STATS}?top=0").json

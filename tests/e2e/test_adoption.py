@@ -1,6 +1,6 @@
 """
-Several nodes over one PostgreSQL: what becomes of a node's jobs when it dies, stops, stands still, or is told apart from a
-copy of itself. HL_NODE_TIMEOUT_SECS is short here.
+Several nodes on one PostgreSQL: other nodes adopt the jobs of a node that dies, stops or hangs, and a copied DATA_DIR
+becomes a node of its own. HL_NODE_TIMEOUT_SECS is short here.
 """
 
 import shutil
@@ -16,14 +16,14 @@ from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of, delivered, frozen,
 from harness.recording_receiver import Answer
 from harness.waiting import PATIENCE, wait_until
 
-LONG = 10 * PATIENCE  # for tests in which nobody is to be taken for dead
+LONG = 10 * PATIENCE  # for tests in which no node may be adopted
 FAILURE = Answer(status=503)
 pytestmark = [pytest.mark.plain_postgres("several nodes over one server of their own"), pytest.mark.wanted_by("SLOW_TESTS"),
               pytest.mark.timeout(240)]
 
 
 def rows(node):
-    """adopted_by, by number."""
+    """{node_id: adopted_by} of delivery_nodes."""
     return {row["node_id"]: row["adopted_by"] for row in node.query("SELECT node_id, adopted_by FROM delivery_nodes")}
 
 
@@ -32,14 +32,14 @@ def wait_adopted(node, number, by):
 
 
 def wait_old_enough(node, number):
-    """Until the node has said for LONG without a gap that it lives, so that it may adopt others."""
+    """Waits until the node has heartbeats of LONG seconds without a gap, so that it may adopt others."""
     wait_until(lambda: node.value("SELECT count(*) FROM delivery_nodes WHERE node_id = :id AND"
                                   " alive_at - started_at > :s * interval '1 s'", id=number, s=LONG + 1),
                "some heartbeats", 10 * LONG)
 
 
 def wait_attempted(node, jobs):
-    """Until each has failed once, and its row says so."""
+    """Waits until each job's row has one failed attempt."""
     wait_until(lambda: node.value("SELECT count(*) FROM jobs WHERE attempt_count > 0") == len(jobs), "the first attempts")
 
 
@@ -49,14 +49,14 @@ def wait_delivered_once(node, receiver, jobs, timeout=30):
     assert set(delivered(receiver, jobs)) == {1}
 
 
-def test_another_node_delivers_what_waits_on_one_that_was_killed_and_each_job_once(start_nodes, receiver):
+def test_another_node_delivers_each_waiting_job_of_a_killed_node_once(start_nodes, receiver):
     one, other = start_nodes(2, HL_COURIERS=2)
     tenant = one.new_tenant()
     endpoints = Endpoints(tenant, receiver)
     for path in ("/a", "/b", "/c"):
         receiver.answers[path] = FAILURE
         endpoints.add(path, retry_schedule=[f"{4 * PATIENCE}s"] * 20)
-    jobs = publish(tenant.client, 6)  # no breaker opens
+    jobs = publish(tenant.client, 6)  # too few failures to open the breaker
     wait_attempted(one, jobs)
     one.daemon.kill()
     receiver.answers.clear()
@@ -68,7 +68,7 @@ def test_another_node_delivers_what_waits_on_one_that_was_killed_and_each_job_on
     other.daemon.wait_for_log("a node is silent: this node takes over its jobs.*node_id=1")
 
 
-def test_a_node_that_comes_back_when_its_jobs_are_anothers_begins_as_a_new_one(start_nodes, receiver):
+def test_a_node_that_restarts_after_its_adoption_gets_a_new_row(start_nodes, receiver):
     one, other = start_nodes(2)
     tenant = one.new_tenant()
     Endpoints(tenant, receiver).add("/in")
@@ -79,7 +79,7 @@ def test_a_node_that_comes_back_when_its_jobs_are_anothers_begins_as_a_new_one(s
     wait_delivered_once(one, receiver, publish(client_of(one, tenant), 5))
 
 
-def test_another_node_takes_over_soon_what_one_leaves_that_stops(start_nodes, receiver):
+def test_another_node_adopts_a_stopped_nodes_jobs_before_the_timeout(start_nodes, receiver):
     silent = 90 * PATIENCE
     one, other = start_nodes(2, HL_NODE_TIMEOUT_SECS=silent)
     tenant = one.new_tenant()
@@ -91,15 +91,15 @@ def test_another_node_takes_over_soon_what_one_leaves_that_stops(start_nodes, re
     stopped = time.monotonic()
     receiver.answers.clear()
     wait_until(lambda: rows(other).get(1) == 2, "the node to be adopted", silent)
-    assert time.monotonic() - stopped < silent / 2, "a node that says that it stops is not waited for"
+    assert time.monotonic() - stopped < silent / 2, "the jobs of a stopped node are adopted before the time-out"
     wait_delivered_once(other, receiver, jobs)
 
 
-def test_a_node_that_stood_still_and_was_taken_for_dead_changes_nothing_and_starts_anew(start_nodes, receiver):
+def test_a_node_that_hung_until_its_adoption_changes_nothing_and_starts_anew(start_nodes, receiver):
     one, other = start_nodes(2)
     tenant = one.new_tenant()
     endpoints = Endpoints(tenant, receiver)
-    # The first attempt is under way when the node stands still, and is told of a success when nobody wants to know.
+    # The first attempt is under way when the node hangs. Its success reaches the node after the adoption.
     receiver.answers["/under-way"] = [Answer(delay=2), FAILURE]
     receiver.answers["/waits"] = FAILURE
     endpoints.add("/under-way", "under.way", retry_schedule=["1h", "1h"])
@@ -119,23 +119,23 @@ def test_a_node_that_stood_still_and_was_taken_for_dead_changes_nothing_and_star
     one.daemon.wait_for_log("another node has taken this node's row in delivery_nodes")
     wait_until(lambda: list(rows(one).values()).count(None) == 2, "another row for the node")
     wait_until(lambda: one.value("SELECT count(*) FROM attempts WHERE job_id = CAST(:id AS uuid)", id=under_way) == 2,
-               "what the node still had to tell")
+               "the late attempt's row")
     new = publish(client_of(one, tenant), 3, "waits")
     wait_until(lambda: 0 not in delivered(receiver, new), "the new node to deliver")
     wait_until(lambda: one.value("SELECT count(*) FROM jobs") == 1, "every outcome to be committed")
     assert one.query("SELECT node_id, attempt_count FROM jobs") == [{"node_id": 2, "attempt_count": 1}]
     assert set(delivered(receiver, waiting)) == {1}
-    assert len(receiver.arrivals) == arrivals + 3, "the node has sent nothing of what was another's"
+    assert len(receiver.arrivals) == arrivals + 3, "the node has sent none of the other node's jobs"
 
 
-def test_what_a_node_took_over_goes_on_to_a_third_one(start_nodes, receiver):
+def test_a_third_node_adopts_the_jobs_that_the_second_had_adopted(start_nodes, receiver):
     one, other = start_nodes(2)
     tenant = one.new_tenant()
     made = Endpoints(tenant, receiver).add("/in", enabled=False)
     jobs = publish(tenant.client, 10) + publish(client_of(other, tenant), 10)
     with one.database.server.connect(one.database.name) as session:
         session.autocommit = False
-        session.execute("SELECT pg_current_xact_id()")  # while it lasts the row of an adopted node stays
+        session.execute("SELECT pg_current_xact_id()")  # keeps the rows of adopted nodes until it ends
         one.daemon.kill()
         wait_adopted(other, 1, by=2)
         wait_until(lambda: other.value("SELECT count(*) FROM jobs WHERE node_id = 2") == len(jobs), "the jobs to be moved",
@@ -167,7 +167,7 @@ def test_after_an_outage_of_the_database_no_node_adopts_another(start_nodes, rec
     wait_delivered_once(nodes[0], receiver, jobs)
 
 
-def test_while_a_standby_holds_up_commits_no_node_adopts_another(pair, start_nodes, receiver):
+def test_no_node_adopts_another_while_a_standby_holds_up_commits(pair, start_nodes, receiver):
     nodes = start_nodes(2, pair.before, HL_NODE_TIMEOUT_SECS=LONG)
     tenant = nodes[0].new_tenant()
     Endpoints(tenant, receiver).add("/in")
@@ -212,7 +212,7 @@ def test_a_node_and_a_copy_of_its_directory_become_two_nodes(start_nodes, make_h
 
 
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
-def test_a_publisher_that_stands_still_in_its_copy_keeps_no_lock_and_doubles_no_event(start_nodes, receiver, tmp_path):
+def test_a_publisher_that_hangs_in_a_copy_keeps_no_lock_and_doubles_no_event(start_nodes, receiver, tmp_path):
     killpoint = Killpoint(tmp_path / "killpoint", process="publisher", stops=True)
     one, = start_nodes(1, **killpoint.environment())
     other, = start_nodes(1)
@@ -221,7 +221,7 @@ def test_a_publisher_that_stands_still_in_its_copy_keeps_no_lock_and_doubles_no_
     there = client_of(other, tenant)
     event = {"topic": "orders.made", "idempotency_key": "key", "payload": {"n": 1}}
     replies = []
-    killpoint.arm(4, AFTER)  # behind BEGIN and the key: a COPY
+    killpoint.arm(4, AFTER)  # a COPY, after BEGIN and the statements of the key
     asking = threading.Thread(target=lambda: replies.append(tenant.client.post("/v1/events", event)))
     asking.start()
     copying = ("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND left(query, 5) = 'COPY '"
@@ -233,7 +233,7 @@ def test_a_publisher_that_stands_still_in_its_copy_keeps_no_lock_and_doubles_no_
         made = there.post("/v1/events", event)
         assert made.status == 201, made
     asking.join()
-    # The first client is told of the same event, or of none.
+    # The first client gets the same event's id, or none.
     told, = replies
     assert told.status in (200, 202, 503), told
     if told.status == 200:

@@ -1,4 +1,7 @@
-"""A node's commits wait for a synchronous standby that stands still; those of another node, whose sessions do not ask for it, do not."""
+"""
+A synchronous standby hangs, so one node's commits wait for it. Another node sets synchronous_commit so that its commits
+do not wait.
+"""
 
 import contextlib
 import http.client
@@ -12,7 +15,7 @@ from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.plain_postgres("servers of its own"), pytest.mark.wanted_by("SLOW_TESTS")]
 
-# Of jobs; it holds its locks.
+# Sessions whose commit of jobs waits for the standby and still holds its locks.
 COMMITS = """SELECT count(*) FROM pg_stat_activity AS session JOIN pg_locks AS lock ON lock.pid = session.pid
     WHERE wait_event = 'SyncRep' AND relation = 'jobs'::regclass AND mode = 'RowExclusiveLock'"""
 
@@ -48,4 +51,4 @@ def test_an_event_whose_commit_was_held_up_when_its_node_died_arrives_once(pair,
     receiver.wait(2)
     wait_until(lambda: other.value("SELECT count(*) FROM jobs") == 0, "every outcome to be committed", 60)
     assert len(receiver.arrivals) == other.value("SELECT count(*) FROM events") == 2
-    assert all(reply.status == 202 for reply in replies), "it was not stored as far as anybody knew"
+    assert all(reply.status == 202 for reply in replies), "the commit was not confirmed"

@@ -1,6 +1,6 @@
 """
-The webhooks' API while PostgreSQL is restarted or another server takes its place: what was answered with 2xx is there,
-what was answered with 503 is there whole or not at all, and the service goes on by itself.
+The webhooks' API while PostgreSQL restarts or fails over: each change that was answered with 2xx is stored, a change
+that was answered with 503 is stored whole or not at all, and the service recovers by itself.
 """
 
 import signal
@@ -25,7 +25,7 @@ def processes(hookline):
     return hookline.daemon.pids("acceptor"), hookline.daemon.pids("control")
 
 
-def test_a_server_that_crashes_and_returns_costs_503s_and_nothing_else(postgres, make_hookline):
+def test_a_crash_of_the_server_costs_only_503s(postgres, make_hookline):
     hookline = make_hookline("postgres").start()
     before = processes(hookline)
     load = CrudLoad(hookline)
@@ -41,7 +41,7 @@ def test_a_server_that_crashes_and_returns_costs_503s_and_nothing_else(postgres,
     assert processes(hookline) == before
 
 
-def test_a_promoted_standby_has_all_that_was_acknowledged(pair, make_hookline):
+def test_a_promoted_standby_has_every_acknowledged_change(pair, make_hookline):
     hookline = make_hookline("postgres", pair.before, HL_POSTGRES_URL=pair.url).start()
     before = processes(hookline)
     load = CrudLoad(hookline)
@@ -56,8 +56,8 @@ def test_a_promoted_standby_has_all_that_was_acknowledged(pair, make_hookline):
     assert processes(hookline) == before
 
 
-def test_an_old_primary_that_stays_up_and_takes_no_writes_is_left(pair, make_hookline):
-    """A switch-over: connections to the old server stay open, and every change there is refused."""
+def test_the_service_leaves_an_old_primary_that_has_become_read_only(pair, make_hookline):
+    """A switch-over: connections to the old server stay open, and the old server refuses every change."""
     hookline = make_hookline("postgres", pair.before, HL_POSTGRES_URL=pair.url).start()
     before = processes(hookline)
     load = CrudLoad(hookline)
@@ -78,7 +78,7 @@ def test_an_old_primary_that_stays_up_and_takes_no_writes_is_left(pair, make_hoo
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_all_of_it_behind_a_pgbouncer_with_two_connections(bouncer, postgres, make_hookline, database):
+def test_a_crash_behind_a_pgbouncer_with_two_connections_loses_no_change(bouncer, postgres, make_hookline, database):
     hookline = make_hookline("postgres", database, HL_POSTGRES_URL=bouncer.url(database)).start()
     before = processes(hookline)
     load = CrudLoad(hookline)

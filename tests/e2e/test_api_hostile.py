@@ -1,6 +1,6 @@
 """
-What no client should send, sent to every operation of the webhooks' API: each is told so in JSON, nothing is written,
-nobody dies, and the log is no place for it.
+Hostile requests to every operation of the webhooks' API: each gets an error in JSON, no row changes, no process dies,
+and the log gets no warning.
 """
 
 import json
@@ -13,7 +13,7 @@ from harness.metrics import series
 from harness.operations import OPERATIONS, body_of, make_objects, path_of, takes_body
 from harness.webhooks import NOTHING, one_store, postgres_is_slow
 
-LIMIT = 65536  # bytes of a body
+LIMIT = 65536  # the greatest body, in bytes
 WITH_BODY = [operation for operation in OPERATIONS if takes_body(operation) and operation.symbol != "ADMIN_ROTATE_SECRETS"]
 WITH_ID = [operation for operation in OPERATIONS if "{" in operation.path]
 LISTS = [operation for operation in OPERATIONS if operation.symbol.endswith("_LIST")]
@@ -24,7 +24,7 @@ def names(operation):
 
 
 class Target:
-    """A tenant with objects, and the client that may use all operations."""
+    """A tenant with objects, and a client that may use all operations."""
 
     def __init__(self, hookline):
         self.hookline = hookline
@@ -34,7 +34,7 @@ class Target:
         self.own["key"] = self.tenant.key().id
 
     def ask(self, operation, body=NOTHING, path=None, query="", headers=()):
-        """The operation on the tenant's own objects, but for what is said here."""
+        """Requests the operation on the tenant's own objects. Arguments replace parts of the request."""
         if body is NOTHING and takes_body(operation):
             body = body_of(operation, self.own)
         target = path or path_of(operation, self.own)
@@ -43,7 +43,9 @@ class Target:
 
 @pytest.fixture
 def target(hookline):
-    """One tenant for all. Afterwards its rows are what they were, nobody has died, and the log holds no error."""
+    """
+    One tenant for all tests. After a test its rows are unchanged, no process has died, and the log has no warning.
+    """
     target = hookline.once("hostile", Target)
     before = hookline.rows_of(target.tenant.id)
     tenants = hookline.value("SELECT count(*) FROM tenants WHERE deleted_at IS NULL")
@@ -59,7 +61,7 @@ def target(hookline):
 
 def assert_refused(reply, *statuses):
     assert reply.status in statuses, reply
-    assert reply.json["detail"]  # that the rest fits is what the client checks
+    assert reply.json["detail"]  # the client checks the rest against openapi.json
 
 
 MALFORMED = [
@@ -73,10 +75,10 @@ MALFORMED = [
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_BODY, ids=names)
-def test_bodies_that_are_no_json_are_400_with_their_place(target, operation):
+def test_invalid_json_is_400_with_the_position(target, operation):
     for body in MALFORMED:
         if not body.strip() and operation.symbol not in ("ENDPOINT_CREATE", "SUBSCRIPTION_CREATE", "SUBSCRIPTION_TEST", "TENANT_ROTATE_KEY"):
-            continue  # an empty body is {} where nothing is required
+            continue  # an empty body counts as {}, valid for operations without required members
         reply = target.ask(operation, body)
         assert_refused(reply, 400)
         assert reply.json["error"] in ("invalid_json", "validation_error"), (body, reply)
@@ -84,13 +86,13 @@ def test_bodies_that_are_no_json_are_400_with_their_place(target, operation):
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_BODY, ids=names)
-def test_bodies_that_are_no_object_are_400(target, operation):
+def test_a_body_other_than_an_object_is_400(target, operation):
     for body in ([], [{}], "text", b'"text"', 1, 1.5, True, None, [body_of(operation, target.own)]):
         assert_refused(target.ask(operation, body), 400)
 
 
 def wrong_values(document, schema):
-    """Values that the schema of a member does not allow."""
+    """Values that a member's schema does not allow."""
     document_schema = document.resolve(schema) if "$ref" in schema else schema
     longest = document_schema.get("maxLength", 0)
     candidates = [True, 0, -1, 1, 1.5, 1e300, 2**31, 2**63, -(2**63), 2**64, "", "x", "x\u0000y", "\u001b[31m", " ", [], [1],
@@ -100,7 +102,7 @@ def wrong_values(document, schema):
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_BODY, ids=names)
-def test_members_of_the_wrong_type_or_beyond_their_bounds_are_400_and_named(target, operation):
+def test_members_of_a_wrong_type_or_out_of_bounds_are_400_and_named(target, operation):
     document = target.hookline.document
     described = document.document["paths"][operation.path][operation.method.lower()]
     if "requestBody" not in described:
@@ -121,8 +123,8 @@ def test_members_of_the_wrong_type_or_beyond_their_bounds_are_400_and_named(targ
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_BODY, ids=names)
-def test_texts_that_no_store_keeps_are_400(target, operation):
-    """NUL and halves of surrogate pairs are JSON, but no text."""
+def test_texts_with_nul_or_half_surrogate_pairs_are_400(target, operation):
+    """NUL and half surrogate pairs are valid JSON, but no store keeps them."""
     for text in (b"a\\u0000b", b"\\ud800", b"\\udc00\\ud800"):
         for body in (b'{"name":"%s"' % text, b'{"metadata":{"a":"%s"}' % text, b'{"metadata":{"%s":1}' % text):
             rest = json.dumps(body_of(operation, target.own)).encode()[1:]
@@ -134,7 +136,7 @@ def test_texts_that_no_store_keeps_are_400(target, operation):
 
 @one_store
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
-def test_bodies_over_64_kib_are_413(target, operation):
+def test_a_body_over_64_kib_is_413(target, operation):
     body = json.dumps({"name": "x", "pad": "p" * LIMIT}).encode()
     assert_refused(target.ask(operation, body), 413)
     assert_refused(target.ask(operation, b" " * (1 << 20)), 413)
@@ -147,7 +149,7 @@ IDS = ["%00", "%ff", "%C0%80", "%", "%z", "%zz", "a%0ab", "%1b%5b31m", "%2e%2e%2
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_ID, ids=names)
-def test_ids_that_are_none_are_4xx(target, operation):
+def test_invalid_ids_are_4xx(target, operation):
     for text in IDS:
         reply = target.ask(operation, path=operation.path.replace("{id}", text).replace("{key_id}", text))
         assert_refused(reply, 400, 404)
@@ -166,7 +168,7 @@ QUERIES = [
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", LISTS, ids=names)
-def test_query_values_that_mean_nothing_are_400_and_named(target, operation):
+def test_invalid_query_values_are_400_and_named(target, operation):
     for query in QUERIES:
         reply = target.ask(operation, query=query)
         assert_refused(reply, 400)
@@ -175,7 +177,7 @@ def test_query_values_that_mean_nothing_are_400_and_named(target, operation):
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", LISTS, ids=names)
-def test_queries_that_are_long_or_odd_harm_nobody(target, operation):
+def test_long_or_malformed_queries_are_200_or_400(target, operation):
     for query in ("", "&", "=", "&&==&", "limit", "limit=", "a" * 5000, "x=" + "%41" * 1500, "&".join(f"a{n}=1" for n in range(900)),
                   "%00=1", "%ff=%ff", "%", "limit=5;cursor=x"):
         assert target.ask(operation, query=query).status in (200, 400), query
@@ -183,7 +185,7 @@ def test_queries_that_are_long_or_odd_harm_nobody(target, operation):
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
-def test_headers_that_are_there_twice_or_mean_nothing(target, operation):
+def test_repeated_or_invalid_headers_are_refused(target, operation):
     key = target.client.key
     bearer = ("Authorization", f"Bearer {key}")
     for other in (f"Bearer {key}", "Bearer nonsense", ""):
@@ -221,7 +223,7 @@ def test_requests_that_end_early_or_are_cut_off_change_nothing(target):
                 connection.send(data)
 
 
-def test_the_content_type_is_no_reason_to_refuse(hookline):
+def test_any_content_type_is_accepted(hookline):
     tenant = hookline.new_tenant()
     for content_type in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "x", ""):
         reply = tenant.client.post(
@@ -229,7 +231,7 @@ def test_the_content_type_is_no_reason_to_refuse(hookline):
         assert reply.status == 201, content_type
 
 
-def test_paths_and_ids_add_no_series_and_are_no_labels(target):
+def test_paths_and_ids_of_requests_add_no_series_to_the_metrics(target):
     def series_names():
         return set(series(target.hookline.daemon))
 
@@ -242,7 +244,7 @@ def test_paths_and_ids_add_no_series_and_are_no_labels(target):
     assert not re.search(r"/v1/\w+/|hl_live_|example\.com", str(before))
 
 
-def test_odd_texts_are_kept_as_they_are_and_never_break_a_line_of_the_log(hookline):
+def test_odd_texts_are_kept_unchanged_and_never_break_a_log_line(hookline):
     odd = "a\"b'c\\d\u2028e\u202ef%s%n"
     tenant = hookline.new_tenant(name=odd)
     key = tenant.key(name=odd)

@@ -1,4 +1,4 @@
-"""API keys by the API: what may be set, who may give what, how a key is replaced and refused."""
+"""API keys through the API: their fields, the scopes that a caller may grant, rotation and revocation."""
 
 import json
 import re
@@ -78,7 +78,7 @@ def test_a_key_has_all_scopes_but_admin_when_none_are_named(hookline):
 
 
 @pytest.mark.parametrize(("body", "code", "detail"), WRONG_BODIES)
-def test_a_wrong_body_makes_and_changes_no_key(hookline, body, code, detail):
+def test_a_wrong_body_creates_and_changes_no_key(hookline, body, code, detail):
     tenant = hookline.new_tenant()
     key = make(hookline, tenant)
     before = hookline.rows_of(tenant.id)
@@ -87,7 +87,7 @@ def test_a_wrong_body_makes_and_changes_no_key(hookline, body, code, detail):
     assert hookline.rows_of(tenant.id) == before
 
 
-def test_the_tenant_of_a_key_is_named_by_path_query_or_body(hookline):
+def test_path_query_or_body_name_the_tenant_of_a_new_key(hookline):
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     for reply in (hookline.admin.post(f"/v1/apikeys?tenant_id={tenant.id}"),
                   hookline.admin.post("/v1/apikeys", {"tenant_id": tenant.id}),
@@ -103,7 +103,7 @@ def test_the_tenant_of_a_key_is_named_by_path_query_or_body(hookline):
     assert (hookline.rows_of(tenant.id), hookline.rows_of(other.id)) == before
 
 
-def test_keys_are_listed_in_the_order_of_their_making(hookline):
+def test_keys_are_listed_in_the_order_of_their_creation(hookline):
     tenant = hookline.new_tenant()
     ids = [hookline.admin.get(keys_path(tenant)).json["items"][0]["id"], *(make(hookline, tenant)["id"] for _ in range(4))]
     for path in (keys_path(tenant), f"/v1/apikeys?tenant_id={tenant.id}"):
@@ -114,7 +114,7 @@ def test_keys_are_listed_in_the_order_of_their_making(hookline):
             assert not any("key" in item or "token" in item for item in items)
 
 
-def test_a_change_holds_for_the_next_request(hookline):
+def test_a_changed_key_is_effective_for_the_next_request(hookline):
     tenant = hookline.new_tenant()
     client = tenant.key(["endpoints.read"], name="old")
     assert client.get("/v1/endpoints").status == 200
@@ -127,7 +127,7 @@ def test_a_change_holds_for_the_next_request(hookline):
     assert hookline.admin.patch(f"/v1/apikeys/{client.id}").json == changed.json
 
 
-def test_nobody_gives_a_scope_that_is_beyond_the_own_key(hookline):
+def test_a_key_cannot_grant_a_scope_that_it_lacks(hookline):
     tenant = hookline.new_tenant()
     full = make(hookline, tenant)
     limited = tenant.key(["admin", "events.read"])
@@ -144,14 +144,14 @@ def test_nobody_gives_a_scope_that_is_beyond_the_own_key(hookline):
     assert limited.post(keys_path(tenant), {"scopes": ["events.read"]}).status == 201
 
 
-def test_a_key_does_not_take_admin_from_itself(hookline):
+def test_a_key_cannot_remove_the_scope_admin_from_itself(hookline):
     client = hookline.new_tenant().key(["admin", "*"])
     is_refused(client.patch(f"/v1/apikeys/{client.id}", {"scopes": ["*"]}), 409, "conflict")
     assert hookline.admin.patch(f"/v1/apikeys/{client.id}", {"scopes": ["*"]}).status == 200
     is_refused(client.get("/v1/apikeys"), 403, "forbidden")
 
 
-def test_a_revoked_key_stays_in_the_list_and_is_never_valid_again(hookline):
+def test_a_revoked_key_stays_listed_and_is_never_valid_again(hookline):
     tenant = hookline.new_tenant()
     client = tenant.key()
     assert hookline.admin.delete(f"{keys_path(tenant)}/{client.id}").status == 204
@@ -166,14 +166,14 @@ def test_a_revoked_key_stays_in_the_list_and_is_never_valid_again(hookline):
 
 
 @pytest.mark.parametrize("key_id", ["nothing", "%00", "00000000-0000-7000-8000-000000000000", "x" * 500])
-def test_a_key_that_is_not_there_is_404(hookline, key_id):
+def test_an_unknown_key_is_404(hookline, key_id):
     tenant = hookline.new_tenant()
     for method, path in (("GET", "/v1/apikeys"), ("PATCH", "/v1/apikeys"), ("DELETE", "/v1/apikeys"), ("DELETE", keys_path(tenant))):
         reply = hookline.admin.request(method, f"{path}/{key_id}")
         assert reply.status in (400, 404), reply
 
 
-def test_a_key_of_one_tenant_is_not_revoked_by_the_path_of_another(hookline):
+def test_a_key_cannot_be_revoked_through_another_tenants_path(hookline):
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     client = tenant.key()
     is_refused(hookline.admin.delete(f"{keys_path(other)}/{client.id}"), 404, "not_found")
@@ -188,7 +188,7 @@ def rotate(hookline, tenant, client, **fields):
     return hookline.admin.post(f"/v1/tenants/{tenant.id}/rotate-key", {"key_id": client.id} | fields)
 
 
-def test_a_rotated_key_hands_its_terms_on_and_ends_after_the_overlap(hookline):
+def test_a_rotated_key_passes_on_its_terms_and_ends_after_the_overlap(hookline):
     tenant = hookline.new_tenant()
     expires = in_ms(24 * 3600)
     client = tenant.key(["endpoints.read"], name="app", events_per_second=7, expires_at=expires)

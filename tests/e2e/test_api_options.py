@@ -1,4 +1,4 @@
-"""What the configuration says about the management API."""
+"""Options of the management API, and the old names of options."""
 
 import re
 
@@ -8,7 +8,7 @@ OLD_NAMES = {"HL_SINGLE_TENANT": "true", "HL_DELIVERY_WORKERS": "4", "HL_STORE_S
              "HL_COMPACT_INTERVAL_MS": "60000"}
 
 
-def test_the_start_key_administers_only_where_there_is_no_other(hookline, make_hookline):
+def test_the_start_key_has_the_scope_admin_only_without_an_admin_key(hookline, make_hookline):
     assert hookline.start_key.get("/v1/endpoints").status == 200
     assert hookline.start_key.get("/v1/tenants").json["required_scope"] == "admin"
     if hookline.store == "embedded":
@@ -18,20 +18,20 @@ def test_the_start_key_administers_only_where_there_is_no_other(hookline, make_h
 
 @pytest.fixture
 def old(make_hookline):
-    """A daemon that is configured as its predecessor was."""
+    """A daemon configured with the option names of its predecessor."""
     hookline = make_hookline("c", HL_DATA_DIR="old", HL_PORT="0", PORT=None, HL_LISTEN_ADDR="127.0.0.1", HOST=None, **OLD_NAMES)
     (hookline.daemon.directory / "old").mkdir()
     return hookline.start()
 
 
-def test_the_words_of_an_older_configuration_are_taken(old):
+def test_the_old_names_of_options_work_and_are_warned_about(old):
     assert (old.daemon.directory / "old/hookline.db").exists()
     warned = re.findall(r"warning .*HL_\w+.*", old.daemon.log())
     for name in OLD_NAMES:
         assert sum(name in line for line in warned) == 1, warned
 
 
-def test_networks_are_named_by_words_and_a_refusal_names_the_option(hookline, make_hookline):
+def test_allowed_networks_can_be_named_by_words_and_a_refusal_names_the_option(hookline, make_hookline):
     urls = ["http://127.0.0.1:8080/", "http://localhost/", "http://[::1]/", "http://10.1.2.3/"]
     client = hookline.new_tenant().client
     for url in urls:

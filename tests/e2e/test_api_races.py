@@ -1,4 +1,4 @@
-"""Requests to the management API that get in each other's way: each is answered, and nothing is half done."""
+"""Conflicting requests to the management API at once: each is answered, and each change is whole or absent."""
 
 import collections
 import concurrent.futures
@@ -9,7 +9,7 @@ URL = "https://example.com/hooks"
 
 
 def at_once(*calls):
-    """Their results, in the order of the calls, which all begin together."""
+    """Makes all calls at the same time. Returns their results in order."""
     barrier = threading.Barrier(len(calls))
 
     def run(call):
@@ -25,7 +25,7 @@ def statuses(replies):
 
 
 def deadlocks(hookline):
-    """How many PostgreSQL has found, each after a second in which nobody could change anything."""
+    """The number of deadlocks in PostgreSQL's log. Each one has blocked its sessions for a second."""
     return hookline.database.server.log_path.read_text().count("deadlock detected") if hookline.database else 0
 
 
@@ -35,7 +35,7 @@ def new_endpoint(client, **fields):
     return reply.json
 
 
-def test_of_writers_that_name_the_same_version_one_wins(hookline):
+def test_one_of_several_changes_with_the_same_if_match_succeeds(hookline):
     client = hookline.new_tenant().client
     path = f"/v1/endpoints/{new_endpoint(client)['id']}"
     replies = at_once(*[lambda name=f"writer {n}": client.patch(path, {"name": name}, headers={"If-Match": '"1"'})
@@ -45,7 +45,7 @@ def test_of_writers_that_name_the_same_version_one_wins(hookline):
     assert client.get(path).json == winner.json
 
 
-def test_a_delete_beside_changes_is_the_last_of_them(hookline):
+def test_no_change_outlasts_a_delete_at_the_same_time(hookline):
     client = hookline.new_tenant().client
     path = f"/v1/endpoints/{new_endpoint(client)['id']}"
     replies = at_once(*[lambda n=n: client.patch(path, {"url": f"{URL}/{n}"}) for n in range(8)], lambda: client.delete(path))
@@ -53,7 +53,7 @@ def test_a_delete_beside_changes_is_the_last_of_them(hookline):
     assert client.get(path).status == 404
 
 
-def test_nothing_of_a_tenant_is_left_that_was_deleted_while_its_keys_were_used(hookline):
+def test_a_tenant_deleted_while_its_keys_are_in_use_leaves_no_row(hookline):
     tenant = hookline.new_tenant()
     keys = [tenant.key() for _ in range(3)]
     path, before = f"/v1/tenants/{tenant.id}", deadlocks(hookline)
@@ -72,7 +72,7 @@ def test_nothing_of_a_tenant_is_left_that_was_deleted_while_its_keys_were_used(h
         assert tenant.client.get("/v1/endpoints").status == 401
 
 
-def test_of_creations_with_one_idempotency_key_one_makes_the_tenant(hookline):
+def test_creations_with_one_idempotency_key_make_one_tenant(hookline):
     headers = {"Idempotency-Key": secrets.token_hex(8)}
     replies = at_once(*[lambda: hookline.admin.post("/v1/tenants", {"name": "one"}, headers=headers) for _ in range(16)])
     assert statuses(replies) == {201: 1, 200: 15}
@@ -81,8 +81,8 @@ def test_of_creations_with_one_idempotency_key_one_makes_the_tenant(hookline):
     assert hookline.admin.post("/v1/tenants", {"name": "two"}, headers=headers).json["error"] == "idempotency_conflict"
 
 
-def test_a_key_is_replaced_once_and_the_second_request_learns_by_which_key(hookline):
-    """A second successor would inherit the end of the overlap, and its users would be locked out after an hour."""
+def test_a_key_is_rotated_once_and_the_second_request_names_its_successor(hookline):
+    """A second rotation would inherit the end of the overlap, and lock the users of its key out after an hour."""
     tenant = hookline.new_tenant()
     old, path = tenant.key(["events.read"]), f"/v1/tenants/{tenant.id}/rotate-key"
     replies = at_once(*[lambda: hookline.admin.post(path, {"key_id": old.id}) for _ in range(4)])

@@ -1,10 +1,10 @@
-"""Values at the edges of what the management API takes: they come back as they were sent, or they are refused."""
+"""Extreme values in the management API: it returns them as they were sent, or refuses them."""
 
 import pytest
 
 
 @pytest.mark.parametrize("number", [1, 2**31, 10**15, 2**53 - 1, 2**53])
-def test_whole_numbers_come_back_digit_by_digit(hookline, number):
+def test_large_integers_keep_every_digit(hookline, number):
     path = f"/v1/tenants/{hookline.new_tenant().id}/api-keys"
     reply = hookline.admin.post(path, {"bytes_per_second": number})
     assert reply.status == 201 and b'"bytes_per_second":%d,' % number in reply.body
@@ -13,7 +13,7 @@ def test_whole_numbers_come_back_digit_by_digit(hookline, number):
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "-0", "1e3", "1.5", "true", '"1"', str(2**53 + 1), str(2**63), "1" * 400])
-def test_what_is_no_whole_number_in_its_bounds_is_refused(hookline, number):
+def test_numbers_that_are_no_integer_in_bounds_are_refused(hookline, number):
     path = f"/v1/tenants/{hookline.new_tenant().id}/api-keys"
     reply = hookline.admin.post(path, '{"bytes_per_second": %s}' % number)
     assert (reply.status, reply.json["error"]) == (400, "validation_error")
@@ -29,7 +29,7 @@ def test_names_keep_their_code_points(hookline, name):
     assert client.get(f"/v1/endpoints/{reply.json['id']}").json["name"] == name
 
 
-def test_what_is_wrong_with_a_whole_member_is_told_by_its_name(hookline):
+def test_an_error_names_the_member(hookline):
     client = hookline.new_tenant().client
     for member, value in {"headers": {f"x-{n}": "v" for n in range(33)}, "retry_schedule": ["1s"] * 900}.items():
         reply = client.post("/v1/endpoints", {"url": "https://example.com/", member: value})

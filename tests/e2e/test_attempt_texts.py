@@ -1,4 +1,4 @@
-"""What attempts leave in texts: bytes of receivers that are no text, and nothing of what is a credential. Over both stores."""
+"""Texts of attempts: any bytes of a receiver become valid text, and no credential appears. Over both stores."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from harness.receivers import Receiver
 from harness.recording_receiver import Answer
 from harness.waiting import wait_until
 
-# What of a reply is kept, 4,096 bytes, and what that becomes.
+# path: (the body of a reply, the text that is kept: the first 4,096 bytes as UTF-8)
 REPLIES = {
     "/nul": (b"a\x00b\x00", "a\ufffdb\ufffd"),
     "/no-utf8": (b"\xff\xc3\xa9\xed\xa0\x80\x80", "\ufffd\u00e9" + "\ufffd" * 4),
@@ -32,8 +32,8 @@ def wait_ended(hookline, tenant):
     wait_until(lambda: count(hookline, tenant, "jobs") == 0, "all jobs to end", 30)
 
 
-def test_replies_of_any_bytes_are_kept_as_text_and_cost_no_other_attempt_its_row(hookline, tenant, endpoints, receiver):
-    """One event to all of them: what comes of it is written by one transaction, or a few."""
+def test_replies_of_any_bytes_are_kept_as_text_and_lose_no_other_attempt(hookline, tenant, endpoints, receiver):
+    """One event goes to all endpoints, so one transaction, or a few, stores all outcomes."""
     ids = {}
     for path, (body, _) in REPLIES.items():
         receiver.answers[path] = Answer(status=422, body=body)
@@ -53,7 +53,7 @@ def test_replies_of_any_bytes_are_kept_as_text_and_cost_no_other_attempt_its_row
     assert {letter["reason"] for letter in letters} == {"http_422"}
 
 
-def test_why_a_certificate_was_not_accepted_is_shown_where_the_attempt_is(hookline, tenant, endpoints, tmp_path):
+def test_an_attempt_shows_why_a_certificate_was_refused(hookline, tenant, endpoints, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*Authority(tmp_path, "Unknown Root").issue("shop.example"))
 
@@ -74,8 +74,11 @@ def test_why_a_certificate_was_not_accepted_is_shown_where_the_attempt_is(hookli
     assert attempt["error"].startswith("the certificate of 127.77.0.3 was not accepted: the chain is incomplete")
 
 
-def test_nothing_of_a_url_a_header_or_a_secret_is_told_of_failures(hookline, tenant, endpoints, receiver, tmp_path):
-    """The receivers send it back, in their reply and as the target of a redirect. The host may be told, and the endpoint's id."""
+def test_failures_reveal_no_url_header_or_secret(hookline, tenant, endpoints, receiver, tmp_path):
+    """
+    The receivers also send the secret word back, in replies and in the target of a redirect. Only the host and the
+    endpoint's id may be shown.
+    """
     word = uuid.uuid4().hex
     made = {"/hangs": Answer(hang=True), "/drops": Answer(drop=True), "/fails": Answer(status=500, body=word.encode()),
             "/aborts": Answer(status=409, headers=(("webhook-delivery", "abort-message"), ("X-Word", word))),
@@ -88,7 +91,7 @@ def test_nothing_of_a_url_a_header_or_a_secret_is_told_of_failures(hookline, ten
         endpoints.add(f"{path}/{word}", url=urls.get(path, receiver.url(f"{path}/{word}?token={word}")), retry_schedule=[],
                       timeout_ms=1000, secret=f"secret {word}", headers={"X-Word": word})
     assert tenant.client.post("/v1/events", {"topic": "orders.made"}).status == 201
-    # A name server that nobody answers for makes no attempt: that job may wait.
+    # A failed look-up of a name is no attempt, so the job of /no-name may wait.
     wait_until(lambda: not hookline.query("SELECT 1 FROM jobs WHERE tenant_id = :id AND endpoint_id <> :other", id=tenant.id,
                                           other=endpoints.ids[f"/no-name/{word}"]), "the dead letters", 30)
     client = tenant.client

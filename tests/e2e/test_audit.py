@@ -1,4 +1,4 @@
-"""The audit log: who changed what, before and after, without secrets; and who may read it."""
+"""The audit log: each change with its author, the values before and after, no secrets; and who may read it."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def entries(client, query=""):
 
 
 def worked(hookline):
-    """A tenant whose keys and endpoints were changed, and the name of the key that did most of it."""
+    """A tenant whose keys and endpoints were changed, and the client that made most changes."""
     tenant = hookline.new_tenant()
     client = tenant.key(["endpoints.manage"], name="the app")
     endpoint = client.post("/v1/endpoints", {"url": "https://receiver.example/", "secret": SECRET,
@@ -21,7 +21,7 @@ def worked(hookline):
     return tenant, client, endpoint
 
 
-def test_each_change_is_told_with_who_what_and_how(hookline):
+def test_each_change_is_logged_with_its_author_object_and_values(hookline):
     tenant, client, endpoint = worked(hookline)
     told = entries(tenant.client, "order=asc")
     assert [entry["action"] for entry in told] == ["key.create", "key.create", "endpoint.create", "endpoint.update",
@@ -34,10 +34,10 @@ def test_each_change_is_told_with_who_what_and_how(hookline):
     assert (changed["before"]["description"], changed["after"]["description"]) == (None, "changed")
     assert told[0]["key_id"] == "HL_ADMIN_KEY"
     assert [entry["created_at"] for entry in told] == sorted(entry["created_at"] for entry in told)
-    assert told == entries(tenant.client)[::-1], "the newest first unless asked otherwise"
+    assert told == entries(tenant.client)[::-1], "the newest come first by default"
 
 
-def test_no_secret_is_in_it(hookline):
+def test_the_audit_log_holds_no_secret(hookline):
     tenant, client, _ = worked(hookline)
     text = hookline.admin.get(f"/v1/admin/audit?tenant_id={tenant.id}").body.decode()
     stored = repr(hookline.rows_of(tenant.id)["audit_log"])
@@ -46,7 +46,7 @@ def test_no_secret_is_in_it(hookline):
         assert secret not in stored
 
 
-def test_a_refused_request_is_not_in_it(hookline):
+def test_a_refused_request_is_not_logged(hookline):
     tenant = hookline.new_tenant()
     before = entries(tenant.client)
     assert tenant.client.post("/v1/endpoints", {"url": "file:///etc/passwd"}).status == 400
@@ -54,7 +54,7 @@ def test_a_refused_request_is_not_in_it(hookline):
     assert entries(tenant.client) == before
 
 
-def test_a_tenant_sees_its_own_and_an_administrator_all(hookline):
+def test_a_tenant_sees_its_own_audit_log_and_an_administrator_all(hookline):
     one, other = worked(hookline)[0], worked(hookline)[0]
     assert {entry["tenant_id"] for entry in entries(one.client)} == {one.id}
     assert entries(one.client, f"tenant_id={one.id}") == entries(one.client)
@@ -65,7 +65,7 @@ def test_a_tenant_sees_its_own_and_an_administrator_all(hookline):
     assert one.key(["endpoints.read", "events.read"]).get("/v1/admin/audit").status == 403
 
 
-def test_it_is_filtered_by_who_what_and_when(hookline):
+def test_the_audit_log_can_be_filtered_by_key_object_and_time(hookline):
     tenant, client, endpoint = worked(hookline)
     everything = entries(tenant.client)
     for query, keep in ((f"key_id={client.id}", lambda entry: entry["key_id"] == client.id),
@@ -80,7 +80,7 @@ def test_it_is_filtered_by_who_what_and_when(hookline):
     assert entries(tenant.client, f"to_ms={middle}") == [entry for entry in everything if entry["created_at"] < middle]
 
 
-def test_pages_hold_each_entry_once(hookline):
+def test_pages_of_the_audit_log_hold_each_entry_once(hookline):
     tenant = worked(hookline)[0]
     everything = entries(tenant.client)
     for limit in (1, 4, 5):

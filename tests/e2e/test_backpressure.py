@@ -1,4 +1,4 @@
-"""A full lane: the whole request is refused with 503 and Retry-After, and the service recovers by itself."""
+"""A full lane: the service refuses whole requests with 503 and Retry-After, and recovers by itself."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from harness.daemon import run_program
 from harness.events import minimal
 from harness.waiting import wait_until
 
-# Small enough to fill quickly, big enough for the biggest body.
+# A ring small enough to fill quickly, and big enough for the biggest body.
 SMALL_RING = {"RING_BYTES": 4 << 20, "MAX_BODY_BYTES": 256 << 10, "MAX_BATCH_EVENTS": 1000}
 
 
@@ -23,7 +23,7 @@ def batch(number, size=50):
 
 
 def fill(daemon, first=0):
-    """Posts batches until one is refused; returns the numbers of those accepted and the refusal."""
+    """Posts batches until one is refused. Returns the numbers of the accepted ones and the refusal."""
     with daemon.client() as client:
         for number in range(first, first + 2000):
             reply = client.post_batch(batch(number))
@@ -40,7 +40,7 @@ def assert_refusal(reply):
 
 
 def whole_batches(events):
-    """The numbers of the batches stored; each must be there completely and in order."""
+    """The numbers of the stored batches. Each must be complete and in order."""
     found = {}
     for event in events:
         found.setdefault(int(event["session_id"].split("-")[1]), []).append(event["data"]["n"])
@@ -49,7 +49,7 @@ def whole_batches(events):
 
 
 @pytest.mark.parametrize("acceptors", [1, 4])
-def test_a_full_lane_is_503_and_recovers(hooksd, acceptors):
+def test_requests_for_a_full_lane_get_503_until_it_has_room(hooksd, acceptors):
     daemon = hooksd(ACK="queued", ACCEPTORS=acceptors, **SMALL_RING)
     writer = daemon.pids("writer")[0]
     accepted = []
@@ -59,7 +59,7 @@ def test_a_full_lane_is_503_and_recovers(hooksd, acceptors):
         accepted += numbers
         assert_refusal(refusal)
         assert len(numbers) > 3
-        # Full is no reason to be called ill: what was taken is safe, and an orchestrator must not kill the pod.
+        # A full lane is not unhealthy: accepted events are safe, and an orchestrator must not kill the pod.
         assert daemon.get("/livez").status == 200
         os.kill(writer, signal.SIGCONT)
         wait_until(lambda: daemon.metrics()["events_stored_total"] == len(accepted) * 50, "the lanes to empty")
@@ -71,13 +71,13 @@ def test_a_full_lane_is_503_and_recovers(hooksd, acceptors):
     assert metrics["events_received_total"] == metrics["events_stored_total"] == len(accepted) * 50
 
 
-def test_nothing_of_a_refused_batch_is_stored_even_if_a_part_would_fit(hooksd):
+def test_no_event_of_a_refused_batch_is_stored_even_if_a_part_would_fit(hooksd):
     daemon = hooksd(ACK="queued", ACCEPTORS=1, **SMALL_RING)
     writer = daemon.pids("writer")[0]
     os.kill(writer, signal.SIGSTOP)
     accepted, refusal = fill(daemon)
     assert_refusal(refusal)
-    # A single small event may still find room where a batch does not; here of an address that has its share yet.
+    # A small event may find room where a batch does not. It comes from an address with a free share.
     small = 0
     request = http_post("/events", json.dumps(minimal(session_id="batch-small")).encode())
     with socket.create_connection(("127.0.0.1", daemon.port), 30, ("127.0.0.2", 0)) as elsewhere:
@@ -93,7 +93,7 @@ def test_nothing_of_a_refused_batch_is_stored_even_if_a_part_would_fit(hooksd):
     assert whole_batches(event for event in events if event["session_id"] != "batch-small") == accepted
 
 
-def test_durable_requests_wait_and_are_answered_when_the_writer_goes_on(hooksd):
+def test_durable_requests_are_answered_when_a_stopped_writer_goes_on(hooksd):
     daemon = hooksd(ACCEPTORS=2, **SMALL_RING)
     writer = daemon.pids("writer")[0]
     os.kill(writer, signal.SIGSTOP)
@@ -127,8 +127,8 @@ def test_a_locked_table_fills_the_lanes_and_unlocking_empties_them(database, hoo
     assert daemon.metrics()["storage_errors_total"] == 0
 
 
-def test_the_smallest_ring_that_starts_holds_the_biggest_request(hooksd):
-    """Start-up refuses a ring in which a legal request could never fit, so no legal request is refused for ever."""
+def test_the_smallest_permitted_ring_holds_the_biggest_request(hooksd):
+    """hooksd does not start with a ring too small for a valid request, so no valid request is refused for ever."""
     options = {"ACCEPTORS": 4, "WRITERS": 1, "MAX_BODY_BYTES": 64 << 10, "MAX_BATCH_EVENTS": 2000}
     refusal = run_program("hooksd", "--check-config", options=options | {"RING_BYTES": 1 << 20}).stderr
     least = int(re.search(r"at least (\d+)", refusal).group(1))

@@ -1,4 +1,7 @@
-"""The commands of docs/backup.md run as they stand: they bring back what was there, and nothing is sent until somebody resumes."""
+"""
+Runs the commands of docs/backup.md as they stand: they restore the store, and no webhook is sent before an operator
+resumes deliveries.
+"""
 
 import os
 import subprocess
@@ -17,7 +20,7 @@ KEYS = ("HL_API_KEY", "HL_ADMIN_KEY", "HL_MASTER_KEY")
 
 
 def block_with(words):
-    """The one block of commands that holds these words."""
+    """The only block of commands with these words."""
     found, = [block for block in blocks((REPOSITORY / "docs/backup.md").read_text()) if words in block]
     return found
 
@@ -31,7 +34,7 @@ def run(block, environment, prefix=(), bindir=None, cwd=None):
 
 
 class Server(PostgresServer):
-    """One that commands of the document may be run against, as its user."""
+    """A server that the document's commands use as its user."""
 
     @property
     def url(self):
@@ -43,7 +46,7 @@ class Server(PostgresServer):
 
 
 class Recovered(Server):
-    """What `pg_ctl start` of the document makes of a base backup; the test goes on with it as with any server."""
+    """A server on the data that the document's `pg_ctl start` has recovered from a base backup."""
 
     def __init__(self, original, data):
         self.recovered = data
@@ -53,7 +56,7 @@ class Recovered(Server):
         self.data = self.recovered
 
     def remove(self):
-        if self.process is None and (self.data / "postmaster.pid").exists():  # the one of pg_ctl
+        if self.process is None and (self.data / "postmaster.pid").exists():  # the server that pg_ctl has started
             self.run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.data)
         super().remove()
 
@@ -66,7 +69,7 @@ def server():
     server.remove()
 
 
-def test_the_embedded_store_comes_back(make_hookline, receiver, tmp_path):
+def test_the_commands_restore_the_embedded_store(make_hookline, receiver, tmp_path):
     hookline = make_hookline("embedded", **SMALL).start()
     leave_jobs(hookline, receiver)
     options = {name: str(value) for name, value in hookline.daemon.options.items()}
@@ -79,7 +82,7 @@ def test_the_embedded_store_comes_back(make_hookline, receiver, tmp_path):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_dump_comes_back_and_on_the_same_server_another_name_pauses_it(make_hookline, receiver, server):
+def test_the_commands_restore_a_dump_which_another_database_name_pauses(make_hookline, receiver, server):
     original = make_hookline("postgres", server.new_database(), **SMALL).start()
     leave_jobs(original, receiver)
     backup = server.new_directory("backup")
@@ -94,17 +97,17 @@ def test_a_dump_comes_back_and_on_the_same_server_another_name_pauses_it(make_ho
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_server_is_recovered_to_a_point_in_time_and_another_name_pauses_it(make_hookline, receiver, server):
+def test_the_commands_recover_a_server_to_a_point_in_time_which_another_name_pauses(make_hookline, receiver, server):
     archive, backup = server.new_directory("archive"), server.new_directory("backup")
     server.run_block("archive_command", ARCHIVE=archive)
-    with server.connect("postgres") as connection:  # for the one that pg_ctl starts
+    with server.connect("postgres") as connection:  # the server that pg_ctl starts has this database too
         connection.execute(f"ALTER SYSTEM SET unix_socket_directories = '{server.directory}'")
     server.restart(server.settings)
     original = make_hookline("postgres", server.new_database(), **SMALL, HL_DEPLOYMENT="production").start()
     server.run_block("pg_basebackup", BACKUP=backup)
     tenant = leave_jobs(original, receiver)
     until = original.database.value("SELECT CAST(clock_timestamp() AS text)")
-    original.database.query("DELETE FROM events")  # the mistake
+    original.database.query("DELETE FROM events")  # the mistake to undo
     last = original.database.value("SELECT pg_walfile_name(pg_current_wal_lsn())")
     original.database.query("SELECT pg_switch_wal()")
     wait_until(lambda: (archive / last).exists(), "the log to be archived")

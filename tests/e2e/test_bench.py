@@ -1,4 +1,4 @@
-"""The benchmark itself: its client sends what it says it sends, and a run ends in tables, plots and a document."""
+"""The benchmark itself: its load client sends what its options say, and a run makes tables, plots and a document."""
 
 import json
 import os
@@ -20,7 +20,7 @@ BENCH = REPOSITORY / "tests/bench"
 
 @pytest.fixture(scope="module")
 def load():
-    """The client: keyword arguments are its options."""
+    """Runs the load client. Keyword arguments are its options."""
     subprocess.run(["ninja", "-C", BUILD_DIR, "tests/bench/load"], check=True, stdout=subprocess.DEVNULL)
 
     def run(daemon, **options):
@@ -31,7 +31,7 @@ def load():
     return run
 
 
-def test_every_event_of_the_load_is_new_and_happens_now(hooksd, load):
+def test_every_event_of_the_load_is_new_and_has_the_current_time(hooksd, load):
     daemon = hooksd(ACCEPTORS=1)
     begun = datetime.now(timezone.utc)
     result = load(daemon, events=10, requests=30, connections=1, seed=5)
@@ -45,7 +45,7 @@ def test_every_event_of_the_load_is_new_and_happens_now(hooksd, load):
     assert len({event["session_id"] for event in events}) > 50
 
 
-def test_a_load_of_duplicates_repeats_what_was_sent(hooksd, load):
+def test_a_load_of_duplicates_repeats_its_events(hooksd, load):
     daemon = hooksd()
     for more in ({}, {"known": 300, "duplicates": 100}, {"known": 300, "duplicates": 50}):
         load(daemon, events=10, requests=30, connections=4, ids="random", seed=9, **more)
@@ -65,11 +65,11 @@ def test_events_of_the_load_have_the_size_asked_for(hooksd, load, size):
     assert len(lines) == 5 and all(size <= len(line) + 16 and len(line) <= size + 250 for line in lines)
 
 
-def test_the_receiver_tells_how_long_published_events_took(load):
+def test_the_receiver_reports_the_latency_of_published_events(load):
     subprocess.run(["ninja", "-C", BUILD_DIR, "tests/bench/receiver"], check=True, stdout=subprocess.DEVNULL)
     with subprocess.Popen([BUILD_DIR / "tests/bench/receiver"], stdout=subprocess.PIPE, text=True) as receiver:
         port = int(receiver.stdout.readline().removeprefix("port="))
-        daemon = SimpleNamespace(port=port)  # as the load sees one
+        daemon = SimpleNamespace(port=port)  # all that the load client needs of a daemon
         result = load(daemon, path="/v1/events", events=1, bytes=500, topic="bench.made", requests=100, connections=4)
         assert (result["accepted"], result["failed"]) == (100, 0)
         with Client(port) as client:
@@ -82,7 +82,7 @@ def test_the_receiver_tells_how_long_published_events_took(load):
         receiver.terminate()
 
 
-def test_a_tiny_run_ends_in_tables_plots_and_a_document(tmp_path):
+def test_a_tiny_run_makes_tables_plots_and_a_document(tmp_path):
     out, document = tmp_path / "out", tmp_path / "performance.md"
     environment = os.environ | {"BENCH_OUT": str(out)}
     run = subprocess.run(
@@ -107,7 +107,7 @@ def test_a_tiny_run_ends_in_tables_plots_and_a_document(tmp_path):
         assert f" {row['stored_per_s']:,.0f} " in text
 
 
-def test_the_case_of_job_queues_says_what_is_missing_and_fetches_once(tmp_path, monkeypatch, capfd):
+def test_the_comparison_of_job_queues_names_missing_packages_and_fetches_once(tmp_path, monkeypatch, capfd):
     monkeypatch.syspath_prepend(BENCH)
     import job_queues
 

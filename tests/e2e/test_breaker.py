@@ -1,4 +1,4 @@
-"""An endpoint that only fails is asked now and then: its other jobs wait, and arrive when it is well again."""
+"""The breaker: an endpoint that only fails gets few requests. Its jobs wait, and arrive when it works again."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def count(hookline, tenant, what):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_protection_page_kills_nothing_and_all_arrive_when_it_is_gone(hookline, tenant, endpoints, receiver):
+def test_no_job_dies_of_a_protection_page_and_all_arrive_when_it_is_gone(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(status=403)
     made = endpoints.add("/in")
     publish(tenant, 100)
@@ -51,12 +51,12 @@ def test_a_protection_page_kills_nothing_and_all_arrive_when_it_is_gone(hookline
     assert count(hookline, tenant, "dlq WHERE") == 0
 
 
-def test_answers_that_kill_at_once_kill_some_and_the_rest_waits_until_one_requeue_brings_all(hookline, tenant, endpoints, receiver):
+def test_the_breaker_saves_most_jobs_from_fatal_answers_and_a_requeue_the_rest(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(status=422)
     made = endpoints.add("/in")
     publish(tenant, 100)
     wait_breaker(tenant, made, "open")
-    receiver.answers["/in"] = Answer(delay=10)  # a probe ends after all this
+    receiver.answers["/in"] = Answer(delay=10)  # a probe does not end before the end of the test
     wait_until(lambda: count(hookline, tenant, "dlq WHERE") == sum(not each.answer.delivers for each in list(receiver.arrivals)),
                "the dead letters to be stored")
     dead = count(hookline, tenant, "dlq WHERE")
@@ -73,8 +73,8 @@ def test_answers_that_kill_at_once_kill_some_and_the_rest_waits_until_one_requeu
     assert count(hookline, tenant, "dlq WHERE") == 0
 
 
-def test_a_new_url_closes_the_breaker_and_what_waits_goes_there(hookline, tenant, endpoints, receiver):
-    """Nothing listens at the old one: three refused connections are enough."""
+def test_a_new_url_closes_the_breaker_and_gets_the_waiting_jobs(hookline, tenant, endpoints, receiver):
+    """Nothing listens at the old URL. Three refused connections open the breaker."""
     with socket.socket() as unused:
         unused.bind(("127.77.0.2", 0))
         made = endpoints.add("/in", url=f"http://127.77.0.2:{unused.getsockname()[1]}/")
@@ -82,12 +82,12 @@ def test_a_new_url_closes_the_breaker_and_what_waits_goes_there(hookline, tenant
         wait_breaker(tenant, made, "open")
         patched = tenant.client.patch(f"/v1/endpoints/{made['id']}", {"url": receiver.url("/in")})
     assert (patched.status, patched.json["breaker"]) == (200, "closed")
-    receiver.wait(18)  # at most twelve have been tried, and wait for their next attempt
+    receiver.wait(18)  # at most twelve jobs have failed and wait for their next attempt
     wait_breaker(tenant, made, "closed")
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_after_an_outage_three_probes_close_the_breaker_and_all_arrive_within_the_limits(hookline, tenant, endpoints, receiver):
+def test_three_good_probes_close_the_breaker_and_jobs_arrive_within_the_limits(hookline, tenant, endpoints, receiver):
     most = 0
 
     def count_parallel(_arrival):
@@ -113,7 +113,7 @@ def test_after_an_outage_three_probes_close_the_breaker_and_all_arrive_within_th
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_an_endpoint_that_is_down_gets_one_probe_of_a_new_courier(make_hookline, receiver, store):
+def test_a_failing_endpoint_gets_one_probe_from_a_new_courier(make_hookline, receiver, store):
     receiver.answers["/in"] = Answer(status=500)
     hookline = make_hookline(store, HL_COURIERS=1).start()
     tenant = hookline.new_tenant()

@@ -1,9 +1,9 @@
 """
-Clients keep every acknowledged id while processes, the whole tree, the database, the network and the disk get blows at
-random, one or two at once (harness/chaos.py). Then nothing acknowledged may be missing, nothing may stand twice, nothing
-that was refused may be there, and no request may be stored in part. `make chaos` runs it for CHAOS_ROUNDS rounds.
+Clients record every acknowledged id while random blows hit processes, the whole tree, the database, the network and the
+disk, one or two at once (harness/chaos.py). Afterwards no acknowledged event is missing or stored twice, no refused
+event is stored, and no request is stored in part. `make chaos` runs this for CHAOS_ROUNDS rounds.
 
-The seed is printed; CHAOS_SEED repeats the same sequence of blows (not their exact instants).
+The seed is printed. CHAOS_SEED repeats the same sequence of blows, but not their exact instants.
 """
 
 import json
@@ -42,7 +42,7 @@ def options(disk, **more):
 
 @pytest.fixture
 def seed(request):
-    """Every test has a sequence of its own."""
+    """A seed for each test, so that their sequences differ."""
     return f"{SEED} {request.node.name}"
 
 
@@ -55,7 +55,7 @@ def wreck(daemon, seed, *groups, beside=()):
 
 
 def jsonl_ids(daemon):
-    """Of the file and of those that were rotated or moved aside."""
+    """The ids in the file and in files that were rotated or moved aside."""
     path = daemon.jsonl_path
     lines = [line for part in path.parent.glob(path.name + "*") for line in part.read_bytes().splitlines()]
     return [json.loads(line)["event_id"] for line in lines]
@@ -67,7 +67,7 @@ def postgres_ids(database):
 
 @pytest.mark.timeout(TIMEOUT)
 @pytest.mark.parametrize("ack, writers", [("durable", 1), ("queued", 2)])
-def test_jsonl_loses_and_doubles_nothing(disk, hooksd, seed, ack, writers):
+def test_a_jsonl_store_loses_and_doubles_no_event(disk, hooksd, seed, ack, writers):
     daemon = hooksd(**options(disk, ACK=ack, WRITERS=writers))
     chaos = wreck(daemon, seed, TreeBlows(daemon), ProcessBlows(daemon), DiskBlows(daemon, disk))
     chaos.judge(jsonl_ids(daemon))
@@ -75,7 +75,7 @@ def test_jsonl_loses_and_doubles_nothing(disk, hooksd, seed, ack, writers):
 
 @pytest.mark.timeout(TIMEOUT)
 @pytest.mark.parametrize("ack", ["durable", "queued"])
-def test_sqlite_loses_and_doubles_nothing(disk, hooksd, seed, ack):
+def test_an_sqlite_store_loses_and_doubles_no_event(disk, hooksd, seed, ack):
     daemon = hooksd(**options(disk, STORAGE_TYPE="sqlite", SQLITE_PATH=disk.path / "events.db", ACK=ack))
     changes = CHANGES | {"WRITERS": [1]}
     chaos = wreck(daemon, seed, TreeBlows(daemon, changes), ProcessBlows(daemon), SqliteBlows(daemon, disk))
@@ -85,7 +85,7 @@ def test_sqlite_loses_and_doubles_nothing(disk, hooksd, seed, ack):
 
 @pytest.mark.timeout(TIMEOUT)
 @pytest.mark.parametrize("ack, spool_after", [("durable", 0), ("queued", 0), ("queued", 1000)])
-def test_postgres_loses_and_doubles_nothing(disk, network, database, hooksd, seed, ack, spool_after):
+def test_postgresql_loses_and_doubles_no_event(disk, network, database, hooksd, seed, ack, spool_after):
     url = network.through(database.url, database.server.port)
     daemon = hooksd(database, **options(disk, DATABASE_URL=url, ACK=ack, SPOOL_AFTER_MS=spool_after))
     chaos = wreck(daemon, seed, TreeBlows(daemon), ProcessBlows(daemon), DatabaseBlows(database, network),
@@ -94,7 +94,7 @@ def test_postgres_loses_and_doubles_nothing(disk, network, database, hooksd, see
 
 
 @pytest.mark.timeout(TIMEOUT)
-def test_without_a_spool_what_is_refused_is_not_stored(disk, network, database, hooksd, seed):
+def test_without_a_spool_no_refused_event_is_stored(disk, network, database, hooksd, seed):
     url = network.through(database.url, database.server.port)
     daemon = hooksd(database, **options(disk, DATABASE_URL=url, SPOOL_MAX_BYTES=0, STORE_TIMEOUT_MS=300))
     chaos = wreck(daemon, seed, TreeBlows(daemon), ProcessBlows(daemon), DatabaseBlows(database, network))
@@ -102,10 +102,10 @@ def test_without_a_spool_what_is_refused_is_not_stored(disk, network, database, 
 
 
 @pytest.mark.timeout(TIMEOUT)
-def test_a_change_of_the_store_loses_nothing(disk, network, database, hooksd, seed):
+def test_changes_of_the_store_lose_no_event(disk, network, database, hooksd, seed):
     """
-    What was acknowledged is in one of the stores. An event that a killed writer had stored without being able to
-    say so is stored again by its successor, which cannot know what the others hold; but once in each.
+    Each acknowledged event is in one of the stores. If a writer is killed between the commit and the release, its
+    successor stores the event again, possibly in another store, but never twice in one.
     """
     url = network.through(database.url, database.server.port)
     daemon = hooksd(database, **options(disk, DATABASE_URL=url, ACK="queued", STORAGE_TYPE="postgres"))
@@ -117,19 +117,23 @@ def test_a_change_of_the_store_loses_nothing(disk, network, database, hooksd, se
 
 
 ROLES = ("acceptor", "writer", "publisher", "courier", "control")
-# The last one is put off by 429 for ever.
+# The receiver of the last one answers 429 for ever.
 PATTERNS = {"/steady": "#", "/one": "#", "/two": "orders.*", "/three": "*.made", "/busy": "users.*"}
-SCHEDULES = {"/three": "1s"}  # which makes dead letters
-NAMED = {"/one": "one.example", "/two": "two.example", "/three": "three.example"}  # hosts of URLs; of the others addresses
-IN_FLIGHT = 10  # attempts at an endpoint at once, whichever courier makes them
-# What ends attempts whose receiver has taken the event. A stop in good order also, when they last longer than the drain.
+SCHEDULES = {"/three": "1s"}  # so short that jobs become dead letters
+NAMED = {"/one": "one.example", "/two": "two.example", "/three": "three.example"}  # others have addresses
+IN_FLIGHT = 10  # attempts at an endpoint at once, by all couriers together
+# Blows that end attempts after the receiver has taken the event. An orderly stop does so if an attempt outlasts the
+# drain.
 ATTEMPTS_END = ("kill_tree", "kill_master", "kill_courier", "stop_courier", "change_after_kill", "change_and_restart", "restart",
                 "refuse_receiver")
 TOPICS = ("orders.made", "orders.paid", "users.made")
 
 
 class Elsewhere:
-    """Names of receivers, and the clock of the daemon: by preloaded libraries, so not of binaries with a sanitizer."""
+    """
+    The receivers' names and the daemon's clock. Both need preloaded libraries, which do not work for binaries with a
+    sanitizer.
+    """
 
     def __init__(self, directory, stranger):
         self.environment, self.groups, self.named = {}, [], {} if SANITIZED else NAMED
@@ -144,7 +148,7 @@ class Elsewhere:
         return f"http://{self.named.get(path, receiver.host)}:{receiver.port}{path}"
 
     def set_ahead(self):
-        """What was put off is due by this clock, whichever one it was put off by."""
+        """Sets the clock later than any other setting, so that all postponed jobs are due."""
         if self.groups:
             self.clock.set(max(ClockBlows.STEPS) + 60)
 
@@ -158,7 +162,7 @@ def elsewhere(tmp_path):
 
 @pytest.mark.timeout(TIMEOUT)
 @pytest.mark.parametrize("store", STORES if "CHAOS_ROUNDS" in os.environ else STORES[:1])
-def test_webhooks_lose_nothing_beside_hook_events(request, disk, make_hookline, seed, store, elsewhere):
+def test_webhooks_and_hook_events_in_one_daemon_lose_nothing(request, disk, make_hookline, seed, store, elsewhere):
     """Hook events, changes of endpoints, published events and their deliveries, all at once, in one daemon."""
     more = {"HL_ALLOW_NETWORKS": "loopback", "HL_MAX_PAYLOAD_BYTES": "64KiB"} | elsewhere.environment
     # RING_BYTES also holds the API keys.

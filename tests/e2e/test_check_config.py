@@ -1,4 +1,4 @@
-"""hooksd --check-config: what it can know of a start without starting."""
+"""hooksd --check-config finds the problems of a start without starting."""
 
 import os
 import shutil
@@ -13,14 +13,14 @@ WRONG, NOT_HERE = 64, 1
 
 def check(directory, **options):
     result = run_program("hooksd", "--check-config", options={"PORT": 0, "HOST": "127.0.0.1"} | options, cwd=directory)
-    assert list(directory.iterdir()) == [directory / "there"], "it changes nothing"
+    assert list(directory.iterdir()) == [directory / "there"], "--check-config changes nothing"
     assert (result.returncode == 0) == (result.stdout == "configuration ok\n")
     return result.returncode, result.stderr
 
 
 @pytest.fixture
 def directory(tmp_path):
-    """With a file and a directory in a directory "there"."""
+    """A directory with "there", which holds a file and a directory."""
     directory = tmp_path / "work"
     (directory / "there/directory").mkdir(parents=True)
     (directory / "there/file").write_text("")
@@ -34,7 +34,7 @@ def directory(tmp_path):
     ("DATA_DIR", "there/file/data"),
     ("RING_PATH", "there/directory"),
 ])
-def test_a_path_of_the_wrong_kind_is_wrong(directory, option, value):
+def test_a_path_of_the_wrong_kind_is_an_error(directory, option, value):
     code, told = check(directory, **{option: value})
     assert code == WRONG, told
     assert f"{option}={value}" in told
@@ -43,20 +43,20 @@ def test_a_path_of_the_wrong_kind_is_wrong(directory, option, value):
 KEY = "hl_" + "k" * 40
 
 
-def test_the_ring_of_webhooks_needs_room_also(directory):
+def test_the_rings_need_room_for_webhooks_too(directory):
     code, told = check(directory, HL_RING_BYTES="64GiB", HL_API_KEY=KEY)
     assert code == NOT_HERE and "RING_BYTES and HL_RING_BYTES" in told
     assert check(directory, HL_RING_BYTES="64GiB")[0] == 0
 
 
 @pytest.mark.parametrize("value", ["there/directory", "there/file/hookline.db"])
-def test_the_webhooks_file_is_looked_at_when_there_is_a_key(directory, value):
+def test_the_webhooks_file_is_checked_when_an_api_key_is_set(directory, value):
     code, told = check(directory, HL_DATA_PATH=value, HL_API_KEY=KEY)
     assert code == WRONG and f"HL_DATA_PATH={value}" in told
     assert check(directory, HL_DATA_PATH=value)[0] == 0
 
 
-def test_the_webhooks_file_may_not_be_another_programs_nor_the_events(directory):
+def test_the_webhooks_file_must_not_be_another_programs_or_that_of_events(directory):
     (directory / "there/file").write_text("a letter\n")
     code, told = check(directory, HL_DATA_PATH="there/file", HL_API_KEY=KEY)
     assert code == WRONG and "HL_DATA_PATH=there/file is not an SQLite database" in told
@@ -66,22 +66,22 @@ def test_the_webhooks_file_may_not_be_another_programs_nor_the_events(directory)
 
 @pytest.mark.parametrize("option,value", [
     ("HOST", "no-such-host.invalid"),
-    ("HOST", "192.0.2.1"),  # of a net that nobody has
+    ("HOST", "192.0.2.1"),  # of a network for documentation
     ("RING_PATH", "there/not/ring"),
     ("RING_BYTES", "64GiB"),
 ])
-def test_what_cannot_be_here_is_told(directory, option, value):
+def test_options_that_do_not_fit_the_machine_are_reported(directory, option, value):
     code, told = check(directory, **{option: value})
     assert code == NOT_HERE, told
     assert option in told
 
 
-def test_a_place_that_can_be_made_is_good(directory):
+def test_a_path_that_can_be_created_is_ok(directory):
     code, told = check(directory, DATA_DIR="there/not/yet", JSONL_PATH="neither/that.jsonl", RING_PATH="there/ring")
     assert code == 0, told
 
 
-def test_a_running_service_is_no_obstacle(hooksd):
+def test_a_check_beside_a_running_service_is_ok(hooksd):
     daemon = hooksd()
     result = run_program("hooksd", "--check-config", options=daemon.options | {"PORT": daemon.port}, cwd=daemon.directory)
     assert result.returncode == 0, result.stderr
@@ -89,7 +89,7 @@ def test_a_running_service_is_no_obstacle(hooksd):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to be somebody else")
 @pytest.mark.parametrize("option,value", [("DATA_DIR", "there/data"), ("JSONL_PATH", "there/file")])
-def test_a_place_that_may_not_be_written_is_told(directory, option, value):
+def test_a_path_without_write_permission_is_reported(directory, option, value):
     shutil.copy(BUILD_DIR / "hooksd", directory / "there")
     for parent in [directory, *list(directory.parents)[:3]]:
         os.chmod(parent, 0o755)

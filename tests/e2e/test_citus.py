@@ -1,4 +1,4 @@
-"""Where Citus is: what the schema asks of it, tried on functions of its names that note their calls (citus_stand_in.sql)."""
+"""The schema on Citus: functions with Citus' names record the schema's calls (citus_stand_in.sql)."""
 
 import psycopg
 import pytest
@@ -13,7 +13,7 @@ CACHED = "citus.max_cached_conns_per_worker"
 
 @pytest.fixture
 def database(empty_database):
-    """Its tables are made beside what says that it is Citus."""
+    """A database without tables, for tests that install the schema and the stand-in themselves."""
     return empty_database
 
 
@@ -22,13 +22,13 @@ def distribute(database, args=""):
 
 
 def calls(database):
-    """What Citus was asked since the last look."""
+    """The calls of Citus' functions since the last call of calls()."""
     return [row[0] for row in database.query("WITH seen AS (DELETE FROM citus.calls RETURNING *) SELECT call FROM seen ORDER BY number")]
 
 
 @pytest.fixture(scope="module")
 def template(postgres_server):
-    """Three months that are over, 50 events each; all distributed."""
+    """Three past months with 50 events each, all distributed."""
     postgres_server.start()
     database = postgres_server.new_database()
     apply_schema(database)
@@ -50,7 +50,7 @@ def store(template):
 
 @pytest.fixture
 def empty_store(database):
-    """With the schema and the stand-in, and nothing distributed."""
+    """A database with the schema and the stand-in, without distributed tables."""
     apply_schema(database)
     assert database.psql("-f", STAND_IN).returncode == 0
     return database
@@ -59,7 +59,7 @@ def empty_store(database):
 # hooks_distribute
 
 
-def test_without_citus_it_says_what_is_missing(database):
+def test_hooks_distribute_without_citus_says_what_is_missing(database):
     apply_schema(database)
     with pytest.raises(psycopg.Error) as caught:
         distribute(database)
@@ -68,7 +68,7 @@ def test_without_citus_it_says_what_is_missing(database):
     assert "CREATE EXTENSION citus" in caught.value.diag.message_hint
 
 
-def test_it_prepares_all_that_hooksd_uses(empty_store):
+def test_hooks_distribute_prepares_all_that_hooksd_uses(empty_store):
     setting = f"ALTER DATABASE {empty_store.name} SET {CACHED} = 2"
     told = distribute(empty_store)
     functions = empty_store.value(
@@ -91,7 +91,7 @@ def test_it_prepares_all_that_hooksd_uses(empty_store):
     for name in ("ensure_partitions(integer,date)", "create_monthly_partition(integer,integer)", "hooks_distribute(integer)",
                  "hooks_distribute_events(integer)", "ensure_partitions(regclass,integer,date)",
                  "create_monthly_partition(regclass,integer,integer)"):
-        # A worker lets everybody call what it is given.
+        # Citus creates a distributed function on the workers with EXECUTE for everybody.
         assert made[made.index(f"create_distributed_function {name}") + 1] == "REVOKE"
     assert len(made) == functions + 6
     empty_store.hang_up()
@@ -104,7 +104,7 @@ def test_it_prepares_all_that_hooksd_uses(empty_store):
     assert {call.split()[0] for call in calls(empty_store)} == {"create_distributed_function", "REVOKE"}
 
 
-def test_what_somebody_has_set_or_done_stays(empty_store):
+def test_hooks_distribute_keeps_earlier_settings_and_distributed_tables(empty_store):
     empty_store.query(f"ALTER DATABASE {empty_store.name} SET {CACHED} = 7")
     empty_store.query("SELECT create_reference_table('hooks_schema_migrations')")
     told = dict(distribute(empty_store, "6"))
@@ -113,7 +113,7 @@ def test_what_somebody_has_set_or_done_stays(empty_store):
     assert empty_store.value(f"SHOW {CACHED}") == "7"
 
 
-def test_nobody_writes_while_events_are_copied(empty_store):
+def test_hooks_distribute_locks_out_writers_while_it_copies_events(empty_store):
     with empty_store.server.connect(empty_store.name) as session, session.transaction():
         session.execute("SELECT hooks_distribute()")
         unlocked = session.execute(
@@ -123,14 +123,14 @@ def test_nobody_writes_while_events_are_copied(empty_store):
 
 
 @pytest.mark.parametrize("shards", [0, -1, 32001])
-def test_a_number_of_shards_that_makes_no_sense(empty_store, shards):
+def test_an_impossible_number_of_shards_is_refused(empty_store, shards):
     with pytest.raises(psycopg.Error, match=f"shards must be between 1 and 32000, not {shards}") as caught:
         distribute(empty_store, shards)
     assert caught.value.diag.sqlstate == "22023"
     assert calls(empty_store) == []
 
 
-def test_the_owner_distributes_and_is_told_what_only_the_databases_owner_may(empty_store):
+def test_the_owner_role_can_distribute_and_gets_the_statement_for_the_databases_owner(empty_store):
     apply_roles(empty_store)
     with psycopg.connect(url_as(empty_store, "hooks_owner"), autocommit=True) as owner:
         told = dict(owner.execute("SELECT * FROM hooks_distribute()").fetchall())
@@ -147,8 +147,8 @@ def test_the_owner_distributes_and_is_told_what_only_the_databases_owner_may(emp
 
 
 @pytest.mark.parametrize("make", ["SELECT create_monthly_partition({0.args})", "SELECT * FROM ensure_partitions(0, '{0.day}')"])
-def test_a_month_goes_to_the_workers_before_its_events(store, make):
-    """So no copy of them stays on the coordinator, and none is made while others wait."""
+def test_a_month_is_distributed_before_it_gets_events(store, make):
+    """Then no copy of the events stays on the coordinator, and none is made while others wait."""
     month = Month(-9)
     for _ in range(5):
         add_event(store, month)
@@ -158,7 +158,7 @@ def test_a_month_goes_to_the_workers_before_its_events(store, make):
     assert (counts[month.name], counts["hook_events_default"]) == (5, 0)
 
 
-def test_sizes_and_counts_are_those_of_all_nodes(store):
+def test_sizes_and_counts_cover_all_nodes(store):
     for exact in ("true", "false"):
         rows = store.query(
             "SELECT partition_name, row_count, total_bytes - 1000000 = pg_total_relation_size(partition_name::regclass),"
@@ -169,7 +169,7 @@ def test_sizes_and_counts_are_those_of_all_nodes(store):
 
 
 def test_archived_months_stay_distributed(store):
-    """Also the first time, when the schema of the archive is not there yet; and with late events."""
+    """The first time, when the archive's schema does not exist yet, and later with late events."""
     old = Month(-3)
     assert len(store.query("SELECT * FROM archive_old_partitions(1)")) == 2
     store.query(f"SELECT create_monthly_partition({old.args})")
@@ -184,7 +184,7 @@ def test_archived_months_stay_distributed(store):
     assert dropped == [(old.name, 51, True)]
 
 
-def test_indexes_whose_pieces_are_elsewhere_have_no_size_here(store):
+def test_indexes_of_distributed_months_have_no_size_on_the_coordinator(store):
     args = Month(-2).args
     for call, outcome in (("build", "built"), ("build", "exists"), ("drop", "dropped")):
         rows = store.query(f"SELECT outcome, total_size, total_bytes FROM {call}_analytics_indexes({args})")
@@ -194,8 +194,8 @@ def test_indexes_whose_pieces_are_elsewhere_have_no_size_here(store):
 # Locks
 
 
-def test_no_wait_for_a_worker_is_longer_than_one_here(store):
-    """Citus sends it SET LOCAL, and no other form, while this is set: for the transaction alone."""
+def test_lock_timeouts_hold_on_workers_too(store):
+    """With citus.propagate_set_commands = local Citus sends SET LOCAL to workers: for this transaction alone."""
     with store.server.connect(store.name) as session:
         with session.transaction():
             session.execute(f"SELECT create_monthly_partition({Month(-9).args})")
@@ -204,7 +204,7 @@ def test_no_wait_for_a_worker_is_longer_than_one_here(store):
         assert session.execute("SHOW citus.propagate_set_commands").fetchone() != ("local",)
 
 
-def test_a_reader_by_another_node_is_told(store):
+def test_a_lock_timeout_names_a_reader_on_another_node(store):
     with store.server.connect(store.name) as reader, reader.transaction():
         reader.execute("SELECT count(*) FROM hook_events")
         with pytest.raises(psycopg.errors.LockNotAvailable) as caught:
@@ -214,7 +214,7 @@ def test_a_reader_by_another_node_is_told(store):
         assert " on worker-1:5432" in caught.value.diag.message_detail
 
 
-def test_ones_own_sessions_on_workers_are_not_in_the_way(store):
+def test_sessions_on_workers_of_the_own_session_are_no_lock_holders(store):
     with store.server.connect(store.name) as reader, reader.transaction(), store.server.connect(store.name) as session:
         own = session.execute("SELECT citus_backend_gpid()").fetchone()[0]
         reader.execute(f"SET LOCAL application_name = 'citus_internal gpid={own}'")

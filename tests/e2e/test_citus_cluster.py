@@ -1,4 +1,4 @@
-"""On somebody's Citus (HOOKS_ENGINE=citus): what no stand-in can show."""
+"""Tests on a real Citus cluster (HOOKS_ENGINE=citus) of what no stand-in can show."""
 
 import sys
 
@@ -19,7 +19,7 @@ def by_another_node(database):
     return psycopg.connect(database.server.url_of(database.name, *(places[-1] if places else ())), autocommit=True)
 
 
-def test_a_reader_by_another_node_delays_months_and_no_event(database):
+def test_a_reader_on_another_node_delays_months_but_no_event(database):
     late = Month(-9)
     with by_another_node(database) as reader, reader.transaction():
         reader.execute("SELECT count(*) FROM hook_events")
@@ -33,7 +33,7 @@ def test_a_reader_by_another_node_delays_months_and_no_event(database):
     assert partitions(database)[late.name] == 1
 
 
-def test_rows_are_on_the_workers_alone(database):
+def test_only_workers_hold_rows(database):
     late = Month(-9)
     for _ in range(100):
         add_event(database, late)
@@ -73,14 +73,14 @@ def value(of_type):
 
 
 def run(connection, sql):
-    """Prepares a statement as hooksd does, without saying what its parameters are, and executes it."""
+    """Prepares a statement as hooksd does, without the types of its parameters, and executes it."""
     connection.execute("PREPARE of_hooksd AS " + sql)
     types = connection.execute("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'of_hooksd'").fetchone()[0]
     connection.execute("EXECUTE of_hooksd" + (f" ({', '.join(map(value, types))})" if types else ""))
 
 
 @pytest.mark.timeout(600)
-def test_each_statement_of_hooksd_is_taken(webhooks):
+def test_citus_accepts_each_statement_of_hooksd(webhooks):
     refused, taken = [], 0
     found = [text.sql for path in sorted((REPOSITORY / "store/webhooks").glob("*.c")) for text in texts(path.read_text())
              if text.runs_on in ("postgres", "citus")]
@@ -91,7 +91,7 @@ def test_each_statement_of_hooksd_is_taken(webhooks):
                     run(connection, sql.replace('\\"', '"').replace("\\\\", "\\"))
                 taken += 1
             except psycopg.Error as error:
-                # Values of these tests may be no sensible ones.
+                # Errors about the made-up values are accepted.
                 if error.diag.sqlstate[:2] not in ("22", "23", "HL"):
                     refused.append((error.diag.sqlstate, error.diag.message_primary, sql))
             connection.execute("DEALLOCATE ALL")
@@ -108,7 +108,7 @@ def test_all_rows_of_a_tenant_are_on_one_node(webhooks):
 
 
 def test_a_reference_table_is_the_same_on_every_node(webhooks):
-    """The time that a statement over reference tables writes is told by one node for all, however the clocks of others go."""
+    """One node computes the time that a statement on reference tables writes, whatever the other nodes' clocks say."""
     webhooks.query("INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES (%s, 't', now(), now())", VALUES["text"])
     with by_another_node(webhooks) as node:
         node.execute("SET citus.enable_ddl_propagation = off")
@@ -125,7 +125,7 @@ def test_a_reference_table_is_the_same_on_every_node(webhooks):
         assert len(set(rows)) == 1 and rows[0][0] and int(rows[0][1]) > 0, (sql, rows)
 
 
-def test_a_month_of_events_is_dropped_when_no_job_waits_for_one(webhooks):
+def test_a_month_of_events_is_dropped_when_no_job_needs_them(webhooks):
     month = Month(-9)
     event_id = webhooks.value(f"SELECT (lpad(to_hex(hl_ms('{month.day} 12:00+00')), 12, '0') || '7000a000000000000000')::uuid")
     webhooks.query(f"SELECT create_monthly_partition('events', {month.args})")
@@ -145,7 +145,7 @@ def test_a_month_of_events_is_dropped_when_no_job_waits_for_one(webhooks):
 
 
 def test_workers_read_tables_by_their_indexes_until_the_transaction_ends(webhooks):
-    """A worker plans by settings of its own."""
+    """A worker plans with its own settings."""
     with webhooks.server.connect(webhooks.name) as session:
         plan = "EXPLAIN (COSTS off) SELECT * FROM jobs WHERE tenant_id = 't' ORDER BY endpoint_id, job_id"
         with session.transaction():

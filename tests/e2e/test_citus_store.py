@@ -1,4 +1,4 @@
-"""Events into a cluster of Citus, as it looks on the wire (harness/citus_wire.py): counted exactly, and nothing doubled."""
+"""Events stored through a proxy that answers as Citus (harness/citus_wire.py): counted exactly, and stored once."""
 
 import json
 import os
@@ -18,13 +18,13 @@ from harness.waiting import wait_until
 
 @pytest.fixture
 def database(empty_database):
-    """Its tables are made beside what says that it is Citus."""
+    """A database without tables, for tests that install the schema and the stand-in themselves."""
     return empty_database
 
 
 @pytest.fixture
 def citus(database):
-    """hooksd looks for the extension by its name; any will do."""
+    """hooksd looks for an extension with the name citus, so any extension of that name will do."""
     database.query("UPDATE pg_extension SET extname = 'citus' WHERE extname = 'plpgsql'")
     with CitusProxy(database.server.port) as proxy:
         yield proxy
@@ -34,7 +34,7 @@ def citus(database):
 def daemon(citus, database, hooksd):
     daemon = hooksd(DATABASE_URL=citus.url(database), WRITERS=1, SPOOL_AFTER_MS=0)
     yield daemon
-    daemon.clean_up()  # while the proxy is there
+    daemon.clean_up()  # before the proxy ends
 
 
 def letters(database):
@@ -50,7 +50,7 @@ def post(daemon, events, ack="stored"):
     assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, ack), reply
 
 
-def test_what_is_sent_again_is_counted_and_makes_no_letters(daemon, database):
+def test_repeated_events_are_counted_and_make_no_dead_letters(daemon, database):
     events = random_events(300, sessions=1, seed=61)[0]
     more = random_events(50, sessions=1, seed=62)[0]
     for batch in (events, events, more + events[:50], more + more, events[:1]):
@@ -62,7 +62,7 @@ def test_what_is_sent_again_is_counted_and_makes_no_letters(daemon, database):
     assert accounted(numbers)
 
 
-def test_what_a_check_refuses_is_a_letter_with_its_reason_and_costs_only_itself(daemon, database):
+def test_an_event_that_a_check_refuses_alone_becomes_a_dead_letter(daemon, database):
     database.query("ALTER TABLE hook_events ADD CONSTRAINT good_session CHECK (session_id <> 'bad')")
     events = [event(f"s{n}" if n % 20 else "bad", data={"n": "a secret"}) for n in range(100)]
     for _ in range(2):
@@ -75,20 +75,20 @@ def test_what_a_check_refuses_is_a_letter_with_its_reason_and_costs_only_itself(
     assert "secret" not in daemon.log() + str(letters(database))
 
 
-def test_a_refused_event_alone(daemon, database):
+def test_a_refused_single_event_becomes_a_dead_letter(daemon, database):
     database.query("ALTER TABLE hook_events ADD CONSTRAINT good_session CHECK (session_id <> 'bad')")
     post(daemon, [event("bad")])
     assert [row[:2] for row in letters(database)] == [("bad", "23514")]
 
 
-def test_a_value_that_the_coordinator_refuses(daemon, database):
+def test_an_event_that_the_coordinator_refuses_becomes_a_dead_letter(daemon, database):
     events = json.dumps([event(data={}), event("b")]).replace('"data": {}', '"data": {"x": 1e200000}')
     post(daemon, events)
     assert [row[1] for row in letters(database)] == ["22003"]
     assert database.count() == 1
 
 
-def test_a_writer_that_dies_leaves_nothing_doubled(daemon, database):
+def test_a_killed_writer_doubles_no_event(daemon, database):
     events = random_events(200, sessions=1, seed=63)[0]
     for start in range(0, 200, 20):
         assert daemon.post_batch(events[start : start + 20]).status == 202
@@ -102,8 +102,8 @@ def test_a_writer_that_dies_leaves_nothing_doubled(daemon, database):
     assert letters(database) == []
 
 
-def test_while_a_worker_is_away_the_store_is_not_called_ready(daemon, citus, database):
-    """An empty COPY is no proof, the coordinator takes it alone."""
+def test_the_store_is_not_ready_while_a_worker_is_down(daemon, citus, database):
+    """An empty COPY proves nothing: the coordinator accepts it without a worker."""
     events = random_events(60, sessions=1, seed=64)[0]
     post(daemon, events[:20])
     citus.worker_away = True
@@ -130,7 +130,7 @@ LANGUAGE plpgsql AS $$ BEGIN
 END $$"""
 
 
-def test_months_are_made_by_the_coordinator_where_hooksd_speaks_to_a_worker(daemon, database):
+def test_months_are_created_by_the_coordinator_when_hooksd_is_connected_to_a_worker(daemon, database):
     database.query(ON_A_WORKER)
     months = [Month(-3), Month(-7)]
     post(daemon, [minimal(timestamp=f"{month.day}T12:00:00Z") for month in months])

@@ -1,6 +1,6 @@
 """
-Where Citus is: the webhooks' tables distributed, tried on functions of its names (citus_stand_in.sql), and published events
-through what looks like a cluster on the wire (harness/citus_wire.py).
+Webhooks on Citus: the distributed tables, with functions of Citus' names (citus_stand_in.sql), and published events
+through a proxy that answers as Citus (harness/citus_wire.py).
 """
 
 import json
@@ -17,7 +17,7 @@ from harness.dba import Month
 from harness.waiting import wait_until
 from harness.webhooks import clean_up, make_hookline as new_hookline
 from test_citus import calls, distribute
-# The same as over the other stores, by the fixture hookline of this file.
+# Tests of the other stores that also run here, with the fixture hookline of this file.
 from test_publish import test_a_batch_with_a_key_can_be_sent_again  # noqa: F401
 from test_publisher import publish, subscribe
 from test_replay import test_an_event_is_sent_again_at_once_under_a_new_webhook_id  # noqa: F401
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.plain_postgres("brings a stand-in for Citus")
 
 @pytest.fixture
 def store(all_tables):
-    """With all tables and the stand-in, and nothing distributed."""
+    """A database with all tables and the stand-in, without distributed tables."""
     assert all_tables.psql("-f", STAND_IN).returncode == 0
     return all_tables
 
@@ -41,7 +41,7 @@ def made(database):
     return [call for call in calls(database) if call.startswith("create_") and "function" not in call]
 
 
-def test_every_table_is_distributed_and_those_of_a_tenant_are_together(store):
+def test_every_table_is_distributed_and_a_tenants_tables_are_colocated(store):
     tenanted = {row[0] for row in store.query(
         "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'tenant_id'"
         " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition")}
@@ -53,7 +53,7 @@ def test_every_table_is_distributed_and_those_of_a_tenant_are_together(store):
         "delivery_nodes", "store_identity", "inbox_keys"}
     assert store.query("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
                        " AND NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = pg_class.oid)") == [
-                           ("hook_event_log",)]  # nothing is written there where tables are distributed
+                           ("hook_event_log",)]  # stays local: with distributed tables hooksd does not write it
     assert store.query("SELECT DISTINCT colocationid FROM pg_dist_partition WHERE logicalrelid = ANY (%s::regclass[])", list(together)) == [
         store.query("SELECT colocationid FROM pg_dist_partition WHERE logicalrelid = 'jobs'::regclass")[0]]
     assert "create_reference_table changes" in (asked := calls(store))
@@ -66,7 +66,7 @@ def test_every_table_is_distributed_and_those_of_a_tenant_are_together(store):
     assert made(store) == []
 
 
-def test_a_month_of_events_goes_where_its_parent_is(store):
+def test_a_month_of_events_is_colocated_with_its_parent(store):
     distribute(store, "6")
     month = Month(9)
     calls(store)
@@ -82,13 +82,13 @@ def test_a_month_of_events_goes_where_its_parent_is(store):
     ("CREATE TABLE notes (job_id uuid, tenant_id text, FOREIGN KEY (tenant_id, job_id) REFERENCES dlq (tenant_id, job_id))",
      "the foreign key notes_tenant_id_job_id_fkey of notes", "DROP TABLE notes"),
 ])
-def test_what_citus_forbids_is_told_by_its_name_and_nothing_is_distributed(store, statement, told, undo):
+def test_objects_that_citus_forbids_are_named_and_nothing_is_distributed(store, statement, told, undo):
     store.query(statement)
     with pytest.raises(psycopg.Error) as caught:
         distribute(store)
     assert caught.value.diag.sqlstate == "0A000" and told in caught.value.diag.message_primary
     assert caught.value.diag.message_hint
-    # Before anything else is looked at or done.
+    # hooks_distribute() checks this before it does anything.
     with pytest.raises(psycopg.Error, match=re.escape(told)):
         distribute(store, "0")
     assert store.value("SELECT count(*) FROM pg_dist_partition") == 0
@@ -96,7 +96,7 @@ def test_what_citus_forbids_is_told_by_its_name_and_nothing_is_distributed(store
     assert dict(distribute(store))["endpoints"] == "distributed now"
 
 
-def test_a_table_that_somebody_has_distributed_in_another_way_is_told(store):
+def test_a_table_that_is_distributed_in_another_way_is_named(store):
     store.query("SELECT create_distributed_table('endpoints', 'tenant_id', shard_count => 3)")
     with pytest.raises(psycopg.Error, match="the table endpoints is distributed in another way than jobs") as caught:
         distribute(store)
@@ -111,8 +111,8 @@ def test_a_table_that_somebody_has_distributed_in_another_way_is_told(store):
     "test_sink_publish", "test_job_outcomes", "test_job_rows", "test_outcome_writer", "test_retention", "test_router", "test_follower",
     "test_removal", "test_event_rows", "test_runs", "test_db_bulk", "test_endpoint_disabling", "test_lists",
     "test_tenant_stats", "test_store_thread"])
-def test_the_statements_for_citus_do_what_those_for_postgresql_do(all_tables, program):
-    """With all tables from the beginning: a program's first connection finds out that they are distributed."""
+def test_the_statements_for_citus_behave_like_those_for_postgresql(all_tables, program):
+    """All tables exist at the start, because a program's first connection finds out whether they are distributed."""
     all_tables.query(LOOKS_DISTRIBUTED)
     assert all_tables.value("SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = to_regclass('jobs')") == 1
     run = subprocess.run(
@@ -126,7 +126,7 @@ def test_the_statements_for_citus_do_what_those_for_postgresql_do(all_tables, pr
 
 @pytest.fixture(scope="module")
 def cluster(postgres_server, webhooks_template, tmp_path_factory):
-    """A database that says it is Citus, and a daemon that comes to it by what looks like Citus on the wire."""
+    """A database that looks like Citus, and a daemon that reaches it through the proxy of harness/citus_wire.py."""
     postgres_server.start()
     database = postgres_server.new_database(webhooks_template)
     database.query(LOOKS_DISTRIBUTED)
@@ -164,8 +164,8 @@ CREATE TRIGGER no_room BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION no_room
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("table", ["events", "jobs"])
-def test_events_for_which_a_worker_has_no_room_wait_and_are_no_dead_letters(hookline, table):
-    """Citus says as little of it as of a row that is refused, and other tenants' events are stored meanwhile."""
+def test_events_wait_while_a_worker_has_no_room_and_are_no_dead_letters(hookline, table):
+    """Citus' error looks like that of a refused row. Other tenants' events are stored at the same time."""
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     subscribe(tenant.client)
     wait_until(lambda: publish(tenant.client).status == publish(other.client).status == 201, "answers from the store", 20)
@@ -180,7 +180,7 @@ def test_events_for_which_a_worker_has_no_room_wait_and_are_no_dead_letters(hook
     wait_until(lambda: publish(tenant.client).status == 201, "answers from the store", 20)
 
 
-def test_an_event_that_the_store_refuses_is_a_dead_letter_with_the_reason(hookline):
+def test_an_event_that_the_store_refuses_becomes_a_dead_letter_with_the_reason(hookline):
     tenant = hookline.new_tenant()
     wait_until(lambda: publish(tenant.client).status == 201, "answers from the store", 20)
     hookline.database.query("ALTER TABLE events ADD CONSTRAINT no_bad CHECK (topic <> 'bad.one')")

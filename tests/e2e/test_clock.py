@@ -1,4 +1,4 @@
-"""Somebody sets the clock while hooksd runs: what lasts, lasts as long as it did."""
+"""The wall clock is set while hooksd runs: durations stay right."""
 
 import contextlib
 import re
@@ -28,7 +28,7 @@ def clock(tmp_path):
 
 
 def up(daemon):
-    """By everything that tells it."""
+    """The uptime, from every place that shows it."""
     first, *others = re.findall(r"up (\d+) s|^(?:acceptor|writer)-\d+ +\d+ +\w+ +(-?\d+) ",
                                 daemon.hooksctl("status").stdout, re.M)
     return [daemon.get("/metrics").json()["uptime_seconds"], metrics(daemon)["uptime_seconds"], int(first[0]),
@@ -36,7 +36,7 @@ def up(daemon):
 
 
 @pytest.mark.parametrize("step", [-2 * DAY, 2 * DAY])
-def test_the_time_since_the_start_stays_right(make_hooksd, clock, step):
+def test_the_uptime_stays_right(make_hooksd, clock, step):
     daemon = make_hooksd(**clock.environment()).start()
     before = up(daemon)
     clock.set(step)
@@ -56,7 +56,7 @@ def test_the_age_of_the_spool_stays_right(make_hooksd, clock, database, postgres
     assert before <= metrics(daemon)["spool_oldest_seconds"] < HOUR
 
 
-def test_a_spool_of_a_time_to_come_is_as_old_as_its_discovery(make_hooksd, clock, database, postgres):
+def test_the_age_of_a_spool_from_the_future_counts_from_its_discovery(make_hooksd, clock, database, postgres):
     daemon = make_hooksd(database, SPOOL_AFTER_MS=0, **clock.environment()).start()
     postgres.stop()
     assert daemon.post_event(minimal()).headers["X-Hooks-Ack"] == "spooled"
@@ -74,7 +74,7 @@ def test_a_spool_of_a_time_to_come_is_as_old_as_its_discovery(make_hooksd, clock
     daemon.wait_spool_empty()
 
 
-def test_who_waits_for_a_descriptor_gets_one_although_the_clock_was_set_back(make_hooksd, clock):
+def test_clients_that_wait_for_descriptors_are_served_after_the_clock_was_set_back(make_hooksd, clock):
     daemon = make_hooksd(ACCEPTORS=1, **clock.environment())
     daemon.launcher = ["sh", "-c", 'ulimit -n 40 && exec "$0" "$@"']
     daemon.start()
@@ -87,7 +87,7 @@ def test_who_waits_for_a_descriptor_gets_one_although_the_clock_was_set_back(mak
     assert daemon.post_event(minimal()).status == 202
 
 
-def test_a_clock_that_was_set_back_is_not_told_at_each_request(make_hooksd, clock):
+def test_a_clock_that_was_set_back_is_not_logged_at_each_request(make_hooksd, clock):
     daemon = make_hooksd(ACCEPTORS=1, **clock.environment()).start()
     clock.set(-2 * DAY)
     assert daemon.get("/livez").status == 200
@@ -97,8 +97,8 @@ def test_a_clock_that_was_set_back_is_not_told_at_each_request(make_hooksd, cloc
     assert len(daemon.log().splitlines()) < before + 10
 
 
-def test_a_key_that_seemed_to_have_expired_is_valid_when_the_clock_is_right_again(make_hookline, clock):
-    """A machine may start with a clock that is set right by the network later."""
+def test_an_unexpired_key_is_valid_again_when_the_clock_is_corrected(make_hookline, clock):
+    """A machine may start with a wrong clock, which the network corrects later."""
     hookline = make_hookline("embedded").start()
     key = hookline.new_tenant().key(expires_at=int((time.time() + HOUR) * 1000))
     hookline.daemon.stop()
@@ -112,8 +112,10 @@ def test_a_key_that_seemed_to_have_expired_is_valid_when_the_clock_is_right_agai
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
-def test_retries_wait_as_long_as_they_did(make_hookline, clock, receiver, store):
-    """An hour back, then a day on: signatures follow, nothing else does. The clock of the embedded store is set also."""
+def test_retries_keep_their_delays_when_the_clock_is_set(make_hookline, clock, receiver, store):
+    """
+    The clock goes an hour back, then a day ahead. Only signatures follow it. The embedded store's clock changes too.
+    """
     endpoints, events, wait = 40, 4, 5
     day = DAY if store == "postgres" else DAY - 2 * HOUR  # jobs expire after a day, by the store's clock
     receiver.answers = {f"/{number}": lambda arrival: Answer(status=200 if arrival.header("x-hookline-attempt") == "3" else 500)
@@ -135,6 +137,6 @@ def test_retries_wait_as_long_as_they_did(make_hookline, clock, receiver, store)
         times[arrival.job].append(arrival.at)
         assert abs(arrival.sent - time.time() - steps[number // jobs]) < HOUR / 2
     waits = [later - earlier for seen in times.values() for earlier, later in zip(seen, seen[1:])]
-    assert len(waits) == 2 * jobs and wait * 0.9 <= min(waits)  # how late the last ones may be is wait()'s affair
+    assert len(waits) == 2 * jobs and wait * 0.9 <= min(waits)  # receiver.wait() bounds how late the last ones are
     wait_until(lambda: tenant.client.get("/v1/jobs").json["count"] == 0, "all to be done")
     assert tenant.client.get("/v1/dlq").json["count"] == 0

@@ -1,4 +1,4 @@
-"""Started with standard descriptors closed, as cron, old init scripts and `ssh host 'cmd >&- 2>&- &'` do."""
+"""Programs started with closed standard descriptors, as by cron, old init scripts and `ssh host 'cmd >&- 2>&- &'`."""
 
 import itertools
 import os
@@ -14,7 +14,7 @@ CLOSED = [which for count in (1, 2, 3) for which in itertools.combinations((0, 1
 
 
 def closing(descriptors):
-    """A command that becomes the one after it, without these descriptors."""
+    """A command prefix that closes these descriptors and executes the rest."""
     return ["sh", "-c", f'exec "$0" "$@" {" ".join(f"{descriptor}>&-" for descriptor in descriptors)}']
 
 
@@ -23,7 +23,7 @@ def closed(request):
     return request.param
 
 
-def test_the_service_runs_and_its_files_hold_nothing_but_their_own(closed, make_hooksd):
+def test_the_service_runs_and_no_log_line_gets_into_its_files(closed, make_hooksd):
     daemon = make_hooksd(PORT=free_port(), ACK="queued")
     daemon.launcher = closing(closed)
     daemon.start_unheard()
@@ -51,13 +51,13 @@ def test_a_ring_with_events_is_adopted(closed, make_hooksd, database, postgres):
     assert database.count() == 30
 
 
-def test_hooksctl_hurts_no_file_and_says_that_it_could_not_write(closed, make_hooksd):
+def test_hooksctl_damages_no_file_and_fails_when_it_cannot_print(closed, make_hooksd):
     daemon = make_hooksd(PORT=free_port()).start()
     lock = daemon.directory / ".agentic/hooksd/lock"
     for words in (["status"], ["spool", "list"], ["deadletter", "list"], ["health"]):
         command = [*closing(closed), BUILD_DIR / "hooksctl", *words]
         result = subprocess.run(command, env=clean_environment(daemon.options), cwd=daemon.directory, timeout=30)
-        # For health the exit code is the answer.
+        # `hooksctl health` needs no output: its answer is the exit code.
         assert result.returncode == (1 if 1 in closed and words != ["health"] else 0), words
     assert lock.read_text() == f"{daemon.pid}\n"
     assert daemon.post_event(minimal()).status == 202

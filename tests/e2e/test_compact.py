@@ -1,4 +1,4 @@
-"""POST /v1/admin/compact: what is old goes when somebody says so, on whichever node; what is wanted stays. Over both stores."""
+"""POST /v1/admin/compact removes old rows at once, on any node, and keeps the others. Over both stores."""
 
 import sqlite3
 from contextlib import closing
@@ -22,13 +22,13 @@ def last_run(hookline):
 
 
 def wait_run(hookline, before=None):
-    """Until a run has ended that began after that one; returns what is told of it."""
+    """Waits until a run after `before` has ended. Returns its figures."""
     wait_until(lambda: last_run(hookline)["last_run_at"] not in (None, before and before["last_run_at"]), "a run to end", 30)
     return last_run(hookline)
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_what_is_old_goes_now_and_nothing_else_does(make_hookline, receiver, store):
+def test_old_rows_are_removed_at_once_and_no_others(make_hookline, receiver, store):
     hookline = make_hookline(store, **SMALL).start()
     tenant = hookline.new_tenant()
     rows = Rows(hookline, tenant)
@@ -62,7 +62,7 @@ def test_what_is_old_goes_now_and_nothing_else_does(make_hookline, receiver, sto
     assert [entry["object_kind"] for entry in audited] == ["installation"]
 
 
-def test_the_embedded_store_gives_its_free_pages_back(make_hookline):
+def test_the_embedded_store_returns_its_free_pages(make_hookline):
     hookline = make_hookline("embedded", **SMALL).start()
     first = wait_run(hookline)
     hookline.daemon.stop()
@@ -79,7 +79,7 @@ def test_the_embedded_store_gives_its_free_pages_back(make_hookline):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_hooksctl_asks_and_the_figures_are_those_of_all_nodes(start_nodes):
+def test_hooksctl_requests_a_run_and_every_node_shows_its_figures(start_nodes):
     one, other = start_nodes(2)
     before = wait_run(one)
     options = {"HL_URL": f"http://127.0.0.1:{one.daemon.port}", "HL_ADMIN_KEY": one.admin.key}
@@ -91,15 +91,15 @@ def test_hooksctl_asks_and_the_figures_are_those_of_all_nodes(start_nodes):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_another_node_does_what_a_node_that_stands_still_was_asked_for(start_nodes):
+def test_another_node_makes_the_run_that_a_hanging_node_was_asked_for(start_nodes):
     one, other = start_nodes(2)
     before = wait_run(other)
     with frozen(one.daemon):
-        other.query("UPDATE upkeep SET ran_at = NULL WHERE task = 'retention'")  # as the request has left it
+        other.query("UPDATE upkeep SET ran_at = NULL WHERE task = 'retention'")  # as the request does
         wait_run(other, before)
 
 
-def test_a_tenants_key_removes_what_is_old_of_that_tenant_alone(make_hookline, receiver):
+def test_a_tenants_key_removes_old_rows_of_that_tenant_only(make_hookline, receiver):
     hookline = make_hookline("embedded", **SMALL).start()
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     first = wait_run(hookline)

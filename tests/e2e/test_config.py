@@ -13,7 +13,7 @@ from harness.waiting import SANITIZED
 
 EX_USAGE = 64
 
-# What operators rely on; the option table may know more.
+# Options that operators rely on. The option table has more.
 OPTIONS = """
     DATABASE_URL STORAGE_TYPE JSONL_PATH LOG_LEVEL HOST PORT ACCEPTORS WRITERS ACK DATA_DIR RING_PATH RING_BYTES
     MAX_BODY_BYTES MAX_EVENT_BYTES MAX_BATCH_EVENTS DRAIN_TIMEOUT_SECONDS LOG_FORMAT JSONL_ROTATE_BYTES AUTO_MIGRATE
@@ -27,7 +27,7 @@ def printed_config(*args, **options):
     return dict(line.split("=", 1) for line in result.stdout.splitlines())
 
 
-def test_help_fits_a_screen_and_names_the_flag_that_lists_every_option():
+def test_help_fits_on_a_screen_and_names_the_flag_for_all_options():
     for flag in ("--help", "-h"):
         shown = run_program("hooksd", flag)
         assert shown.returncode == 0
@@ -47,14 +47,14 @@ def test_help_all_lists_every_option_by_section():
     assert "--log-level" in logging.stdout and "--port" not in logging.stdout
 
 
-def test_version():
+def test_version_prints_the_version():
     result = run_program("hooksd", "--version")
     assert result.returncode == 0
     version = re.search(r'"(.+)"', (REPOSITORY / "base/version.h").read_text()).group(1)
     assert result.stdout == f"hooksd {version}\n"
 
 
-def test_the_originals_options_have_the_originals_defaults():
+def test_the_originals_options_keep_their_defaults():
     config = printed_config()
     assert {name: config[name] for name in ("STORAGE_TYPE", "JSONL_PATH", "LOG_LEVEL", "HOST", "PORT")} == {
         "STORAGE_TYPE": "jsonl",
@@ -66,13 +66,13 @@ def test_the_originals_options_have_the_originals_defaults():
     assert set(OPTIONS) <= set(config)
 
 
-def test_auto_takes_postgres_when_there_is_a_database_url():
+def test_storage_type_auto_is_postgres_when_a_database_url_is_set():
     assert printed_config(DATABASE_URL="postgresql://localhost/x")["STORAGE_TYPE"] == "postgres"
     assert printed_config(DATABASE_URL="postgresql://localhost/x", STORAGE_TYPE="jsonl")["STORAGE_TYPE"] == "jsonl"
     assert printed_config(DATABASE_URL="")["STORAGE_TYPE"] == "jsonl"
 
 
-def test_secrets_are_masked():
+def test_printed_settings_mask_secrets():
     secret = "correct-horse-battery"
     for url in (f"postgresql://hooks:{secret}@localhost:5432/hooks", f"host=localhost password={secret} dbname=hooks"):
         result = run_program("hooksd", "--print-config", options={"DATABASE_URL": url})
@@ -87,7 +87,7 @@ def test_secrets_are_masked():
     ("postgresql://u:correct%horse@h/d", "%25"),
     ("postgresql://u:correct-horse@h/d?sslmode=verify_full", "sslmode"),
 ])
-def test_a_database_url_of_another_library_is_told_before_anything_starts(url, told, tmp_path):
+def test_a_database_url_in_another_librarys_form_is_refused_at_start(url, told, tmp_path):
     options = {"DATABASE_URL": url, "PORT": 0}
     commands = [("hooksd",), ("hooksd", "--check-config"), ("hooksd", "--print-config"), ("hooksctl", "migrate"),
                 ("hooksctl", "spool", "list")]
@@ -136,7 +136,7 @@ def test_flags_start_a_daemon_too(hooksd, make_hooksd):
     ("HOST", "not an address"),
     ("JSONL_ROTATE_BYTES", "-5"),
 ])
-def test_a_bad_value_names_the_option_the_value_and_what_is_allowed(name, value, tmp_path):
+def test_an_error_names_the_option_the_value_and_the_allowed_values(name, value, tmp_path):
     for arguments, options in (([], {name: value}), ([f"--{name.lower().replace('_', '-')}={value}"], {})):
         for mode in (["--check-config"], []):
             result = run_program("hooksd", *mode, *arguments, options={"PORT": 0} | options, cwd=tmp_path)
@@ -166,7 +166,7 @@ def test_a_ring_too_small_for_the_biggest_body_is_refused():
     assert "RING_BYTES" in result.stderr and "MAX_BODY_BYTES" in result.stderr
 
 
-def test_check_config_is_quiet_about_a_good_one(tmp_path):
+def test_check_config_accepts_a_good_configuration(tmp_path):
     result = run_program("hooksd", "--check-config", options={"PORT": 9000}, cwd=tmp_path)
     assert result.returncode == 0
     assert list(tmp_path.iterdir()) == []
@@ -227,13 +227,13 @@ def test_the_tables_of_the_document_are_the_option_table():
     assert f"<!-- options: hooksd --print-config-markdown -->\n{result.stdout}<!-- /options -->\n" in document
 
 
-def test_acceptors_hold_no_database_credentials(database, hooksd):
+def test_acceptors_have_no_database_credentials_in_memory(database, hooksd):
     daemon = hooksd(database)
     assert daemon.post_event(minimal()).status == 202
     must_hold_no_credentials(daemon)
 
 
-def test_the_database_url_may_be_in_a_file_and_acceptors_hold_nothing_of_it(database, make_hooksd, tmp_path):
+def test_the_database_url_can_be_in_a_file_and_stays_out_of_acceptors_memory(database, make_hooksd, tmp_path):
     file = tmp_path / "url"
     file.write_text(f"{database.url}\n")
     migrated = run_program("hooksctl", "migrate", f"--database-url-file={file}")
@@ -258,12 +258,12 @@ def must_hold_no_credentials(daemon):
                 assert b"not-a-real-secret" not in file.read(), name
         memory = process_memory(pid)
         assert len(memory) > 100_000
-        if not SANITIZED:  # AddressSanitizer keeps a copy of the environment for itself
+        if not SANITIZED:  # AddressSanitizer keeps a copy of the environment
             assert b"not-a-real-secret" not in memory
 
 
 def process_memory(pid):
-    """Every readable, private, writable byte of a process, apart from the terabytes that sanitizers reserve."""
+    """All private, readable and writable memory of a process, without the terabytes that sanitizers reserve."""
     found = []
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
@@ -275,5 +275,5 @@ def process_memory(pid):
                 memory.seek(start)
                 found.append(memory.read(end - start))
             except (OSError, OverflowError):
-                continue  # a mapping of the kernel's
+                continue  # a mapping of the kernel
     return b"".join(found)

@@ -1,4 +1,4 @@
-"""Connections: how long they may rest, how long a request may take to arrive, and what comes that is not HTTP at all."""
+"""Connections: the time-outs of idle connections and of slow requests, and bytes that are not HTTP."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ def other_4xx(daemon):
 
 
 def waits(connection, seconds):
-    """Whether the server says nothing for so long, not even that it closes."""
+    """Whether the server sends nothing and does not close for so long."""
     connection.socket.settimeout(seconds)
     try:
         connection.socket.recv(1)
@@ -42,23 +42,23 @@ def waits(connection, seconds):
         connection.socket.settimeout(30)
 
 
-# How long
+# Time-outs
 
 
-def test_a_connection_rests_longer_than_a_request_may_take(hooksd):
+def test_an_idle_connection_may_outlast_the_request_timeout(hooksd):
     daemon = hooksd(IDLE_TIMEOUT_SECONDS=60, REQUEST_TIMEOUT_SECONDS=1)
     with daemon.raw() as used, daemon.raw() as fresh, daemon.raw() as dawdling:
         used.send(POST)
         assert used.read_reply().status == 202
         dawdling.send(POST[:-1])
-        assert dawdling.read_reply().status == 408  # by then the others have rested longer than that
+        assert dawdling.read_reply().status == 408  # the other connections have been idle for longer by now
         for connection in (used, fresh):
             connection.send(POST)
             assert connection.read_reply().status == 202
     assert len(daemon.jsonl_lines()) == 3
 
 
-def test_a_request_may_take_longer_than_a_connection_rests(hooksd):
+def test_a_slow_request_may_outlast_the_idle_timeout(hooksd):
     daemon = hooksd(IDLE_TIMEOUT_SECONDS=1, REQUEST_TIMEOUT_SECONDS=60)
     with daemon.raw() as slow, daemon.raw() as slower, daemon.raw() as resting:
         slow.send(POST[:20])
@@ -69,8 +69,8 @@ def test_a_request_may_take_longer_than_a_connection_rests(hooksd):
         assert slow.read_reply().status == slower.read_reply().status == 202
 
 
-def test_connections_that_rest_are_closed_without_a_word(hooksd):
-    """A word could be taken for the answer to a request that is on its way."""
+def test_idle_connections_are_closed_without_a_message(hooksd):
+    """A client could take a message for the answer to a request that it has just sent."""
     daemon = hooksd(IDLE_TIMEOUT_SECONDS=1)
     with daemon.raw() as used, daemon.raw() as fresh, daemon.raw() as empty_lines:
         used.send(POST)
@@ -81,7 +81,7 @@ def test_connections_that_rest_are_closed_without_a_word(hooksd):
     assert rejected(daemon, "timeout") == 0
 
 
-def test_the_time_to_rest_begins_with_each_answer(hooksd):
+def test_the_idle_timeout_begins_with_each_answer(hooksd):
     daemon = hooksd(IDLE_TIMEOUT_SECONDS=2, ACCEPTORS=1)
     with daemon.raw() as used, daemon.raw() as fresh:
         assert waits(used, 1)
@@ -96,7 +96,7 @@ def test_the_time_to_rest_begins_with_each_answer(hooksd):
     POST[:1], POST[:40], POST[:-len(BODY)], POST[:-1],
     b"POST /events HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"eve",
 ], ids=["a byte", "half a head", "no body", "all but a byte", "half a chunk"])
-def test_a_request_that_dawdles_is_told_so(shared_hooksd, sent):
+def test_an_incomplete_request_gets_408(shared_hooksd, sent):
     daemon = shared_hooksd(REQUEST_TIMEOUT_SECONDS=1, MIN_REQUEST_RATE=0)
     before = rejected(daemon, "timeout"), other_4xx(daemon)
     with daemon.raw() as connection:
@@ -109,7 +109,7 @@ def test_a_request_that_dawdles_is_told_so(shared_hooksd, sent):
     assert daemon.jsonl_lines() == []
 
 
-def test_trickling_does_not_stop_the_clock(shared_hooksd):
+def test_slow_bytes_do_not_extend_the_request_timeout(shared_hooksd):
     daemon = shared_hooksd(REQUEST_TIMEOUT_SECONDS=1, MIN_REQUEST_RATE=0)
     before = rejected(daemon, "timeout")
     with daemon.raw() as connection:
@@ -122,7 +122,7 @@ def test_trickling_does_not_stop_the_clock(shared_hooksd):
     assert rejected(daemon, "timeout") == before + 1
 
 
-def test_a_request_that_waits_for_the_store_is_not_late(hooksd):
+def test_a_request_that_waits_for_the_store_does_not_time_out(hooksd):
     daemon = hooksd(REQUEST_TIMEOUT_SECONDS=1, IDLE_TIMEOUT_SECONDS=1)
     writer = daemon.pids("writer")[0]
     with daemon.raw() as connection, daemon.raw() as dawdling:
@@ -135,11 +135,11 @@ def test_a_request_that_waits_for_the_store_is_not_late(hooksd):
         finally:
             os.kill(writer, signal.SIGCONT)
         assert connection.read_reply().status == 202
-        connection.send(POST[:-1])  # and the next one has its own time
+        connection.send(POST[:-1])  # the next request has a time-out of its own
         assert connection.read_reply().status == 408
 
 
-def test_clients_are_told_how_long_a_connection_may_rest(hooksd):
+def test_replies_state_the_idle_timeout(hooksd):
     daemon = hooksd(IDLE_TIMEOUT_SECONDS=77)
     with daemon.raw() as connection:
         for request in (POST, LIVEZ, http_post("/events", b"[]"), b"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n"):
@@ -149,7 +149,7 @@ def test_clients_are_told_how_long_a_connection_may_rest(hooksd):
         assert connection.read_reply().headers["Keep-Alive"] is None
 
 
-def test_connections_that_rest_make_room_when_descriptors_are_short(make_hooksd):
+def test_idle_connections_are_closed_when_descriptors_run_out(make_hooksd):
     daemon = make_hooksd(ACCEPTORS=1)
     daemon.launcher = ["prlimit", "--nofile=64:64"]
     daemon.start()
@@ -160,7 +160,7 @@ def test_connections_that_rest_make_room_when_descriptors_are_short(make_hooksd)
             assert daemon.post_event(minimal()).status == 202
 
 
-# What is not HTTP
+# Bytes that are not HTTP
 
 
 NOT_HTTP = {
@@ -194,11 +194,11 @@ def check_refused(connection, status, words):
 
 @pytest.mark.parametrize("kind", NOT_HTTP)
 @pytest.mark.parametrize("before", [b"", POST], ids=["at first", "after a request"])
-def test_what_is_not_http_is_answered_and_counted(shared_hooksd, kind, before):
+def test_bytes_that_are_not_http_are_answered_and_counted(shared_hooksd, kind, before):
     sent, status, words = NOT_HTTP[kind]
     daemon = shared_hooksd(ACCEPTORS=1, LOG_LEVEL="debug")
     pids, counted = daemon.pids("acceptor"), (rejected(daemon, "http"), other_4xx(daemon))
-    for together in (True, False):  # with the request before it, or when that has been answered
+    for together in (True, False):  # together with the request before, or after its answer
         with daemon.raw() as connection:
             if before and not together:
                 connection.send(before)
@@ -214,7 +214,7 @@ def test_what_is_not_http_is_answered_and_counted(shared_hooksd, kind, before):
     daemon.wait_for_log(rf"debug acceptor-0\S+ refused .*peer=127.0.0.1 status={status} ", count=2)
 
 
-def test_a_client_that_speaks_tls_is_counted(daemon):
+def test_a_tls_handshake_on_the_plain_port_is_counted(daemon):
     before = rejected(daemon, "http")
     context = ssl.create_default_context()
     with socket.create_connection(("127.0.0.1", daemon.port)) as plain:
@@ -223,20 +223,20 @@ def test_a_client_that_speaks_tls_is_counted(daemon):
     assert rejected(daemon, "http") == before + 1
 
 
-def test_a_hundred_headers_are_taken(daemon):
+def test_a_hundred_headers_are_accepted(daemon):
     with daemon.raw() as connection:
         connection.send(b"GET /livez HTTP/1.1\r\nHost: h\r\n" + b"X: y\r\n" * 99 + b"\r\n")
         assert connection.read_reply().status == 200
 
 
-def test_empty_lines_before_a_request_are_nothing(daemon):
+def test_empty_lines_before_a_request_are_ignored(daemon):
     with daemon.raw() as connection:
         for lines in (b"\r\n", b"\r\n" * 5, b""):
             connection.send(lines + POST + b"\r\n\r\n" + LIVEZ)
             assert [connection.read_reply().status for _ in range(2)] == [202, 200]
 
 
-def test_many_pipelined_requests_cost_no_more_each(daemon):
+def test_many_pipelined_requests_cost_no_more_each_than_few(daemon):
     with daemon.raw() as connection:
         connection.send(LIVEZ * 20_000)
         assert {connection.read_reply().status for _ in range(20_000)} == {200}

@@ -1,4 +1,4 @@
-"""The pages of the console as HTTP: who may have them, with which headers. tests/console has them in a browser."""
+"""The console's pages over HTTP: access and headers. tests/console opens them in a browser."""
 
 import base64
 import re
@@ -34,7 +34,7 @@ def is_off(reply, code, option):
 
 @one_store
 @pytest.mark.parametrize("path", [*PAGES, "/console/"])
-def test_a_page_needs_no_key_and_keeps_to_itself(hookline, path):
+def test_a_page_needs_no_key_and_its_headers_isolate_it(hookline, path):
     reply = hookline.keyless.get(path)
     assert (reply.status, reply.headers["Content-Type"]) == (200, TYPES["html"])
     assert_keeps_to_itself(reply)
@@ -44,7 +44,7 @@ def test_a_page_needs_no_key_and_keeps_to_itself(hookline, path):
 
 
 @one_store
-def test_all_that_the_pages_load_is_served_by_the_service_itself(hookline):
+def test_the_service_serves_everything_that_the_pages_load(hookline):
     wanted, loaded = [hookline.keyless.get(path).body.decode() for path in PAGES], set()
     while wanted:
         text = wanted.pop()
@@ -64,7 +64,7 @@ def test_all_that_the_pages_load_is_served_by_the_service_itself(hookline):
 
 
 @one_store
-def test_a_browser_that_has_a_file_is_not_sent_it_again(hookline):
+def test_a_browser_with_a_cached_file_gets_304(hookline):
     first = hookline.keyless.get("/console/main.js")
     assert first.headers["Cache-Control"] == "no-cache"
     again = hookline.keyless.get("/console/main.js", headers={"If-None-Match": first.headers["ETag"]})
@@ -75,7 +75,7 @@ def test_a_browser_that_has_a_file_is_not_sent_it_again(hookline):
 
 
 @pytest.mark.parametrize("hookline", ["postgres"], indirect=True)
-def test_it_is_off_over_postgres_unless_it_is_switched_on(hookline):
+def test_the_console_is_off_with_postgres_by_default(hookline):
     for path in ("/console", "/console/main.js"):
         reply = hookline.keyless.get(path)
         assert is_off(reply, "console_disabled", "HL_CONSOLE_ENABLED")
@@ -83,7 +83,7 @@ def test_it_is_off_over_postgres_unless_it_is_switched_on(hookline):
     assert "/console" not in hookline.keyless.get("/").body.decode()
 
 
-def test_a_password_is_asked_where_there_is_one(make_hookline):
+def test_the_console_asks_for_its_password_if_one_is_set(make_hookline):
     hookline = make_hookline("embedded", HL_CONSOLE_PASS="pa:ss-word", HL_DEV_INBOX="false").start()
     for headers in ({}, basic("admin", "other"), basic("admin", ""), basic("root", "pa:ss-word"), basic("admin", "pa:ss-word2"),
                     {"Authorization": "Basic"}, {"Authorization": "Basic !"}, {"Authorization": "Basic " + "A" * 4000},
@@ -94,7 +94,7 @@ def test_a_password_is_asked_where_there_is_one(make_hookline):
             assert "HL_CONSOLE_PASS" in reply.json["detail"]
             assert_keeps_to_itself(reply)
     assert hookline.keyless.get("/console", headers=basic("admin", "pa:ss-word")).status == 200
-    assert hookline.keyless.get("/v1/events", headers=basic("admin", "pa:ss-word")).status == 401, "it is no key of the API"
+    assert hookline.keyless.get("/v1/events", headers=basic("admin", "pa:ss-word")).status == 401, "it is no API key"
     assert is_off(hookline.keyless.get("/v1/dev/inbox/ui"), "dev_inbox_disabled", "HL_DEV_INBOX")
     assert "pa:ss-word" not in hookline.daemon.log()
 

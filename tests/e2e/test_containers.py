@@ -1,4 +1,4 @@
-"""deploy/Dockerfile and the compose files: what stands there fits the program. .ci/image walks through the Dockerfile."""
+"""deploy/Dockerfile and the compose files agree with the program. .ci/image executes the Dockerfile's steps."""
 
 import json
 import os
@@ -21,7 +21,7 @@ each_compose_file = pytest.mark.parametrize("name", COMPOSE_FILES)
 
 
 def stage(name):
-    """The instructions of a stage of the Dockerfile, as (instruction, text)."""
+    """The instructions of one stage of the Dockerfile, as (instruction, text)."""
     lines = re.sub(r"^#.*\n", "", (DEPLOY / "Dockerfile").read_text(), flags=re.M).replace("\\\n", " ").splitlines()
     start = next(number for number, line in enumerate(lines) if re.fullmatch(rf"FROM \S+ AS {name}", line))
     found = []
@@ -52,8 +52,7 @@ def services(name):
 
 def settings(service, **given):
     """
-    What the container is started with: ${NAME:-} is empty unless it is given, and ${NAME:?why} as somebody who is asked
-    for it would fill it in.
+    The container's environment: ${NAME:-} is empty unless given, ${NAME:?why} gets a value as a user would set it.
     """
     def fill_in(match):
         return given.get(match[1], "postgresql://a:b@c/d" if match[1].endswith("DATABASE_URL") else "")
@@ -61,13 +60,13 @@ def settings(service, **given):
     return {key: re.sub(r"\$\{(\w+):[^}]*\}", fill_in, value) for key, value in service.get("environment", {}).items()}
 
 
-def test_the_image_has_every_library_that_the_programs_name():
-    """By the package that each library of the linker's list comes from here."""
+def test_the_image_has_every_library_that_the_programs_load():
+    """Finds the Debian package of each library that the dynamic linker loads here."""
     needed = set()
     for program in ("hooksd", "hooksctl"):
         listing = subprocess.run(["objdump", "-p", BUILD_DIR / program], capture_output=True, text=True, check=True)
         needed |= set(re.findall(r"NEEDED +(\S+)", listing.stdout))
-    # The C library is there; the others are a sanitized build's.
+    # The base image has the C library. The others belong to a sanitized build.
     needed = {name for name in needed if not re.match(r"lib(c|m|gcc_s|asan|ubsan)\.", name)}
     assert "libpq.so.5" in needed
     owners = subprocess.run(["dpkg-query", "-S", *(f"*/{name}" for name in needed)], capture_output=True, text=True)
@@ -76,7 +75,7 @@ def test_the_image_has_every_library_that_the_programs_name():
     assert found == set(runtime_packages()) - {"ca-certificates"}
 
 
-def test_the_image_runs_as_nobody_in_particular_and_without_a_shell():
+def test_the_image_runs_without_root_and_without_a_shell():
     assert texts("hooksd", "USER") == ["10001:10001"]
     assert texts("hooksd", "ENTRYPOINT") == ['["hooksd"]']
     [check] = texts("hooksd", "HEALTHCHECK")
@@ -90,13 +89,13 @@ def test_the_image_is_the_last_stage_and_has_the_default_port():
     assert texts("hooksd", "EXPOSE") == [option_defaults()["PORT"]]
 
 
-def test_the_health_check_outlasts_the_patience_of_hooksctl():
+def test_the_health_check_waits_longer_than_hooksctl_does():
     timeout = int(re.search(r"--timeout=(\d+)s", texts("hooksd", "HEALTHCHECK")[0])[1])
     assert timeout > int(re.search(r"Gives up after (\d+) seconds", run_program("hooksctl", "health", "--help").stdout)[1])
 
 
 @each_compose_file
-def test_every_setting_is_one_that_hooksd_takes(name):
+def test_hooksd_accepts_every_setting(name):
     for service in (services(name)["hooksd"], services(name)["migrate"]):
         assert service["image"] == f"agentic-hooks-backend:{VERSION}"
         assert "DATABASE_URL" in settings(service)
@@ -115,21 +114,21 @@ def test_the_ring_fits_into_the_shared_memory(name):
 
 
 @each_compose_file
-def test_a_stop_gets_the_time_it_may_take(name):
+def test_the_stop_timeout_covers_a_drain(name):
     service = services(name)["hooksd"]
     drain = seconds((option_defaults() | settings(service))["DRAIN_TIMEOUT_SECONDS"])
     assert int(service["stop_grace_period"].removesuffix("s")) >= drain + 5
 
 
 @each_compose_file
-def test_what_is_spooled_is_on_a_volume_and_the_port_is_the_one_that_is_listened_on(name):
+def test_the_spool_is_on_a_volume_and_the_published_port_is_hooksds(name):
     service = services(name)["hooksd"]
     assert service["volumes"] == [f"hooksd:{(image_environment() | settings(service))['DATA_DIR']}"]
     assert "hooksd" in yaml.safe_load((DEPLOY / name).read_text())["volumes"]
     assert [port.split(":")[-1] for port in service["ports"]] == [texts("hooksd", "EXPOSE")[0]]
 
 
-def test_what_the_compose_files_build_and_extend_is_there():
+def test_the_compose_files_refer_to_existing_files():
     for service in services("docker-compose.yaml").values():
         if "build" in service:
             assert (DEPLOY / service["build"]["context"]).resolve() == REPOSITORY
@@ -141,13 +140,13 @@ def test_what_the_compose_files_build_and_extend_is_there():
         assert "restart" in service or name == "migrate"
 
 
-def test_the_image_of_pgbouncer_starts_what_its_package_installs():
+def test_the_image_of_pgbouncer_starts_its_packages_program():
     [entry] = texts("pgbouncer", "ENTRYPOINT")
     assert os.access(json.loads(entry)[0], os.X_OK)
     assert texts("pgbouncer", "CMD") == ['["/etc/pgbouncer/pgbouncer.ini"]']
 
 
-def test_the_database_takes_the_settings_it_is_started_with():
+def test_postgresql_accepts_the_compose_files_settings():
     program, *words = shlex.split(services("docker-compose.yaml")["postgres"]["command"])
     wanted = dict(word.split("=") for word in words[1::2])
     assert program == "postgres" and set(words[::2]) == {"-c"}
@@ -161,7 +160,7 @@ def test_the_database_takes_the_settings_it_is_started_with():
 
 
 @each_compose_file
-def test_prometheus_and_grafana_are_a_profile(name):
+def test_prometheus_and_grafana_need_a_profile(name):
     for program in ("prometheus", "grafana"):
         service = services(name)[program]
         if "extends" in service:
@@ -173,8 +172,8 @@ def test_prometheus_and_grafana_are_a_profile(name):
             assert source.startswith(f"./{program}") or source == program
 
 
-def test_what_the_build_needs_is_not_kept_from_it():
-    """Every directory that meson goes to, and the scripts that the Dockerfile names."""
+def test_the_build_context_has_every_file_that_the_build_needs():
+    """Every directory that meson enters, and the scripts that the Dockerfile names."""
     ignored = [line for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     needed = re.findall(r"^ *subdir\('([^']+)'\)", (REPOSITORY / "meson.build").read_text(), re.M)
     assert len(needed) > 8

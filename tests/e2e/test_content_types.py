@@ -1,4 +1,4 @@
-"""What a body is: its media type and charset, and how it is compressed."""
+"""The media type, the charset and the compression of a body."""
 
 import ctypes
 import ctypes.util
@@ -15,7 +15,7 @@ BODY = b'{"event_type":"a","session_id":"s"}'
 
 
 def zstd(data):
-    """Debian's Python has no zstd module; hooksd links the library, so it is there."""
+    """Compresses with the zstd library that hooksd links, because Debian's Python has no zstd module."""
     library = ctypes.CDLL(ctypes.util.find_library("zstd"))
     library.ZSTD_compressBound.restype = library.ZSTD_compress.restype = ctypes.c_size_t
     library.ZSTD_compressBound.argtypes = [ctypes.c_size_t]
@@ -40,7 +40,7 @@ def client(daemon):
     "content_type", [None, "application/json", "application/json; charset=utf-8", "APPLICATION/JSON",
                      'application/json;odata=verbose ; Charset="UTF-8"', "text/json;charset=us-ascii", "application/json;"]
 )
-def test_json_content_types(client, content_type):
+def test_json_content_types_are_accepted(client, content_type):
     assert client.post("/events", BODY, content_type=content_type).status == 202
 
 
@@ -57,7 +57,7 @@ def test_other_content_types_are_415(client, content_type):
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=iso-8859-1", "application/json;charset=UTF-16", f"{NDJSON}; charset=latin1",
                      'application/json; a=b; charset="windows-1252"'])
-def test_another_charset_is_415_and_told_the_right_one(daemon, client, content_type):
+def test_another_charset_is_415_and_the_error_names_utf_8(daemon, client, content_type):
     before = series(daemon)
     for path in ("/events", "/events/batch"):
         reply = client.post(path, BODY, content_type=content_type)
@@ -67,7 +67,7 @@ def test_another_charset_is_415_and_told_the_right_one(daemon, client, content_t
 
 
 @pytest.mark.parametrize("content_type", [NDJSON, "application/jsonl", "application/x-ndjson; charset=utf-8"])
-def test_ndjson_batches(daemon, client, content_type):
+def test_ndjson_batches_are_accepted(daemon, client, content_type):
     body = "\n".join(json.dumps(minimal(session_id=f"s{n}")) for n in range(3))
     for variant in (body, body + "\n", body.replace("\n", "\n\n") + "\n\n", body.replace("\n", "\r\n")):
         reply = client.post("/events/batch", variant, content_type=content_type)
@@ -76,12 +76,12 @@ def test_ndjson_batches(daemon, client, content_type):
     assert [event["session_id"] for event in daemon.jsonl_events()] == ["s0", "s1", "s2"] * 4
 
 
-def test_empty_ndjson_batch(client):
+def test_an_empty_ndjson_batch_is_accepted(client):
     assert client.post("/events/batch", "\n", content_type=NDJSON).json()["accepted"] == 0
 
 
 @pytest.mark.parametrize("encoding,compress", [("gzip", gzip.compress), ("zstd", zstd)])
-def test_compressed_bodies(daemon, client, encoding, compress):
+def test_compressed_bodies_are_accepted(daemon, client, encoding, compress):
     events = [minimal(session_id=f"s{n}", data={"text": "é" * n}) for n in range(500)]
     body = json.dumps(events).encode()
     reply = client.post("/events/batch", compress(body), content_encoding=encoding)
@@ -111,7 +111,7 @@ def test_a_compression_bomb_is_413(hooksd, encoding, compress):
     detail(reply)
 
 
-def test_unknown_content_encoding_is_415(client):
+def test_an_unknown_content_encoding_is_415(client):
     for encoding in ("br", "compress", "gzip, br"):
         reply = client.post("/events", BODY, content_encoding=encoding)
         assert (reply.status, reply.headers["Accept-Encoding"]) == (415, "gzip, zstd"), encoding
@@ -127,7 +127,7 @@ def test_a_body_that_is_compressed_twice_is_415(daemon, client):
         assert connection.read_reply().status == 415
 
 
-def test_identity_in_a_list_of_encodings_is_nothing(daemon, client):
+def test_identity_in_a_list_of_encodings_is_ignored(daemon, client):
     for encoding in ("gzip, identity", "identity,gzip", " GZIP ,"):
         assert client.post("/events", gzip.compress(BODY), content_encoding=encoding).status == 202, encoding
     assert client.post("/events", BODY, content_encoding="identity, identity").status == 202
@@ -136,18 +136,20 @@ def test_identity_in_a_list_of_encodings_is_nothing(daemon, client):
         assert connection.read_reply().status == 202
 
 
-def test_zeros_after_a_gzip_body_are_taken(client):
+def test_zeros_after_a_gzip_body_are_accepted(client):
     assert client.post("/events", gzip.compress(BODY) + bytes(600), content_encoding="gzip").status == 202
     assert client.post("/events", gzip.compress(BODY) + bytes(600) + b"x", content_encoding="gzip").status == 400
 
 
 def zstd_frame(data, window, dictionary=None):
-    """An uncompressed frame that declares a window of 2 to that power of bytes and no size, as a stream's encoder does."""
+    """
+    An uncompressed zstd frame with a window of 2 to that power bytes and without a size, as a streaming encoder sends.
+    """
     header = bytes([0 if dictionary is None else 1, (window - 10) << 3]) + bytes([] if dictionary is None else [dictionary])
     return b"\x28\xb5\x2f\xfd" + header + (len(data) << 3 | 1).to_bytes(3, "little") + data
 
 
-def test_what_zstd_would_need_is_told_in_its_own_words(daemon, client):
+def test_a_zstd_body_with_too_large_a_window_gets_zstds_option_as_advice(daemon, client):
     before = series(daemon)
     assert client.post("/events", zstd_frame(BODY, 23), content_encoding="zstd").status == 202
     for body, words in ((zstd_frame(BODY, 24), "level 19"), (zstd_frame(BODY, 27), "window of more than 8 MiB"),

@@ -1,4 +1,4 @@
-"""Control and the way to it: what its death, its silence and its clients' manners cost, and whom."""
+"""The control process: what its death, its hangs and badly behaved clients cost, and whom."""
 
 import contextlib
 import gzip
@@ -39,7 +39,9 @@ class Answer:
 
 
 def ask(hookline, method="GET", path="/v1/endpoints", body=None, key=None, timeout=30, **headers):
-    """A request on a connection of its own, not held against the OpenAPI document: what is answered may be a refusal."""
+    """
+    A request on a connection of its own. The reply is not checked against the OpenAPI document: it may be a refusal.
+    """
     begin = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", hookline.daemon.port, timeout=timeout)
     with contextlib.closing(connection):
@@ -69,7 +71,7 @@ def assert_unavailable(answer, code="control_unavailable"):
 
 @pytest.fixture
 def start(make_hookline):
-    """Starts a daemon whose hook events go to a file, so that the store of webhooks alone can be away."""
+    """Starts a daemon with hook events in a file, so that only the store of webhooks can fail."""
 
     def start(store="embedded", **options):
         hookline = make_hookline(store, STORAGE_TYPE="jsonl", **options)
@@ -80,11 +82,11 @@ def start(make_hookline):
     return start
 
 
-# Control dies, is silent, is replaced
+# Control dies, hangs, is replaced
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_control_that_is_killed_costs_its_callers_503_and_nobody_else_anything(start, store):
+def test_a_killed_control_costs_only_its_callers_a_503(start, store):
     hookline = start(store)
     acceptors, control = hookline.daemon.pids("acceptor"), control_pid(hookline)
     with ThreadPoolExecutor(20) as pool, stopped(control):
@@ -103,8 +105,8 @@ def test_a_control_that_is_killed_costs_its_callers_503_and_nobody_else_anything
     assert in_flight(hookline) == 0
 
 
-def test_a_control_that_dies_again_and_again_answers_in_between(start):
-    """Some requests may get 503; whatever comes is an answer, and the service lives on."""
+def test_a_control_that_dies_repeatedly_answers_in_between(start):
+    """Some requests may get 503. Every request gets an answer, and the service goes on."""
     hookline = start()
     answers = []
     for _ in range(4):
@@ -114,19 +116,19 @@ def test_a_control_that_dies_again_and_again_answers_in_between(start):
     wait_until(lambda: is_served(hookline), "control to answer")
 
 
-def test_a_stuck_control_costs_its_callers_503_by_the_deadline(start):
+def test_callers_of_a_stuck_control_get_503_by_the_deadline(start):
     hookline = start(STORE_TIMEOUT_MS="500ms")
     with stopped(control_pid(hookline)):
         answer = ask(hookline)
         assert_unavailable(answer)
         assert 2.4 < answer.took < 5
         assert hookline.daemon.post_event(minimal()).status == 202
-    # Its late reply to that request is nobody's.
+    # Control's late reply to that request goes to no client.
     assert all(ask(hookline).status == SERVED for _ in range(5))
     assert in_flight(hookline) == 0
 
 
-def test_a_stuck_control_shows_in_health_and_not_in_readyz(start):
+def test_health_shows_a_stuck_control_and_readyz_does_not(start):
     hookline = start(STUCK_AFTER_SECONDS=4)
     with stopped(control_pid(hookline)):
         wait_until(lambda: "control-0 is silent" in hookline.daemon.get("/health").json().get("detail", ""), "health", 30)
@@ -166,7 +168,7 @@ def test_hup_replaces_acceptors_and_control_and_no_request_fails(start):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_term_ends_the_service_within_ten_seconds_under_requests(start, store):
+def test_term_ends_the_service_within_ten_seconds_under_load(start, store):
     hookline = start(store)
     stop = threading.Event()
 
@@ -187,10 +189,10 @@ def test_term_ends_the_service_within_ten_seconds_under_requests(start, store):
     assert took < 10
 
 
-# What clients may do
+# Badly behaved clients
 
 
-def test_more_requests_than_fit_are_refused_and_the_others_answered(start):
+def test_requests_beyond_the_limit_are_refused_and_the_others_answered(start):
     hookline = start(ACCEPTORS=1)
     with ThreadPoolExecutor(300) as pool:
         with stopped(control_pid(hookline)):
@@ -204,7 +206,7 @@ def test_more_requests_than_fit_are_refused_and_the_others_answered(start):
     assert [answer.status for answer in answers].count(SERVED) == 256
 
 
-def test_a_client_that_goes_away_leaves_nothing_behind(start):
+def test_a_client_that_disconnects_leaves_no_request_behind(start):
     hookline = start()
     head = f"GET /v1/endpoints HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {hookline.start_key.key}\r\n\r\n".encode()
     with stopped(control_pid(hookline)):
@@ -222,8 +224,8 @@ def resident_bytes(pid):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer keeps freed memory")
-def test_readers_that_take_nothing_cost_control_bounded_memory_and_are_cut_off(start):
-    """Twenty readers of a page of 4 MiB, which is more than all replies together may be."""
+def test_clients_that_do_not_read_are_cut_off_and_cost_bounded_memory(start):
+    """Twenty readers of a page of 4 MiB each: more than the limit of all replies together."""
     hookline = start()
     document = {"url": "https://hooks.example/x", "metadata": {"text": "x" * 60000}}
     with ThreadPoolExecutor(8) as pool:
@@ -259,7 +261,7 @@ def test_readers_that_take_nothing_cost_control_bounded_memory_and_are_cut_off(s
     assert ask(hookline).body == page.body
 
 
-def test_what_a_client_has_already_is_not_sent_again(start):
+def test_a_client_with_the_current_etag_gets_304(start):
     hookline = start()
     created = ask(hookline, "POST", body=b'{"url": "https://hooks.example/x"}')
     path = f"/v1/endpoints/{created.json['id']}"
@@ -275,7 +277,7 @@ def test_what_a_client_has_already_is_not_sent_again(start):
     assert head.headers["Content-Length"] == str(len(whole.body)) and head.headers["ETag"] == whole.headers["ETag"]
 
 
-def test_a_connection_stays_open_from_one_answer_to_the_next(start):
+def test_a_connection_stays_open_between_requests(start):
     hookline = start()
     connection = http.client.HTTPConnection("127.0.0.1", hookline.daemon.port, timeout=10)
     with contextlib.closing(connection):
@@ -309,7 +311,7 @@ def test_a_connection_stays_open_from_one_answer_to_the_next(start):
     ("GET", "/v1/endpoints?cursor=" + "x" * 600, {}, 400, "validation_error"),
     ("GET", "/v1/endpoints", {"key": "wrong"}, 401, "unauthorized"),
 ])
-def test_every_error_of_the_api_has_its_shape(hookline_embedded, method, path, options, status, code):
+def test_every_error_of_the_api_has_the_same_members(hookline_embedded, method, path, options, status, code):
     answer = ask(hookline_embedded, method, path, **options)
     assert (answer.status, answer.json["error"]) == (status, code), answer
     assert answer.json["detail"] == answer.json["message"] != ""
@@ -324,7 +326,7 @@ def test_every_error_of_the_api_has_its_shape(hookline_embedded, method, path, o
     (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer KEY\r\nContent-Length: 99999999999\r\n\r\n", 413),
     (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: miracles\r\n\r\n", 417),
 ])
-def test_what_the_http_library_refuses_has_it_as_well(hookline_embedded, request_bytes, status):
+def test_errors_of_the_http_library_have_the_same_members(hookline_embedded, request_bytes, status):
     with socket.create_connection(("127.0.0.1", hookline_embedded.daemon.port), timeout=10) as connection:
         connection.sendall(request_bytes.replace(b"KEY", hookline_embedded.start_key.key.encode()))
         response = http.client.HTTPResponse(connection)
@@ -334,13 +336,13 @@ def test_what_the_http_library_refuses_has_it_as_well(hookline_embedded, request
     assert set(reply) == {"error", "detail", "message"} and reply["detail"] == reply["message"]
 
 
-def test_the_type_of_a_body_is_no_reason_to_refuse_it(hookline_embedded):
+def test_a_body_of_any_content_type_is_accepted(hookline_embedded):
     for content_type in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
         answer = ask(hookline_embedded, "POST", "/v1/endpoints", b"[]", **{"Content-Type": content_type})
         assert answer.status != 415, answer
 
 
-def test_without_a_key_in_the_configuration_there_is_no_api(hooksd):
+def test_the_api_is_off_without_a_key_in_the_configuration(hooksd):
     daemon = hooksd(STORAGE_TYPE="jsonl")
     assert daemon.pids("control") == []
     for path in ("/v1/endpoints", "/v1/nowhere", "/v1"):
@@ -354,7 +356,7 @@ def test_without_a_key_in_the_configuration_there_is_no_api(hooksd):
 
 @pytest.fixture(scope="module")
 def hookline_embedded(tmp_path_factory):
-    """One daemon for all tests of errors."""
+    """One daemon that all tests of errors share."""
     from harness.webhooks import clean_up, make_hookline
 
     hookline = make_hookline(tmp_path_factory.mktemp("control"), "embedded")
@@ -367,7 +369,7 @@ def hookline_embedded(tmp_path_factory):
 # Control's store
 
 
-def test_a_database_that_is_away_is_503_at_once_and_hook_events_go_on(start, postgres):
+def test_an_outage_of_the_database_is_503_at_once_and_hook_events_go_on(start, postgres):
     hookline = start("postgres")
     hookline.database.server.stop()
     wait_until(lambda: ask(hookline).status == 503, "the outage to be noticed")
@@ -383,7 +385,7 @@ def test_a_database_that_is_away_is_503_at_once_and_hook_events_go_on(start, pos
     wait_until(lambda: hookline.daemon.get("/health").json()["webhooks"]["state"] == "ready", "health to say so")
 
 
-def test_a_store_that_was_never_reached_is_not_ready(make_hookline):
+def test_the_service_is_not_ready_before_it_has_reached_its_store(make_hookline):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", HL_POSTGRES_URL="postgresql://127.0.0.1:1/nothing")
     hookline.daemon.start(store_ready=False)
     assert_unavailable(ask(hookline), "store_unavailable")
@@ -406,7 +408,7 @@ def test_two_connections_of_a_pgbouncer_are_enough(start, postgres, database):
 
 
 def test_a_server_that_takes_few_connections_answers_every_request(start, postgres, database):
-    """One for a publisher, one for a courier, two for the upkeep and two for workers, of which there are four."""
+    """Six connections: one for a publisher, one for a courier, two for upkeep, and two for four workers."""
     bouncer = PgBouncer(database.server, max_client_conn=6).start()
     try:
         hookline = start("postgres", database=database, HL_POSTGRES_URL=bouncer.url(database), HL_PUBLISHERS=1, HL_COURIERS=1)
@@ -425,7 +427,7 @@ def test_two_services_share_a_database(start, database):
     assert {answer.status for answer in answers} == {SERVED}
 
 
-def test_a_task_of_upkeep_that_fails_keeps_no_other_from_being_done(start, database):
+def test_a_failing_task_of_upkeep_does_not_stop_the_others(start, database):
     hookline = start("postgres", database=database)
     hookline.daemon.stop()
     database.query("ALTER FUNCTION ensure_partitions(regclass, integer, date) RENAME TO something_else")
@@ -439,7 +441,7 @@ def test_a_task_of_upkeep_that_fails_keeps_no_other_from_being_done(start, datab
 
 
 def memory_of(pid):
-    """All that the process may write to: text and read-only data of libraries hold no secrets."""
+    """All writable memory of the process. Read-only memory holds no secrets."""
     with open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             found = re.match(r"(\w+)-(\w+) rw", line)
@@ -451,7 +453,7 @@ def memory_of(pid):
 
 
 @pytest.mark.unsanitized("a sanitizer's shadow is more memory than can be read")
-def test_acceptors_hold_no_secret_and_open_no_store(start, database):
+def test_acceptors_have_no_secret_in_memory_and_open_no_store(start, database):
     password = secrets.token_hex(16)
     url = re.sub(r"^postgresql://(\w+)(:[^@]*)?@", rf"postgresql://\1:{password}@", database.url)
     hookline = start("postgres", database=database, HL_POSTGRES_URL=url, HL_MASTER_KEY_OLD=secrets.token_hex(32),
@@ -466,4 +468,4 @@ def test_acceptors_hold_no_secret_and_open_no_store(start, database):
         assert not found_in(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline"))
         assert not found_in(memory_of(pid))
         assert not [entry for entry in Path(f"/proc/{pid}/fd").iterdir() if "hookline.db" in os.readlink(entry)]
-    assert {"password", "HL_MASTER_KEY"} <= found_in(memory_of(control_pid(hookline)))  # the search finds what is there
+    assert {"password", "HL_MASTER_KEY"} <= found_in(memory_of(control_pid(hookline)))  # the search works

@@ -1,7 +1,7 @@
 """
-Control is killed at a statement, before it goes to the database or after it has taken effect: whatever the client is then
-told, the store is whole, its audit log tells what happened, and the keys in shared memory are those of the store.
-KILL_ALL=1 takes every statement in place of a sample.
+Control is killed at a statement, before the statement goes to the database or after it has taken effect. Whatever the
+client's reply, the store is consistent, its audit log has every change, and shared memory has the store's keys.
+KILL_ALL=1 tries every statement instead of a sample.
 """
 
 import os
@@ -16,22 +16,24 @@ from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import STORES, ApiClient
 
 ALL = os.environ.get("KILL_ALL") == "1"
-SAMPLE = 8  # points where it dies
-SHORT_LIVES = 8  # one after the other: the master gives up on a process that lives for less than a second ten times
+SAMPLE = 8  # kills
+SHORT_LIVES = 8  # in a row: the master gives up after ten lives of less than a second
 A_LIFE = 1.2  # seconds
 
 
 class Script:
-    """Makes, changes and removes one of everything, and asks again after each 503, as the API's documents say."""
+    """
+    Creates, changes and removes one object of each kind. Repeats a request after each 503, as the API's documents say.
+    """
 
     def __init__(self, hookline):
         self.hookline = hookline
         self.kept, self.deleted = [], []  # tenants
-        self.keys = {}  # clients by the ids of their keys
-        self.refused = 0  # requests that were answered with 503
+        self.keys = {}  # clients by key id
+        self.refused = 0  # replies with 503
 
     def ask(self, client, method, path, body=None, done=(200, 201, 204), **options):
-        """404 or 409 after a 503: it was done, and the reply was lost."""
+        """Accepts 404 or 409 after a 503: the first request was done, and its reply was lost."""
         arguments = (method, path) if body is None else (method, path, body)
         lost = []
 
@@ -60,7 +62,7 @@ class Script:
         first = self.key(self.ask(admin, "POST", keys, {"name": "a", "scopes": ["endpoints.read"]}))
         self.ask(admin, "PATCH", f"/v1/apikeys/{first.id}", {"scopes": ["endpoints.read", "endpoints.write"]})
         rotated = self.ask(admin, "POST", f"/v1/tenants/{tenant}/rotate-key", {"key_id": first.id, "overlap_seconds": 0})
-        second = self.key(rotated) if "key" in rotated else first  # whose successor came with the reply that was lost
+        second = self.key(rotated) if "key" in rotated else first  # the lost reply held the successor
         third = self.key(self.ask(admin, "POST", keys, {"scopes": ["*"]}))
         self.ask(admin, "DELETE", f"{keys}/{second.id}")
         self.ask(admin, "DELETE", f"/v1/apikeys/{third.id}")
@@ -83,7 +85,7 @@ class Script:
     def make_tenant(self, name):
         headers = {"Idempotency-Key": f"{name}-{random.getrandbits(64):x}"}
         made = self.ask(self.hookline.admin, "POST", "/v1/tenants", {"name": name}, headers=headers)
-        if "api_key" not in made:  # the reply with it was lost
+        if "api_key" not in made:  # the lost reply held the key
             made["api_key"] = self.ask(self.hookline.admin, "POST", f"/v1/tenants/{made['id']}/api-keys", {})["key"]
         return made["id"], ApiClient(self.hookline, made["api_key"])
 
@@ -102,19 +104,19 @@ def killable(request, make_hookline, tmp_path):
 
 
 def run_and_die(hookline, killpoint, statement, side):
-    """Returns what the script has done, and whether control died, which it does not when there are fewer statements."""
-    hookline.wait_ready()  # upkeep may have met the statement before, when the script was done
+    """Returns the finished script, and whether control died. It does not if there are fewer statements."""
+    hookline.wait_ready()  # upkeep may have died after the last script
     script = Script(hookline)
     killpoint.arm(statement, side)
     script.run()
     died = killpoint.disarm()
-    assert died or script.refused == 0, "nothing but a death is a 503"
+    assert died or script.refused == 0, "only a death causes a 503"
     script.check()
     return script, died
 
 
 def statements_of_a_run(hookline, killpoint):
-    Script(hookline).run()  # connections are made, upkeep has done what it does at a start
+    Script(hookline).run()  # opens connections and gives upkeep time for its work after a start
     killpoint.arm(1 << 30, BEFORE)
     Script(hookline).run()
     left = killpoint.left()
@@ -125,10 +127,10 @@ def statements_of_a_run(hookline, killpoint):
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
 @pytest.mark.timeout(3600 if ALL else 180 * PATIENCE)
-def test_a_control_that_is_killed_at_a_statement_leaves_store_and_keys_whole(killable):
+def test_a_control_killed_at_any_statement_leaves_a_consistent_store_and_the_right_keys(killable):
     hookline, killpoint = killable
     count = statements_of_a_run(hookline, killpoint)
-    assert count > 60, "the script's transactions were seen"
+    assert count > 60, "the library counts the script's statements"
     points = [(statement, side) for statement in range(1, count + 1) for side in (BEFORE, AFTER)]
     if not ALL:
         points = random.sample(points, SAMPLE)
@@ -141,6 +143,6 @@ def test_a_control_that_is_killed_at_a_statement_leaves_store_and_keys_whole(kil
             born = time.monotonic()
             wait_until(lambda: time.monotonic() > born + A_LIFE, "a control to live")
         deleted += script.deleted
-    assert deaths >= len(points) / 4, "upkeep was counted as well, but the rest are the script's statements"
+    assert deaths >= len(points) / 4, "most of the counted statements are the script's, the others upkeep's"
     for tenant in deleted:
         check_removed(hookline, tenant)

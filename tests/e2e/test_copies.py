@@ -1,4 +1,4 @@
-"""A copy of the webhooks' store sends nothing to customers by itself: what waits in it waits until somebody resumes deliveries."""
+"""A copy of the webhooks' store sends nothing by itself: its waiting jobs wait until an operator resumes deliveries."""
 
 import shutil
 import sqlite3
@@ -14,7 +14,7 @@ from harness.webhooks import STORES
 
 SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "WRITERS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
 WHY = "the webhooks' store looks like a copy"
-FORGET_NODES = "DELETE FROM delivery_nodes"  # the next one to start gets the number of the one that had the jobs
+FORGET_NODES = "DELETE FROM delivery_nodes"  # the next node gets the number of the node with the jobs
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def other_server():
 
 
 def assert_waits(hookline, receiver, why, count=3):
-    """The copy says that it is paused, and why; and its courier has gone through what waits, and has sent nothing of it."""
+    """The copy shows that it is paused and why. Its courier has read the waiting jobs and has sent none."""
     shown = wait_until(lambda: deliveries(hookline)["paused"] and deliveries(hookline), "the pause to be shown")
     assert why in shown["paused_reason"] and f"{count} jobs wait" in shown["paused_reason"]
     assert metrics(hookline.daemon)["deliveries_paused"] == 1
@@ -48,8 +48,8 @@ def assert_delivers(hookline, receiver, count=3):
     assert deliveries(hookline)["paused"] is False and WHY not in hookline.daemon.log()
 
 
-def test_a_dump_restored_on_another_server_starts_paused_on_every_node(make_hookline, receiver, other_server):
-    """Three nodes begin at once, each with two couriers."""
+def test_a_dump_restored_on_another_server_is_paused_on_every_node(make_hookline, receiver, other_server):
+    """Three nodes with two couriers each start at once."""
     original = make_hookline("postgres", **SMALL).start()
     leave_jobs(original, receiver)
     copy = other_server.new_database()
@@ -71,7 +71,7 @@ def test_a_dump_restored_on_another_server_starts_paused_on_every_node(make_hook
     assert_goes_on(first, receiver)
 
 
-def test_a_copied_file_in_another_data_dir_starts_paused(make_hookline, receiver):
+def test_a_copied_database_file_in_another_data_dir_is_paused(make_hookline, receiver):
     original = make_hookline("embedded", **SMALL).start()
     leave_jobs(original, receiver)
     keys = {name: original.daemon.options[name] for name in ("HL_API_KEY", "HL_ADMIN_KEY", "HL_MASTER_KEY")}
@@ -90,7 +90,7 @@ def test_a_copied_file_in_another_data_dir_starts_paused(make_hookline, receiver
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_another_deployment_starts_paused_and_a_restart_of_it_does_not_pause_again(make_hookline, store, receiver):
+def test_another_deployment_is_paused_once_and_not_again_by_a_restart(make_hookline, store, receiver):
     hookline = make_hookline(store, **SMALL, HL_DEPLOYMENT="production").start()
     leave_jobs(hookline, receiver)
     hookline.daemon.options["HL_DEPLOYMENT"] = "staging"
@@ -104,14 +104,14 @@ def test_another_deployment_starts_paused_and_a_restart_of_it_does_not_pause_aga
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_restart_goes_on_by_itself(make_hookline, store, receiver):
+def test_a_restart_does_not_pause_deliveries(make_hookline, store, receiver):
     hookline = make_hookline(store, **SMALL, HL_DEPLOYMENT="production").start()
     leave_jobs(hookline, receiver)
     hookline.start()
     assert_delivers(hookline, receiver)
 
 
-def test_a_data_dir_that_is_lost_pauses_nothing_over_postgres(make_hookline, receiver):
+def test_a_lost_data_dir_does_not_pause_deliveries_from_postgres(make_hookline, receiver):
     hookline = make_hookline("postgres", **SMALL).start()
     leave_jobs(hookline, receiver)
     shutil.rmtree(hookline.daemon.directory / ".agentic")

@@ -1,4 +1,4 @@
-"""Pages of other origins: what their browser asks and is told, off by default."""
+"""CORS: pages of other origins. Off by default."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def allowed(reply):
     return reply.headers["Access-Control-Allow-Origin"]
 
 
-def test_nothing_is_said_unless_it_is_configured(hooksd):
+def test_replies_have_no_cors_headers_by_default(hooksd):
     with hooksd().client() as client:
         for path in ROUTES:
             assert preflight(client, path).status == 405
@@ -46,7 +46,7 @@ def test_a_preflight_is_answered_on_every_route(shared_hooksd, path):
         assert client.connection.sock is not None
 
 
-def test_every_reply_can_be_read_by_the_page(hooksd):
+def test_an_allowed_page_can_read_every_reply(hooksd):
     daemon = hooksd(CORS_ORIGINS=APP, MAX_BODY_BYTES=100_000)
     requests = [
         (202, "POST", "/events", b'{"event_type":"a","session_id":"s"}'),
@@ -66,7 +66,7 @@ def test_every_reply_can_be_read_by_the_page(hooksd):
             "X-Hooks-Ack, Preference-Applied, Retry-After, ETag, X-Tenant-Id, WWW-Authenticate")
 
 
-def test_other_origins_are_not_let_in(hooksd):
+def test_other_origins_get_no_cors_headers(hooksd):
     with hooksd(CORS_ORIGINS=APP).client() as client:
         for origin in ("https://evil.example", "http://app.example", f"{APP}:8443", f"{APP}.evil.example", "null", APP[:-1]):
             for reply in (preflight(client, "/events", origin), client.post("/events", minimal(), Origin=origin)):
@@ -75,7 +75,7 @@ def test_other_origins_are_not_let_in(hooksd):
 
 
 def pages_of(port):
-    """Headers of a browser's POST, and whether it is let in without CORS_ORIGINS."""
+    """Headers of a browser's POST, and whether it is accepted without CORS_ORIGINS."""
     own = f"http://127.0.0.1:{port}"
     return [
         ({"Origin": "https://evil.example"}, False),
@@ -93,7 +93,7 @@ def pages_of(port):
 
 
 def test_a_page_of_another_origin_cannot_post_events(hooksd):
-    """Browsers send this without asking first: a body without a type."""
+    """A body without a media type, which browsers send without a preflight."""
     daemon = hooksd()
     with daemon.client() as client:
         for path in ("/events", "/events/batch"):
@@ -108,7 +108,7 @@ def test_a_page_of_another_origin_cannot_post_events(hooksd):
     assert series(daemon)['requests_rejected_total{reason="forbidden"}'] == 14
 
 
-def test_a_page_that_is_named_can_post_events(hooksd):
+def test_a_page_of_an_allowed_origin_can_post_events(hooksd):
     with hooksd(CORS_ORIGINS=f"{APP}, vscode-webview://abc").client() as client:
         for origin in (APP, "vscode-webview://abc"):
             for more in ({}, {"Sec-Fetch-Site": "cross-site"}):
@@ -116,7 +116,7 @@ def test_a_page_that_is_named_can_post_events(hooksd):
         assert client.post("/events", minimal(), Origin=f"{APP}:444").status == 403
 
 
-def test_a_request_with_a_key_is_no_surprise_to_its_sender(hooksd):
+def test_a_request_with_a_key_is_accepted_from_any_origin(hooksd):
     daemon = hooksd(HL_API_KEY="a-key-of-the-test")
     with daemon.client() as client:
         key = {"Authorization": "Bearer a-key-of-the-test"}
@@ -124,14 +124,14 @@ def test_a_request_with_a_key_is_no_surprise_to_its_sender(hooksd):
         assert client.request("POST", "/events", b'{"event_type":"a","session_id":"s"}', {"Origin": APP}).status == 403
 
 
-def test_any_origin(hooksd):
+def test_a_star_allows_any_origin(hooksd):
     with hooksd(CORS_ORIGINS="*").client() as client:
         for reply in (preflight(client, "/events", "https://any.example"), client.post("/events", minimal(), Origin="null")):
             assert allowed(reply) == "*"
         assert allowed(client.post("/events", minimal(), Origin=APP)) == "*"
 
 
-def test_options_without_a_page(hooksd):
+def test_options_without_an_origin_lists_the_methods(hooksd):
     with hooksd(CORS_ORIGINS=APP).client() as client:
         reply = client.request("OPTIONS", "/events")
         assert (reply.status, reply.headers["Allow"]) == (204, "POST, OPTIONS")
@@ -140,7 +140,7 @@ def test_options_without_a_page(hooksd):
 
 
 @pytest.mark.parametrize("value", [f"{APP}/", "app.example", f"{APP},", "*,https://a.example", "https://*.example", "https://", "null"])
-def test_what_is_no_origin_is_refused_at_start(value):
+def test_an_invalid_origin_in_cors_origins_is_refused_at_start(value):
     result = run_program("hooksd", "--check-config", options={"CORS_ORIGINS": value})
     assert result.returncode == 64
     assert "like https://app.example" in result.stderr

@@ -1,6 +1,6 @@
 """
-One attempt, by the courier's own HTTP client, at receivers that behave in all the ways that receivers do. No daemon: the
-client runs in tests/unit/http_driver.c, with names of the test's own.
+Single attempts by the courier's HTTP client at receivers that behave well or badly. There is no daemon: the client runs
+in tests/unit/http_driver.c, with names of the test.
 """
 
 import base64
@@ -33,11 +33,11 @@ def head_and_body(request):
     return first, [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)], body
 
 
-# ---- what is sent ----
+# ---- requests ----
 
 
 @pytest.mark.parametrize("size", [1, 600, 512 * 1024])
-def test_a_strict_receiver_gets_exactly_one_of_each_header_and_the_payload_as_it_is(driver, size):
+def test_a_receiver_gets_each_header_once_and_the_payload_unchanged(driver, size):
     payload = "7" if size == 1 else '"' + "\u20ac\\u001B " * ((size - 2) // 10) + '"'
     with Receiver() as receiver:
         result = driver.attempt(receiver.url, body="payload", payload=payload)
@@ -56,7 +56,7 @@ def test_a_strict_receiver_gets_exactly_one_of_each_header_and_the_payload_as_it
     assert values["x-hl-delivery-id"] == values["x-hookline-delivery-id"] == result["attempt_id"]
 
 
-def test_signatures_are_of_the_bytes_that_arrive(driver):
+def test_signatures_cover_the_bytes_that_arrive(driver):
     key = bytes(range(32))
     new, old = "whsec_" + base64.b64encode(key).decode(), "the secret before it"
     with Receiver() as receiver:
@@ -75,14 +75,14 @@ def test_signatures_are_of_the_bytes_that_arrive(driver):
 
 @pytest.mark.parametrize("target", [
     "/a%2Fb%20c?x=%2F&y=a%3Db+c;d&empty=&", "/..%2f/../a/./b//", "/?", "/*?a?b", "", "?q", "/%e2%82%ac!$'()*,:@[]^`{|}~"])  # fmt: skip
-def test_path_and_query_are_asked_for_byte_for_byte(driver, target):
+def test_path_and_query_are_sent_byte_for_byte(driver, target):
     with Receiver() as receiver:
         assert driver.attempt(receiver.url[:-1] + target)["http_status"] == 200
     asked = target if target.startswith("/") else "/" + target
     assert receiver.requests[0].split(b"\r\n")[0].decode() == f"POST {asked} HTTP/1.1"
 
 
-def test_the_endpoints_own_headers_are_sent_and_none_of_an_event_becomes_two(driver):
+def test_the_endpoints_own_headers_are_sent_and_no_header_comes_twice(driver):
     with Receiver() as receiver:
         driver.attempt(receiver.url, headers="x-a: 1\r\nx-empty: \r\naccept: text/plain\r\n", topic="a\r\nx-evil: 1")
     _, headers, _ = head_and_body(receiver.requests[0])
@@ -97,7 +97,7 @@ def test_a_transform_changes_the_body_that_is_signed(driver):
     assert b'"payload":{"n":1.10}' in receiver.requests[0]
 
 
-def test_proxies_of_the_environment_are_not_used(tmp_path):
+def test_proxies_in_the_environment_are_not_used(tmp_path):
     with Receiver() as proxy, Receiver() as receiver:
         used = {name: proxy.url for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")}
         with HttpDriver(tmp_path, **used) as driver:
@@ -106,11 +106,11 @@ def test_proxies_of_the_environment_are_not_used(tmp_path):
     assert proxy.connections == 0 and len(receiver.requests) == 1
 
 
-# ---- what is read ----
+# ---- replies ----
 
 
 def answers(driver, *chunks, pause=0, hold=False, **order):
-    """The result at a receiver that reads a request, answers so, and closes, or holds the connection."""
+    """The result at a receiver that reads a request, answers it, and closes the connection or holds it open."""
     def handle(connection):
         receiver.read(connection)
         for chunk in chunks:
@@ -125,7 +125,7 @@ def answers(driver, *chunks, pause=0, hold=False, **order):
     return result
 
 
-def test_a_reply_that_trickles_ends_at_the_deadline_and_its_status_counts(driver):
+def test_a_slow_reply_body_ends_at_the_deadline_and_its_status_counts(driver):
     begun = time.monotonic()
     result = answers(driver, b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *[b"x"] * 1000, pause=0.05, timeout_ms=400)
     assert result["verdict"] == "delivered" and set(result["response"]) == {"x"}
@@ -139,12 +139,12 @@ def test_a_receiver_that_never_answers_fails_at_the_deadline(driver):
     assert result["connect_ms"] >= 0 and result["first_byte_ms"] == -1 and result["peer"].startswith("127.0.0.1:")
 
 
-def test_a_head_that_trickles_is_no_reply(driver):
+def test_an_incomplete_head_is_no_reply(driver):
     result = answers(driver, b"HTTP/1.1 200 OK\r\n", *[b"x: y\r\n"] * 1000, pause=0.05, timeout_ms=300)
     assert result["end"] == "failed" and result["http_status"] == 0 and "no reply" in result["error"]
 
 
-def test_a_receiver_that_closes_fails_before_its_head_is_complete_and_not_afterwards(driver):
+def test_a_close_fails_the_attempt_only_before_the_head_is_complete(driver):
     for chunk, words in [(b"", "without a reply"), (b"HTTP/1.1 200 OK\r\n", "within the head of its reply"),
                          (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", "was lost")]:
         result = answers(driver, chunk)
@@ -175,17 +175,17 @@ def test_a_reply_of_any_length_is_read_to_64_kib(driver):
     assert endless["reason"] == "http_422" and endless["response"] == "b" * 4096
 
 
-def test_nothing_of_a_reply_is_kept_unless_the_endpoint_wants_it(driver):
+def test_a_reply_is_kept_only_if_the_endpoint_wants_it(driver):
     assert answers(driver, OK, keep_response=False)["response"] == ""
 
 
-def test_bytes_that_are_no_text_become_text(driver):
+def test_invalid_utf_8_in_a_reply_becomes_valid_text(driver):
     body = b"a\x00\xff\xc3\xa9\xed\xa0\x80\x1b" + b"\r\n" + b"\xf0\x9f"
     result = answers(driver, b"HTTP/1.1 200 OK\r\nX: \x80\xff\x01\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     assert result["response"] == "a\ufffd\ufffd\u00e9\ufffd\ufffd\ufffd\x1b\r\n\ufffd\ufffd" and result["verdict"] == "delivered"
 
 
-def test_informational_replies_are_no_reply(driver):
+def test_informational_replies_do_not_end_an_attempt(driver):
     hints = b"HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\nwebhook-delivery: disable\r\n\r\n"
     result = answers(driver, b"HTTP/1.1 100 Continue\r\n\r\n", hints, OK, pause=0.02)
     assert result["http_status"] == 200 and result["directive"] == "none" and result["retry_after_ms"] == -1
@@ -204,14 +204,14 @@ def test_a_head_without_end_is_no_reply(driver):
     b"HTTP/1.1 2x0 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
     b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello", b"HTTP/1.1 200 OK\r\nX: a\x00b\r\n\r\n",
     b"HTTP/1.1 200 OK\r\n: x\r\n folded\r\n\r\n", b"HTTP/1.1 200 OK\rX: y\r\r", b"HTTP/1.1 200 OK\nContent-Length: 0\n\n"])  # fmt: skip
-def test_whatever_is_answered_ends_the_attempt_with_words(driver, reply):
+def test_any_malformed_reply_ends_the_attempt_with_an_explanation(driver, reply):
     result = answers(driver, reply)
     assert result["end"] in ("answered", "failed") and (result["end"] == "answered") == (result["http_status"] != 0)
     assert result["error"] or result["http_status"] == 200
     assert driver.attempt("http://127.0.0.1:1/")["error"] == "cannot connect to 127.0.0.1: Connection refused"
 
 
-def test_a_redirect_is_not_followed_and_its_host_is_told(driver):
+def test_a_redirect_is_not_followed_and_its_host_is_named(driver):
     for status in (301, 302, 303, 307, 308):
         with Receiver() as target:
             reply = f"HTTP/1.1 {status} Moved\r\nLocation: {target.url}secret?token=1\r\nContent-Length: 0\r\n\r\n".encode()
@@ -221,7 +221,7 @@ def test_a_redirect_is_not_followed_and_its_host_is_told(driver):
         assert result["error"] == f"127.0.0.1 redirects to http://127.0.0.1:{target.port}, which is not followed"
 
 
-def test_a_receiver_steers_by_headers(driver):
+def test_headers_of_a_reply_control_the_delivery(driver):
     result = answers(driver, b"HTTP/1.1 429 Slow\r\nretry-after: 120\r\nContent-Length: 0\r\n\r\n")
     assert result["retry_after_ms"] == 120000 and not result["charged"]
     result = answers(driver, b"HTTP/1.1 500 X\r\nWebhook-Delivery: abort-message\r\nContent-Length: 0\r\n\r\n")
@@ -229,7 +229,7 @@ def test_a_receiver_steers_by_headers(driver):
 
 
 @pytest.mark.parametrize("close", ["at once", "after the headers"])
-def test_a_receiver_that_refuses_a_large_body_unread_is_heard(driver, close):
+def test_the_status_of_a_receiver_that_does_not_read_a_large_body_counts(driver, close):
     def handle(connection):
         received = b""
         while close != "at once" and b"\r\n\r\n" not in received:
@@ -246,7 +246,7 @@ def test_a_receiver_that_refuses_a_large_body_unread_is_heard(driver, close):
 # ---- connections ----
 
 
-def test_connections_are_kept_and_used_again(driver):
+def test_connections_are_kept_and_reused(driver):
     with Receiver() as receiver:
         results = driver.attempts(receiver.url, count=1000, parallel=32)
     assert len(results) == len({result["attempt_id"] for result in results}) == 1000
@@ -257,13 +257,13 @@ def test_connections_are_kept_and_used_again(driver):
     assert len(again) >= 900
 
 
-def test_a_kept_connection_that_the_receiver_closes_costs_no_attempt(driver):
+def test_a_kept_connection_that_the_receiver_closes_fails_no_attempt(driver):
     closed = []
 
     def handle(connection):
         receiver.read(connection)
         connection.sendall(OK)
-        receiver.stopped.wait(0.02)  # kept, then closed: at times while the next request is under way
+        receiver.stopped.wait(0.02)  # closes a kept connection, sometimes while the next request is under way
         closed.append(connection)
 
     with Receiver(handle=handle) as receiver:
@@ -274,14 +274,14 @@ def test_a_kept_connection_that_the_receiver_closes_costs_no_attempt(driver):
         assert {(result["http_status"], result["error"]) for result in driver.attempts(receiver.url, count=100, parallel=4)} == {(200, "")}
 
 
-def test_a_misdirected_request_gets_another_connection(driver):
+def test_a_misdirected_request_is_repeated_on_another_connection(driver):
     with Receiver(b"HTTP/1.1 421 Misdirected\r\nContent-Length: 0\r\n\r\n") as receiver:
         results = driver.attempts(receiver.url, count=3)
     assert [result["http_status"] for result in results] == [421] * 3 and receiver.connections == 3
     assert {result["verdict"] for result in results} == {"retry"}
 
 
-def test_no_connection_is_shared_between_names(tmp_path):
+def test_host_names_share_no_connection(tmp_path):
     with Receiver() as receiver:
         names = {"a.example": "127.0.0.1", "b.example": "127.0.0.1"}
         with HttpDriver(tmp_path, names) as driver:
@@ -291,7 +291,7 @@ def test_no_connection_is_shared_between_names(tmp_path):
 
 
 @pytest.mark.parametrize("one_by_one", [False, True])
-def test_what_is_under_way_at_a_stop_is_not_the_endpoints_failure(driver, one_by_one):
+def test_attempts_under_way_at_a_stop_are_not_charged(driver, one_by_one):
     with Receiver(handle=lambda connection: receiver.stopped.wait(60)) as receiver:
         results = driver.attempts(receiver.url, count=8, parallel=8, timeout_ms=60000, cancel_after_ms=100, one_by_one=one_by_one)
         assert {(result["end"], result["charged"]) for result in results} == {("ours", False)}
@@ -300,7 +300,7 @@ def test_what_is_under_way_at_a_stop_is_not_the_endpoints_failure(driver, one_by
     assert done["verdict"] == "delivered"
 
 
-def test_without_descriptors_nothing_is_charged(driver):
+def test_attempts_without_free_descriptors_are_not_charged(driver):
     with Receiver() as receiver, Receiver() as other:
         assert driver.attempt(receiver.url)["http_status"] == 200
         used = driver.descriptors()
@@ -315,7 +315,7 @@ def test_without_descriptors_nothing_is_charged(driver):
 # ---- names ----
 
 
-def test_an_address_that_is_silent_costs_a_moment_when_another_one_answers(tmp_path):
+def test_a_silent_address_delays_an_attempt_little_if_another_one_answers(tmp_path):
     port, kept = dead_port(socket.AF_INET6)
     with contextlib.ExitStack() as stack:
         for one in kept:
@@ -328,14 +328,14 @@ def test_an_address_that_is_silent_costs_a_moment_when_another_one_answers(tmp_p
         assert driver.said("connect") == ["2606:2800::1", "93.184.216.34"]
 
 
-def test_a_name_that_does_not_exist_is_the_endpoints_failure(tmp_path):
+def test_a_name_that_does_not_exist_is_charged_to_the_endpoint(tmp_path):
     with HttpDriver(tmp_path, {"gone.example": "absent"}) as driver:
         result = driver.attempt("http://gone.example/")
     assert result["end"] == "failed" and result["charged"] and result["dns_ms"] == -1
     assert result["error"] == "the name gone.example does not exist, or has no address"
 
 
-def test_a_resolver_that_fails_is_not_the_endpoints_failure_and_is_asked_again(tmp_path):
+def test_a_failed_lookup_is_not_charged_and_is_repeated_later(tmp_path):
     with Receiver() as receiver, HttpDriver(tmp_path, {"a.example": "fails|127.0.0.1", "b.example": "127.0.0.1"}) as driver:
         result = driver.attempt(f"http://a.example:{receiver.port}/")
         assert result["end"] == "unresolved" and not result["charged"] and "a.example" in result["error"]
@@ -344,11 +344,11 @@ def test_a_resolver_that_fails_is_not_the_endpoints_failure_and_is_asked_again(t
         assert driver.said("lookup") == ["a.example", "b.example"]
 
 
-def test_names_that_nobody_answers_for_do_not_hold_up_others(tmp_path):
+def test_names_without_an_answer_do_not_delay_others(tmp_path):
     silent = {f"s{n}.example": "silent" for n in range(6)}
     with Receiver() as receiver, HttpDriver(tmp_path, silent | {"a.example": "127.0.0.1"}) as driver:
         results = []
-        for name in silent:  # each takes a second: known to be slow from then on
+        for name in silent:  # each takes a second, after which the client knows that it is slow
             driver.begin(f"http://{name}/", timeout_ms=100)
         for _ in silent:
             results.append(driver.results()[0])
@@ -358,7 +358,7 @@ def test_names_that_nobody_answers_for_do_not_hold_up_others(tmp_path):
         assert time.monotonic() - begun < 4 * PATIENCE
 
 
-def test_new_names_of_zones_that_nobody_answers_for_do_not_hold_up_others(tmp_path):
+def test_new_names_in_silent_zones_do_not_delay_others(tmp_path):
     silent = {f"s{n}.dead{n % 4}.example": "silent" for n in range(80)}
     with Receiver() as receiver, HttpDriver(tmp_path, silent | {"a.example": "127.0.0.1"}) as driver:
         for name in silent:
@@ -368,7 +368,7 @@ def test_new_names_of_zones_that_nobody_answers_for_do_not_hold_up_others(tmp_pa
         assert time.monotonic() - begun < 4 * PATIENCE
 
 
-def test_a_name_is_looked_up_once_for_many_attempts_whatever_its_spelling(tmp_path):
+def test_a_name_in_any_spelling_is_looked_up_once_for_many_attempts(tmp_path):
     with Receiver() as receiver, HttpDriver(tmp_path, {"a.example": "127.0.0.1"}) as driver:
         results = driver.attempts(f"http://a.example:{receiver.port}/", count=100, parallel=50)
         assert {result["http_status"] for result in results} == {200}
@@ -380,7 +380,7 @@ def test_a_name_is_looked_up_once_for_many_attempts_whatever_its_spelling(tmp_pa
 # ---- the service's own inbox ----
 
 
-def test_urls_of_the_own_inbox_lead_to_the_own_listener_and_nothing_else_does(tmp_path):
+def test_only_urls_of_the_own_inbox_lead_to_the_own_listener(tmp_path):
     path = "/v1/dev/inbox/receive/token"
     with Receiver() as own, Receiver() as other:
         inbox = {"HL_DEV_INBOX": "true", "HL_PUBLIC_URL": "https://hooks.example", "HOST": "0.0.0.0", "PORT": own.port}
@@ -393,5 +393,5 @@ def test_urls_of_the_own_inbox_lead_to_the_own_listener_and_nothing_else_does(tm
                         f"http://hooks.example{path}", "http://hooks.example/"):
                 assert driver.attempt(url)["end"] == "guard", url
         assert len(own.requests) == 3 and other.connections == 0
-        with HttpDriver(tmp_path, allow="", PORT=own.port) as driver:  # the inbox is off
+        with HttpDriver(tmp_path, allow="", PORT=own.port) as driver:  # without the inbox
             assert driver.attempt(f"http://localhost:{own.port}{path}")["end"] == "guard"

@@ -1,4 +1,4 @@
-"""One attempt over HTTP/2, at receivers that end streams and connections as they like. See test_courier_http.py."""
+"""Single attempts over HTTP/2 at receivers that end streams and connections early. See test_courier_http.py."""
 
 import pytest
 
@@ -35,11 +35,11 @@ def reset_and_leave(connection, stream):
     pytest.param(lambda connection, stream: connection.reset(stream, CANCEL), id="cancel"),
     pytest.param(lambda connection, stream: connection.reset(stream, NO_ERROR), id="no error"),
     pytest.param(lambda connection, stream: connection.close(), id="close"),
-    pytest.param(leave, id="go away behind it"),
-    pytest.param(reset_and_leave, id="reset and go away behind it"),
-    pytest.param(lambda connection, stream: connection.send(SETTINGS, 0, 0, b"no settings"), id="frames that are none"),
+    pytest.param(leave, id="go away after it"),
+    pytest.param(reset_and_leave, id="reset and go away after it"),
+    pytest.param(lambda connection, stream: connection.send(SETTINGS, 0, 0, b"no settings"), id="an invalid frame"),
 ])  # fmt: skip
-def test_a_request_that_may_have_been_processed_is_not_sent_again_in_one_attempt(authority, driver, end):
+def test_a_request_that_may_have_been_processed_is_not_repeated_within_an_attempt(authority, driver, end):
     with Http2Receiver(*authority.issued, end) as receiver:
         result = driver.attempt(f"https://h2.example:{receiver.port}/")
     assert (result["end"], result["verdict"], result["charged"]) == ("failed", "retry", True)
@@ -51,7 +51,7 @@ def test_a_request_that_may_have_been_processed_is_not_sent_again_in_one_attempt
     pytest.param(lambda connection, stream: connection.reset(stream, REFUSED_STREAM), id="refused stream"),
     pytest.param(lambda connection, stream: connection.go_away(stream - 1), id="go away before it"),
 ])  # fmt: skip
-def test_a_request_that_was_surely_not_processed_costs_no_attempt(authority, driver, refuse):
+def test_a_request_that_was_surely_not_processed_is_repeated_within_the_attempt(authority, driver, refuse):
     def react(connection, stream):
         (refuse if connection.number == 1 else type(connection).answer)(connection, stream)
 
@@ -60,7 +60,7 @@ def test_a_request_that_was_surely_not_processed_costs_no_attempt(authority, dri
     assert (result["http_status"], result["error"]) == (200, "") and receiver.connections == 2
 
 
-def test_a_receiver_that_closes_before_it_has_the_whole_body_is_asked_again(authority, driver):
+def test_a_request_whose_body_was_not_read_whole_is_repeated(authority, driver):
     def on_headers(connection, stream):
         if connection.number == 1:
             connection.close()

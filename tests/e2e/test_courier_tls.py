@@ -1,4 +1,4 @@
-"""One attempt over TLS, to nginx with HTTP/1.1 and HTTP/2 and certificates of many kinds. See test_courier_http.py."""
+"""Single attempts over TLS to nginx, with HTTP/1.1 and HTTP/2 and various certificates. See test_courier_http.py."""
 
 import contextlib
 import os
@@ -46,7 +46,7 @@ def listens(port):
 
 
 class Nginx:
-    """servers: {name: (certificate, key, options)}; ports by name."""
+    """servers: {name: (certificate, key, options)}. ports: by name."""
 
     def __init__(self, directory, servers):
         self.directory = directory
@@ -74,7 +74,7 @@ def joined(directory, name, *certificates):
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory):
-    """nginx, the names that lead to it, and the file of trusted authorities."""
+    """nginx, the names with its address, and the file of trusted authorities."""
     if not os.access(NGINX, os.X_OK):
         pytest.skip("needs nginx")
     directory = tmp_path_factory.mktemp("nginx")
@@ -110,21 +110,21 @@ def url_of(tls, name):
     return f"https://{name}:{tls.ports[name]}/hook"
 
 
-def test_a_certificate_with_its_chain_is_verified_and_times_are_told(driver, tls):
+def test_a_certificate_with_its_chain_is_accepted_and_times_are_reported(driver, tls):
     first, second = driver.attempts(url_of(tls, "good.example"), count=2)
     assert first["http_status"] == second["http_status"] == 200 and first["peer"] == f"127.0.0.1:{tls.ports['good.example']}"
     assert first["tls_ms"] >= 0 and first["dns_ms"] >= 0 and second["tls_ms"] == second["connect_ms"] == -1
     assert ["HTTP/1.1", "good.example", "/hook"] == tls.requests()[-1][:3]
 
 
-def test_http_2_is_used_where_the_receiver_has_it(driver, tls):
+def test_http_2_is_used_if_the_receiver_offers_it(driver, tls):
     results = driver.attempts(url_of(tls, "h2.example"), count=200, parallel=20, payload='"' + "a" * 50_000 + '"')
     assert {result["http_status"] for result in results} == {200}
     mine = [line for line in tls.requests() if line[1] == "h2.example"]
     assert 200 <= len(mine) <= 210 and {line[0] for line in mine} == {"HTTP/2.0"} and min(int(line[3]) for line in mine) > 50_000
 
 
-def test_names_of_one_address_and_one_certificate_share_no_connection(driver, tls):
+def test_names_with_the_same_address_and_certificate_share_no_connection(driver, tls):
     for name in ("one.wild.example", "two.wild.example", "one.wild.example", "two.wild.example"):
         results = driver.attempts(url_of(tls, name), count=20, parallel=10)
         assert {result["http_status"] for result in results} == {200}
@@ -136,7 +136,7 @@ def test_names_of_one_address_and_one_certificate_share_no_connection(driver, tl
     assert {(line[0], line[1] == line[4]) for line in mine()} == {("HTTP/2.0", True)} and len({line[1] for line in mine()}) == 2
 
 
-def test_a_receiver_that_ends_its_http_2_connections_costs_no_attempt(driver, tls):
+def test_a_receiver_that_ends_its_http_2_connections_fails_no_attempt(driver, tls):
     results = driver.attempts(url_of(tls, "goaway.example"), count=300, parallel=10)
     assert {(result["http_status"], result["error"]) for result in results} == {(200, "")}
 
@@ -149,21 +149,21 @@ def test_a_receiver_that_ends_its_http_2_connections_costs_no_attempt(driver, tl
     ("foreign.example", "the certificate of 'CN=Stranger Root', which issued that of 'CN=foreign.example', was not sent"),
     ("self.example", "the certificate of 'CN=Stranger Root' is signed by itself and is not known here"),
 ])  # fmt: skip
-def test_a_certificate_that_is_not_good_is_a_failure_in_plain_words(driver, tls, name, told):
+def test_a_bad_certificate_fails_the_attempt_with_a_clear_reason(driver, tls, name, told):
     for result in driver.attempts(url_of(tls, name), count=2):
         assert result["end"] == "failed" and result["verdict"] == "retry" and result["charged"]
         assert told in result["certificate_error"] and result["error"].startswith(f"the certificate of {name} was not accepted")
     assert not [line for line in tls.requests() if line[1] == name]
 
 
-def test_a_receiver_without_tls_or_with_silence_is_told_as_such(driver):
+def test_an_error_names_a_receiver_without_tls_or_without_an_answer(driver):
     with Receiver(handle=lambda connection: connection.sendall(b"HTTP/1.1 400 No TLS here\r\n\r\n")) as plain:
         assert driver.attempt(plain.url.replace("http", "https"))["error"].startswith("no TLS with 127.0.0.1: ")
     with Receiver(handle=lambda connection: silent.stopped.wait(60)) as silent:
         assert driver.attempt(silent.url.replace("http", "https"), timeout_ms=200)["error"].startswith("no TLS with 127.0.0.1 within ")
 
 
-def test_a_file_of_authorities_that_is_not_there_is_not_the_endpoints_failure(tls, tmp_path):
+def test_a_missing_file_of_authorities_is_not_charged_to_the_endpoint(tls, tmp_path):
     with contextlib.ExitStack() as stack:
         driver = stack.enter_context(HttpDriver(tmp_path, {"good.example": "127.0.0.1"}, SSL_CERT_FILE="/nowhere.pem"))
         result = driver.attempt(url_of(tls, "good.example"))

@@ -81,7 +81,7 @@ def matches(selector, labels):
 
 
 @each_kustomization
-def test_every_setting_is_one_that_hooksd_takes(directory):
+def test_hooksd_accepts_every_setting(directory):
     objects = render(directory)
     containers = [container for workload in of_kind(objects, *WORKLOADS)
                   for container in workload["spec"]["template"]["spec"]["containers"]
@@ -149,7 +149,7 @@ def test_ports_agree(directory):
 
 
 @each_server
-def test_a_stop_gets_the_time_it_may_take(directory):
+def test_the_stop_timeout_covers_a_drain(directory):
     objects = render(directory)
     workload, container = server(objects)
     command, seconds = container["lifecycle"]["preStop"]["exec"]["command"]

@@ -1,6 +1,6 @@
 """
-Power cuts: the machine forgets whatever was not synced (harness/power.py), again and again, in the middle of a start, an
-append, a rotation, a replay. What was acknowledged with ACK=durable is there all the same. `make chaos` runs it for
+Power cuts: the machine forgets whatever was not synced (harness/power.py), again and again, in the middle of a start,
+an append, a rotation, a replay. What was acknowledged with ACK=durable is there all the same. `make chaos` runs it for
 POWERCUT_ROUNDS rounds a store; the seed is printed, and POWERCUT_SEED repeats the choices (not the exact instants).
 """
 
@@ -28,8 +28,8 @@ ROUNDS = int(os.environ.get("POWERCUT_ROUNDS", "4"))
 SEED = int(os.environ.get("POWERCUT_SEED", str(random.randrange(1 << 32))))
 CLIENTS = 4
 
-# What changes files and the model does not know. (fallocate64 only reserves blocks behind the end of the JSONL file, and
-# writev is the log's. sync_file_range makes nothing durable.)
+# What changes files and the model does not know. (fallocate64 only reserves blocks behind the end of the JSONL file,
+# and writev is the log's. sync_file_range makes nothing durable.)
 UNKNOWN = set("""creat64 linkat symlink symlinkat truncate64 pwritev pwritev64 pwritev2 pwritev64v2 mkdirat mknod
     renameat renameat2 unlinkat rmdir remove sync syncfs msync copy_file_range sendfile64
     splice mkstemp64 mkostemp64""".split())
@@ -79,7 +79,9 @@ class Cuts:
                     time.sleep(0.005)
 
     def round(self, keep=None, at=None, ignore="", sessions=("session",), before=None, meanwhile=lambda: None):
-        """Power on, `before` (a command) and load, power off: at that call, or 0 for at any moment after `meanwhile`."""
+        """
+        Power on, `before` (a command) and load, power off: at that call, or 0 for at any moment after `meanwhile`.
+        """
         daemon = self.daemon
         keep = keep or self.random.choice(self.keeps)
         if at is None:
@@ -97,7 +99,8 @@ class Cuts:
             posts = [pool.submit(self.post, int(ready.group(1)), seed, sessions) for seed in seeds if ready]
             try:
                 meanwhile()
-                # The instant is the point: nothing is waited for here, unless the call that is to be the last never comes.
+                # The instant is the point: nothing is waited for here, unless the call that is to be the last never
+                # comes.
                 end = time.monotonic() + (1 if at else moment)
                 while time.monotonic() < end and not self.dead():
                     time.sleep(0.005)
@@ -171,7 +174,7 @@ def in_spans(cuts):
 
 @pytest.mark.timeout(120 + 3 * ROUNDS)
 @pytest.mark.parametrize("rotate", [0, 65536])
-def test_jsonl_loses_and_doubles_nothing(make_hooksd, rotate):
+def test_a_jsonl_store_loses_and_doubles_no_event(make_hooksd, rotate):
     keeps = [keep for keep in KEEPS if keep != "garbage"]  # a line has no checksum; file systems show zeros
     cuts = Cuts(make_hooksd(JSONL_ROTATE_BYTES=rotate), f"jsonl-{rotate}", keeps)
     for span in in_spans(cuts):
@@ -186,7 +189,7 @@ def test_jsonl_loses_and_doubles_nothing(make_hooksd, rotate):
 
 
 @pytest.mark.timeout(120 + 3 * ROUNDS)
-def test_sqlite_loses_and_doubles_nothing(make_hooksd):
+def test_an_sqlite_store_loses_and_doubles_no_event(make_hooksd):
     cuts = Cuts(make_hooksd(STORAGE_TYPE="sqlite"), "sqlite")
     for span in in_spans(cuts):
         for _ in span:
@@ -201,7 +204,10 @@ def test_sqlite_loses_and_doubles_nothing(make_hooksd):
 
 @pytest.mark.timeout(120 + 6 * ROUNDS)
 def test_the_spool_loses_nothing(database, make_hooksd):
-    """PostgreSQL's machine keeps its power. It becomes unavailable and comes back: events are spooled and replayed at the cut."""
+    """
+    PostgreSQL's machine keeps its power. It becomes unavailable and comes back: events are spooled and replayed at the
+    cut.
+    """
     cuts = Cuts(make_hooksd(database, SPOOL_AFTER_MS=0, WRITERS=2), "spool")
     server = database.server
 
