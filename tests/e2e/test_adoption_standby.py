@@ -1,6 +1,6 @@
 """
-A synchronous standby hangs, so one node's commits wait for it. Another node sets synchronous_commit so that its commits
-do not wait.
+A synchronous standby hangs, so one node's commits wait for it. The sessions of another node have
+synchronous_commit=local, so its commits do not wait.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """
-The connection to the webhooks' store when PostgreSQL, the network or a pooler fail. What both databases do alike are
-programs of tests/unit, which run here against PostgreSQL. test_db_embedded.py is about the other database.
+The connection to the webhooks' store when PostgreSQL, the network or a pooler fails. Programs of tests/unit test what
+both databases do alike; they run here against PostgreSQL. test_db_embedded.py tests the embedded database.
 """
 
 import signal
@@ -30,7 +30,7 @@ PROGRAMS = """
 
 @pytest.fixture
 def things(driver, database):
-    """A database with the schema and a table of this test's own."""
+    """A database with the schema and a table `things`."""
     driver(POSTGRES_URL=database.url)
     database.query("CREATE TABLE things (name text PRIMARY KEY)")
     return database
@@ -44,18 +44,18 @@ def load(db, first, count):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_postgresql_does_what_sqlite_does(all_tables, program):
+def test_postgresql_behaves_as_sqlite_does(all_tables, program):
     def run(url):
         return subprocess.run(
             [BUILD_DIR / "tests/unit" / program], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": url}), capture_output=True,
             text=True, timeout=60)
 
-    assert f'database "{all_tables.name}x" does not exist' in run(all_tables.url + "x").stderr, "it is this database that it uses"
+    assert f'database "{all_tables.name}x" does not exist' in run(all_tables.url + "x").stderr, "it uses this database"
     done = run(all_tables.url)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_server_that_hangs_costs_a_deadline_and_a_try_to_connect_and_then_nothing(driver, things, postgres):
+def test_a_hanging_server_costs_one_deadline_and_one_try_to_connect(driver, things, postgres):
     db = driver(POSTGRES_URL=things.url + "?connect_timeout=2")
     with postgres.hung():
         db.must("deadline 300")
@@ -69,7 +69,7 @@ def test_a_server_that_hangs_costs_a_deadline_and_a_try_to_connect_and_then_noth
     db.add("after")
 
 
-def test_a_statement_that_waits_for_a_lock_is_not_left_in_the_server(driver, things):
+def test_a_statement_that_times_out_at_a_lock_is_cancelled_in_the_server(driver, things):
     db = driver(POSTGRES_URL=things.url)
     with things.server.connect(things.name) as other:
         other.execute("BEGIN; LOCK TABLE things")
@@ -82,7 +82,7 @@ def test_a_statement_that_waits_for_a_lock_is_not_left_in_the_server(driver, thi
     assert db.must(f"run {COUNT}") == "0"
 
 
-def test_a_connection_that_is_killed_in_a_transaction_loses_it_and_the_next_one_works(driver, things):
+def test_a_connection_killed_in_a_transaction_loses_only_that_transaction(driver, things):
     db = driver(POSTGRES_URL=things.url)
     db.must("begin")
     db.must(f"run {ADD}; lost")
@@ -94,7 +94,7 @@ def test_a_connection_that_is_killed_in_a_transaction_loses_it_and_the_next_one_
     assert db.must("run SELECT name FROM things") == "kept"
 
 
-def test_a_connection_that_died_at_rest_is_made_again_without_a_word(driver, things, postgres):
+def test_a_dead_idle_connection_is_replaced_without_an_error(driver, things, postgres):
     db = driver(POSTGRES_URL=things.url)
     postgres.restart({})
     assert db.must(f"run {COUNT}") == "0"
@@ -103,11 +103,11 @@ def test_a_connection_that_died_at_rest_is_made_again_without_a_word(driver, thi
     db.add("after")
 
 
-def test_a_server_that_is_away_is_not_now_and_answers_at_once(driver, things, postgres):
+def test_calls_fail_at_once_while_the_server_is_down(driver, things, postgres):
     db = driver(POSTGRES_URL=things.url)
     postgres.stop()
     assert db.call(f"run {COUNT}")[0] < 0
-    for _ in range(20):  # between two tries the last reason is told
+    for _ in range(20):  # between two tries to connect, calls repeat the last reason
         seconds, text = db.must_fail("begin")
         assert seconds < 1 and "refused" in text
     postgres.start()
@@ -130,7 +130,7 @@ def test_a_commit_whose_answer_is_lost_is_in_doubt(driver, things, postgres, los
         assert known == ("0" if lost == UP else "1")
 
 
-def test_a_deadlock_is_busy_and_one_of_both_goes_on(driver, things):
+def test_a_deadlock_fails_one_transaction_as_busy_and_the_other_goes_on(driver, things):
     things.query("INSERT INTO things VALUES ('a'), ('b')")
     one, other = driver(POSTGRES_URL=things.url), driver(POSTGRES_URL=things.url)
     update = "run UPDATE things SET name = name WHERE name = $1; "
@@ -142,10 +142,10 @@ def test_a_deadlock_is_busy_and_one_of_both_goes_on(driver, things):
     one.must("rollback"), other.must("rollback")
 
 
-def test_a_server_that_became_read_only_is_left_for_another_one(driver, things):
+def test_the_connection_leaves_a_server_that_became_read_only(driver, things):
     db = driver(POSTGRES_URL=things.url)
     things.query(f"ALTER DATABASE {things.name} SET default_transaction_read_only = on")
-    assert db.must(f"run {COUNT}") == "0", "the session began before, and the server does not say so to it"
+    assert db.must(f"run {COUNT}") == "0", "an old session is not told of the change"
     things.value("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
                  things.name)
     code, text = db.call("begin")
@@ -153,7 +153,7 @@ def test_a_server_that_became_read_only_is_left_for_another_one(driver, things):
 
 
 @pytest.mark.plain_postgres("a setting of one server")
-def test_a_server_that_is_fenced_off_gets_no_write_and_its_answers_do_not_count(driver, things, postgres):
+def test_a_fenced_off_server_gets_no_write_and_its_answers_do_not_count(driver, things, postgres):
     readers, writers = [[driver(POSTGRES_URL=things.url) for _ in range(2)] for _ in "rw"]
     for db in readers + writers:
         assert db.must(f"run {COUNT}") == "0"
@@ -248,7 +248,7 @@ def test_a_commit_waits_for_the_disk_whatever_the_database_says(driver, things):
 
 # ---- many rows at once ----
 
-def test_rows_a_check_and_a_commit_go_through_a_pooler(driver, things, postgres):
+def test_copies_and_their_commits_work_through_a_pooler(driver, things, postgres):
     pooler = PgBouncer(postgres, default_pool_size=2).start()
     try:
         drivers = [driver(POSTGRES_URL=pooler.url(things)) for _ in range(4)]
@@ -257,7 +257,7 @@ def test_rows_a_check_and_a_commit_go_through_a_pooler(driver, things, postgres)
             for turn in range(5):
                 load(db, first + 10 * turn, 10)
                 db.must("begin")
-                assert db.call(f"load {first} 1") == (0, ""), "its name has a mark by now"
+                assert db.call(f"load {first} 1") == (0, ""), "the statement has its prepared name by now"
                 assert db.call(f"{CHECK}; 1")[0] == REFUSED
                 db.must("rollback")
                 db.must("begin")
@@ -275,7 +275,7 @@ def test_rows_a_check_and_a_commit_go_through_a_pooler(driver, things, postgres)
         pooler.remove()
 
 
-def test_rows_whose_connection_is_lost_in_their_middle_are_not_there(driver, things, postgres):
+def test_a_copy_whose_connection_is_lost_stores_no_row(driver, things, postgres):
     with FaultyProxy(postgres.port) as proxy:
         db = driver(POSTGRES_URL=proxy.url(things))
         for swallowed in (b"COPY", b"0500"):
@@ -291,7 +291,7 @@ def test_rows_whose_connection_is_lost_in_their_middle_are_not_there(driver, thi
         assert db.must(f"run {COUNT}") == "1000"
 
 
-def test_a_server_that_ends_the_session_in_a_copy_is_asked_again_by_the_next_transaction(driver, things):
+def test_the_next_transaction_works_after_the_server_ended_a_session_in_a_copy(driver, things):
     db = driver(POSTGRES_URL=things.url)
     db.must("begin")
     pid = int(db.must("run SELECT pg_backend_pid()"))

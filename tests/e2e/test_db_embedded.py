@@ -1,4 +1,4 @@
-"""The connection to the webhooks' store when the embedded database's file or disk fails, or others use it."""
+"""The connection to the embedded webhooks' store: a removed file, a full disk, other programs that hold locks."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from harness.disk import SmallDisk
 
 
 def new_file(driver, path):
-    """A database with the schema and a table of this test's own."""
+    """A database with the schema and a table `things`."""
     driver(DATA_PATH=path)
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE things (name TEXT PRIMARY KEY) STRICT")
@@ -23,7 +23,7 @@ def file(driver, tmp_path):
     return new_file(driver, tmp_path / "hookline.db")
 
 
-def test_a_database_that_was_removed_is_not_begun_again(driver, file, tmp_path):
+def test_a_removed_database_is_not_made_again(driver, file, tmp_path):
     db = driver(DATA_PATH=file)
     db.add("kept")
     aside = tmp_path / "aside.db"
@@ -37,20 +37,20 @@ def test_a_database_that_was_removed_is_not_begun_again(driver, file, tmp_path):
     os.rename(file, aside)
     assert db.call("close")[0] == 0
     code, text = db.call("open")
-    assert code < 0 and "was removed" in text and not file.exists(), "nor by another connection of the process"
+    assert code < 0 and "was removed" in text and not file.exists(), "no connection makes it again"
     os.rename(aside, file)
     db.must("open")
     assert db.must("run SELECT name FROM things") == "kept"
 
 
-def test_a_full_disk_is_not_now_and_what_was_kept_stays(driver, disk):
+def test_a_full_disk_refuses_writes_and_keeps_committed_rows(driver, disk):
     if not isinstance(disk, SmallDisk):
         pytest.skip("nothing may be mounted here")
     db = driver(DATA_PATH=new_file(driver, disk.path / "hookline.db"))
     db.add("before")
     disk.fill(None)
     code, text = 0, ""
-    for number in range(64):  # until the log's last page is full
+    for number in range(64):  # fills the last page of the log
         db.must("begin")
         code, text = db.call(f"run {ADD}; {'x' * 4000}{number}")
         code, text = (code, text) if code else db.call("commit")
@@ -63,7 +63,7 @@ def test_a_full_disk_is_not_now_and_what_was_kept_stays(driver, disk):
     assert db.must("run SELECT name FROM things WHERE length(name) < 10 ORDER BY name") == "after/before"
 
 
-def test_rows_that_the_disk_has_no_room_for_are_not_there(driver, disk):
+def test_a_load_without_room_on_the_disk_stores_no_row(driver, disk):
     if not isinstance(disk, SmallDisk):
         pytest.skip("nothing may be mounted here")
     db = driver(DATA_PATH=new_file(driver, disk.path / "hookline.db"))
@@ -81,20 +81,20 @@ def test_rows_that_the_disk_has_no_room_for_are_not_there(driver, disk):
         assert db.must(f"run {COUNT} WHERE name LIKE '%!'") == ("100" if code == 0 else "0")
 
 
-def test_a_shell_that_holds_the_lock_is_waited_for_until_the_deadline(driver, file):
+def test_a_write_waits_for_a_shells_lock_until_the_deadline(driver, file):
     db = driver(DATA_PATH=file)
     with contextlib.closing(sqlite3.connect(file)) as shell:
         shell.execute("BEGIN IMMEDIATE")
         db.must("deadline 300")
         seconds, text = db.must_fail("begin")
         assert 0.2 < seconds < 3 and "is locked" in text and "HL_DATA_PATH=" in text
-        assert db.must(f"run {COUNT}") == "0", "who reads does not wait"
+        assert db.must(f"run {COUNT}") == "0", "a reader does not wait"
         shell.execute("ROLLBACK")
     db.must("deadline 10000")
     db.add("after")
 
 
-def test_a_process_that_is_killed_in_a_transaction_leaves_nothing_of_it(driver, file):
+def test_a_process_killed_in_a_transaction_stores_nothing_of_it(driver, file):
     killed = Driver(DATA_PATH=file)
     killed.must("open")
     killed.add("kept")
@@ -109,7 +109,7 @@ def test_a_process_that_is_killed_in_a_transaction_leaves_nothing_of_it(driver, 
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_a_second_service_does_not_get_the_file(hooksd, make_hooksd, tmp_path):
+def test_a_second_service_on_the_same_file_is_refused(hooksd, make_hooksd, tmp_path):
     key = "hl_" + "k" * 40
     first = hooksd(HL_API_KEY=key, HL_STORE_BACKEND="embedded", HL_DATA_PATH=tmp_path / "hookline.db")
     second = make_hooksd(HL_API_KEY=key, HL_STORE_BACKEND="embedded", HL_DATA_PATH=tmp_path / "hookline.db")

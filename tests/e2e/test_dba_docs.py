@@ -1,4 +1,4 @@
-"""docs/dba.md: its SQL runs as it stands, its queries use the indexes it names, its functions are all there."""
+"""docs/dba.md: its SQL runs as it stands, its queries use the named indexes, and it describes every function."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from harness.dba import Month, apply_roles, apply_webhooks, fill
 pytestmark = pytest.mark.unsanitized("it is about SQL")
 
 TEXT = (REPOSITORY / "docs/dba.md").read_text()
-WRITTEN = 2026 * 12 + 11 - 1  # the month the examples take for the current one
+WRITTEN = 2026 * 12 + 11 - 1  # the current month of the examples
 BLOCK = re.compile(r"(?:^<!-- served by: (\S+) -->\n)?^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def shifted(sql):
-    """The statement with its months as far from today as they are from November 2026 in the text."""
+    """The statement with its months moved: their distance from today is that from November 2026 in the text."""
 
     def month(year, number):
         return Month(int(year) * 12 + int(number) - 1 - WRITTEN)
@@ -31,7 +31,7 @@ QUERIES = [(served_by, sql) for served_by, sql in BLOCKS if served_by]
 
 @pytest.fixture(scope="module")
 def store(postgres_server):
-    """A year of events: many in the current month and the one before, some in the others, and all statistics."""
+    """A year of events, with many in the last two months, after ANALYZE."""
     postgres_server.start()
     database = postgres_server.new_database()
     apply_roles(database)
@@ -55,7 +55,7 @@ def nodes(plan):
 @pytest.mark.plain_postgres("plans of distributed queries look otherwise")
 @pytest.mark.parametrize("served_by,sql", QUERIES, ids=[f"{number}{served_by}" for number, (served_by, _) in enumerate(QUERIES)])
 def test_a_query_uses_the_index_that_is_named(store, served_by, sql):
-    assert store.query(sql), "an example should find something"
+    assert store.query(sql), "an example finds rows"
     filled = {name for name, rows in store.query("SELECT partition_name, row_count FROM get_partition_stats()") if rows}
     plan = list(nodes(store.value(f"EXPLAIN (FORMAT JSON) {sql}")[0]["Plan"]))
     read = {node["Relation Name"] for node in plan if "Relation Name" in node}
@@ -64,16 +64,16 @@ def test_a_query_uses_the_index_that_is_named(store, served_by, sql):
     used = [node["Index Name"] for node in plan if "Index Name" in node]
     assert used and all(name.endswith(served_by) for name in used), used
     if "created_date" in sql:
-        assert len(read) == 1, "the months named in created_date, and no other"
+        assert len(read) == 1, "only the month named by created_date is read"
 
 
-def test_queries_are_there():
+def test_the_document_has_queries():
     assert len(QUERIES) >= 5
     assert len(BLOCKS) > len(QUERIES) + 10
 
 
 def test_the_whole_document_runs_from_top_to_bottom(store, tmp_path):
-    """After the tests above, because it archives; twice, because everything in it may be repeated."""
+    """Runs after the tests above because it archives months, and twice because each statement may be repeated."""
     script = tmp_path / "dba.sql"
     script.write_text("".join(f"\\echo block {number}\n{sql if sql.rstrip().endswith('gexec') or ';' in sql else sql + ';'}\n"
                               for number, (_, sql) in enumerate(BLOCKS)))
@@ -82,7 +82,7 @@ def test_the_whole_document_runs_from_top_to_bottom(store, tmp_path):
         assert result.returncode == 0, result.stdout[-2000:] + result.stderr
         assert result.stdout.count("\nblock ") == len(BLOCKS) - 1
     archived = {row[0] for row in store.query("SELECT tablename FROM pg_tables WHERE schemaname = 'hooks_archive'")}
-    assert archived == {Month(-back).name for back in range(5, 13)}  # all but the last three and the one restored
+    assert archived == {Month(-back).name for back in range(5, 13)}  # all but the last three and the restored one
     assert store.count() == 30000 + 4000 + 3 * 400
 
 
@@ -94,7 +94,7 @@ def test_every_function_has_a_section_with_its_locks(store):
     assert sections.keys() == functions
     for name, section in sections.items():
         assert "\nLocks: " in section, name
-        runs = "text" if name == "hooks_distribute" else "sql"  # there is no Citus here
+        runs = "text" if name == "hooks_distribute" else "sql"  # this server has no Citus
         assert re.search(rf"```{runs}\n[^`]*{name}\(", section), name
 
 

@@ -1,4 +1,4 @@
-"""The functions DBAs call: months made, archived, restored, dropped, indexed, while events keep coming."""
+"""The functions for DBAs: they create, archive, restore, drop and index months while events arrive."""
 
 import threading
 import time
@@ -43,7 +43,7 @@ def past_template(template, months):
 
 @pytest.fixture
 def store(template, request):
-    """A database with the schema; with the fixture `past`, with its events too."""
+    """A database with the schema, and with the events of the fixture `past` if a test uses that too."""
     if "past" in request.fixturenames:
         template = request.getfixturevalue("past_template")
     with copy_of(template) as database:
@@ -52,13 +52,13 @@ def store(template, request):
 
 @pytest.fixture
 def past(months):
-    """Six months that are over, 50 events each: one month before this one, to six months before."""
+    """The six months before the current one, with 50 events each."""
     return months
 
 
 @pytest.fixture
 def session(store):
-    """A second session, in a transaction that stays open."""
+    """A second session with an open transaction."""
     with store.server.connect(store.name) as connection:
         connection.autocommit = False
         yield connection
@@ -66,7 +66,7 @@ def session(store):
 
 
 def refusal(database, sql):
-    """The error that this statement must end with."""
+    """Runs a statement that must fail, and returns its error."""
     with pytest.raises(psycopg.Error) as caught:
         database.query(sql)
     return caught.value.diag
@@ -86,12 +86,12 @@ def archived_tables(database):
     ("0, 1", "year must be between 1 and 9999, not 0"),
     ("10000, 1", "year must be between 1 and 9999, not 10000"),
 ])
-def test_a_month_that_does_not_exist(store, args, told):
+def test_an_impossible_month_is_refused(store, args, told):
     diag = refusal(store, f"SELECT create_monthly_partition({args})")
     assert (diag.sqlstate, diag.message_primary) == ("22023", told)
 
 
-def test_many_sessions_may_make_the_same_month(store):
+def test_many_sessions_can_create_the_same_month_at_once(store):
     month = Month(7)
     results = []
 
@@ -129,7 +129,7 @@ def test_a_table_of_that_name_is_left_alone(store):
     assert "attach, rename or drop it" in diag.message_primary
 
 
-def test_ensure_partitions_tells_what_it_did(store, session):
+def test_ensure_partitions_reports_the_outcome_for_each_month(store, session):
     day = f"'{Month(20).day}'"
     assert [row[1] for row in store.query(f"SELECT * FROM ensure_partitions(1, {day})")] == ["created", "created"]
     assert [row[1] for row in store.query(f"SELECT * FROM ensure_partitions(1, {day})")] == ["exists", "exists"]
@@ -149,7 +149,7 @@ def test_ensure_partitions_tells_what_it_did(store, session):
 # get_partition_stats
 
 
-def test_stats_are_right_just_after_a_load(past, store):
+def test_partition_stats_are_right_just_after_a_load(past, store):
     rows = store.query("SELECT * FROM get_partition_stats()")
     columns = store.value("SELECT array(SELECT json_object_keys(row_to_json(stats))) FROM get_partition_stats() AS stats LIMIT 1")
     assert columns[:4] == ["partition_name", "row_count", "total_size", "index_size"]
@@ -164,7 +164,7 @@ def test_stats_are_right_just_after_a_load(past, store):
 
 
 @pytest.mark.plain_postgres("rows on other nodes are counted")
-def test_stats_by_estimate_read_nothing(past, store):
+def test_estimated_partition_stats_read_no_rows(past, store):
     def estimates():
         return dict(store.query("SELECT partition_name, row_count FROM get_partition_stats(false)"))
 
@@ -177,14 +177,14 @@ def test_stats_by_estimate_read_nothing(past, store):
 # archive_old_partitions
 
 
-def test_a_dry_run_changes_nothing(past, store):
+def test_a_dry_run_of_the_archive_changes_nothing(past, store):
     before = partitions(store)
     rows = store.query("SELECT partition_name, row_count, total_bytes > 0, outcome FROM archive_old_partitions(2, true)")
     assert rows == [(past[back].name, 50, True, "would be archived") for back in range(6, 2, -1)]
     assert partitions(store) == before
 
 
-def test_archive_keeps_the_last_months(past, store):
+def test_the_archive_keeps_the_last_months(past, store):
     rows = store.query("SELECT partition_name, row_count, range_from::text, outcome FROM archive_old_partitions()")
     assert rows == [(past[back].name, 50, past[back].day, "archived") for back in range(6, 3, -1)]
     assert archived_tables(store) == {past[back].name for back in (4, 5, 6)}
@@ -205,7 +205,7 @@ def test_months_to_keep_is_checked(past, store, call):
     assert store.count() == 300
 
 
-def test_archive_leaves_partitions_of_other_shapes_alone(store):
+def test_the_archive_leaves_partitions_of_other_shapes_alone(store):
     store.query("CREATE TABLE hook_events_2019_q1 PARTITION OF hook_events FOR VALUES FROM ('2019-01-01') TO ('2019-04-01')")
     store.query("CREATE TABLE hook_events_2018_01 PARTITION OF hook_events FOR VALUES FROM ('2018-01-01') TO ('2018-01-15')")
     assert store.query("SELECT * FROM archive_old_partitions(1)") == []
@@ -223,7 +223,7 @@ def test_late_events_join_the_archived_month(past, store):
     assert past[6].name not in partitions(store)
 
 
-def test_one_archive_at_a_time(past, store, session):
+def test_a_second_archive_at_the_same_time_is_refused(past, store, session):
     session.execute("SELECT * FROM archive_old_partitions(5)")
     diag = refusal(store, "SELECT * FROM archive_old_partitions(5)")
     assert diag.sqlstate == "55P03"
@@ -237,7 +237,7 @@ def test_a_transaction_left_open_is_ended_by_the_server(past, store, session):
     assert session.execute("SHOW idle_in_transaction_session_timeout").fetchone()[0] == "0"
 
 
-def test_an_archive_that_dies_half_way_has_done_nothing(past, store, session):
+def test_a_killed_archive_has_changed_nothing(past, store, session):
     session.execute("SELECT count(*) FROM hook_events")
     before = partitions(store)
     with store.server.connect(store.name) as victim:
@@ -253,7 +253,7 @@ def test_an_archive_that_dies_half_way_has_done_nothing(past, store, session):
 
 
 class Stopwatch:
-    """One writer that inserts event after event, and the longest time one of them took."""
+    """A writer that inserts events one by one, and the longest time of one insert."""
 
     def __init__(self, database):
         self.database = database
@@ -281,18 +281,18 @@ class Stopwatch:
                 self.count += 1
 
 
-def test_a_long_query_costs_others_one_attempt(past, store, session):
+def test_the_archive_delays_others_by_one_lock_attempt_during_a_long_query(past, store, session):
     session.execute("SELECT count(*) FROM hook_events")
     with Stopwatch(store) as writer:
         assert store.query(f"SELECT * FROM ensure_partitions(0, '{Month(9).day}')") == [(Month(9).name, "busy")]
-        # As archive_old_partitions() asks, but for its patience.
+        # The lock of archive_old_partitions(), with one attempt.
         diag = refusal(store, "SELECT hooks_lock(ARRAY['hook_events', 'hook_events_default']::regclass[], 'ACCESS EXCLUSIVE', '2s')")
     assert (diag.sqlstate, diag.message_primary.split()[0]) == ("55P03", "hook_events")
     assert "nothing is changed; call again" in diag.message_primary
     assert f"In the way: pid {session.info.backend_pid} of postgres since" in diag.message_detail
     assert "pg_cancel_backend" in diag.message_hint
     assert writer.count > 50
-    assert writer.longest < 1  # one attempt, 0.15 s; the rest is for a busy machine
+    assert writer.longest < 1  # an attempt lasts 0.15 s; the rest is for a busy machine
     session.rollback()
     assert len(store.query("SELECT * FROM archive_old_partitions(5)")) == 1
 
@@ -303,14 +303,14 @@ def test_the_archive_waits_for_a_query_to_end(past, store, session):
         archive = executor.submit(store.query, "SELECT * FROM archive_old_partitions(5)")
         wait_until(lambda: store.value(LOCKED), "the archive to ask for its lock")
         wait_until(lambda: not store.value(LOCKED), "the archive to step back")
-        assert not any(store.value(LOCKED) for _ in range(150)), "it came again while the query lasted"
+        assert not any(store.value(LOCKED) for _ in range(150)), "the archive does not ask again while the query runs"
         session.rollback()
         assert len(archive.result(30)) == 1
 
 
 @pytest.mark.plain_postgres("an automatic VACUUM runs on the workers")
 def test_an_automatic_vacuum_gives_way(past, store):
-    """One that would take hours: it holds a lock, and is sent away after deadlock_timeout."""
+    """A VACUUM that would take hours holds a lock. The server cancels it after deadlock_timeout."""
     running = f"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'autovacuum: %{past[6].name}%' AND pid <> pg_backend_pid()"
     store.query(f"ALTER TABLE {past[6].name} SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1,"
                 " autovacuum_vacuum_insert_threshold = 40, autovacuum_vacuum_insert_scale_factor = 0)")
@@ -356,7 +356,7 @@ def test_restore_brings_back_every_row(past, store):
     assert len(store.query("SELECT * FROM archive_old_partitions(0)")) == 6
 
 
-def test_restore_joins_what_came_since(past, store):
+def test_restore_keeps_events_that_came_since(past, store):
     resent = store.value(f"SELECT event_id FROM {past[6].name} WHERE created_date = '{past[6].text}-15' LIMIT 1")
     store.query("SELECT * FROM archive_old_partitions(4)")
     add_event(store, past[5])
@@ -370,7 +370,7 @@ def test_restore_joins_what_came_since(past, store):
     assert store.count() == 302
 
 
-def test_restore_of_what_was_never_archived(past, store):
+def test_restoring_an_unarchived_month_is_an_error(past, store):
     store.query("SELECT * FROM archive_old_partitions(5)")
     diag = refusal(store, "SELECT restore_archived_partition(1999, 7)")
     assert diag.sqlstate == "42P01"
@@ -380,7 +380,7 @@ def test_restore_of_what_was_never_archived(past, store):
 # drop_archived_partitions
 
 
-def test_drop_shows_first_and_wants_to_be_told_twice(past, store):
+def test_drop_previews_first_and_needs_a_confirmation(past, store):
     store.query("SELECT * FROM archive_old_partitions(2)")
     store.query("CREATE TABLE hooks_archive.notes (mine int)")
     store.query("CREATE TABLE hooks_archive.hook_events_0000_13 (mine int)")
@@ -404,7 +404,7 @@ def test_drop_never_touches_attached_months(past, store):
     assert store.count() == 300
 
 
-def test_the_preview_tells_the_phrase(past, store):
+def test_the_preview_shows_the_phrase_that_confirms(past, store):
     store.query("SELECT * FROM archive_old_partitions(5)")
     result = store.psql("-c", "SELECT * FROM drop_archived_partitions(5)")
     assert f"drop_archived_partitions(5, 'drop months before {past[5].text}')" in result.stderr
@@ -417,7 +417,7 @@ def outcomes(database, call):
     return [row[0] for row in database.query(f"SELECT outcome FROM {call}")]
 
 
-def test_analytics_indexes_go_with_their_month(past, store):
+def test_analytics_indexes_stay_with_their_month(past, store):
     args = past[2].args
     assert outcomes(store, f"build_analytics_indexes({args})") == ["built"] * 3
     assert outcomes(store, f"build_analytics_indexes({args})") == ["exists"] * 3
@@ -444,7 +444,7 @@ def test_a_dry_run_gives_psql_what_builds_concurrently(store, tmp_path):
     assert outcomes(store, f"build_analytics_indexes({month.args}, dry_run => true)") == ["exists"] * 3
 
 
-def test_an_index_whose_building_was_interrupted_is_told(store):
+def test_an_index_whose_build_was_interrupted_is_reported(store):
     month = Month(0)
     assert outcomes(store, f"build_analytics_indexes({month.args}, force => true)") == ["built"] * 3
     store.query("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", f"{month.name}_analytics_type")
@@ -454,14 +454,14 @@ def test_an_index_whose_building_was_interrupted_is_told(store):
 
 
 @pytest.mark.parametrize("call", ["build_analytics_indexes(1999, 7)", "drop_analytics_indexes(1999, 7)"])
-def test_a_month_without_partition_is_told(store, call):
+def test_a_month_without_a_partition_is_an_error(store, call):
     diag = refusal(store, f"SELECT * FROM {call}")
     assert diag.sqlstate == "42P01"
     assert "hook_events_1999_07" in diag.message_primary
     assert "get_partition_stats()" in diag.message_hint
 
 
-# All of them
+# All functions
 
 
 @pytest.mark.plain_postgres("the table of dead letters loses its comments when all nodes come to know it")

@@ -1,4 +1,4 @@
-"""schema/roles.sql: hooksd works as a role that can add events and nothing else; dashboards only read."""
+"""schema/roles.sql: hooksd works as a role that can only add events, and dashboards as a role that can only read."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ RESENT = {"event_id": "0198c0de-0000-4000-8000-000000000001", "timestamp": "2026
 
 @pytest.fixture
 def database(empty_database):
-    """Its tables are made by the role that is to own them."""
+    """A database without tables: the owner role creates them."""
     return empty_database
 
 
@@ -39,7 +39,7 @@ def migrate_as_owner(database):
 
 
 def set_up(database):
-    """The order of docs/dba.md: roles, migrations by the owner, rights on what the migrations made."""
+    """The steps of docs/dba.md: roles, migrations by the owner, rights on the new objects."""
     apply_roles(database)
     migrate_as_owner(database)
     apply_roles(database)
@@ -65,7 +65,7 @@ def sessions(store):
 
 @pytest.fixture(scope="module")
 def refused_sessions(postgres_server):
-    """One database for all statements that are refused."""
+    """One database for all statements that must be refused."""
     postgres_server.start()
     database = set_up(postgres_server.new_database())
     with sessions_in(database) as sessions:
@@ -127,7 +127,7 @@ def test_hooksd_makes_missing_months_as_the_writer(store, hooksd):
     "SELECT * FROM hooks_distribute()",
     "SET ROLE hooks_owner",
 ])
-def test_the_writer_cannot(refused_sessions, statement):
+def test_the_writer_role_is_refused(refused_sessions, statement):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         refused_sessions.writer.execute(statement)
 
@@ -143,12 +143,12 @@ def test_the_writer_cannot(refused_sessions, statement):
     "SELECT * FROM archive_old_partitions(0, true)",
     "SELECT * FROM hooks_distribute()",
 ])
-def test_the_reader_cannot(refused_sessions, statement):
+def test_the_reader_role_is_refused(refused_sessions, statement):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         refused_sessions.reader.execute(statement)
 
 
-def test_the_reader_reads_all_there_is(store, sessions):
+def test_the_reader_role_can_read_every_table(store, sessions):
     old, older = Month(-1), Month(-2)
     for month in (old, older):
         fill(store, month)
@@ -177,7 +177,7 @@ def test_the_owner_needs_no_superuser(store, sessions):
     assert store.query(OWNED) == []
 
 
-def test_a_temporary_table_deceives_no_function(store, sessions):
+def test_a_temporary_table_of_the_same_name_misleads_no_function(store, sessions):
     sessions.writer.execute("CREATE TEMPORARY TABLE hook_events (LIKE public.hook_events) PARTITION BY RANGE (created_date)")
     sessions.writer.execute("CREATE TEMPORARY TABLE pg_inherits (inhparent oid, inhrelid oid)")
     month = Month(8)
@@ -185,7 +185,7 @@ def test_a_temporary_table_deceives_no_function(store, sessions):
     assert month.name in partitions(store)
 
 
-def test_running_it_again_changes_nothing(store):
+def test_running_roles_sql_again_changes_nothing(store):
     before = store.query(RIGHTS)
     apply_roles(store)
     assert store.query(RIGHTS) == before
@@ -196,14 +196,14 @@ def test_running_it_again_changes_nothing(store):
     assert store.query(RIGHTS) == before
 
 
-def test_it_takes_excess_rights_away(store):
+def test_roles_sql_revokes_excess_rights(store):
     store.query("GRANT ALL ON hook_events, hooks_schema_migrations TO hooks_writer, hooks_reader")
     before = store.value("SELECT has_table_privilege('hooks_writer', 'hook_events', 'DELETE')")
     apply_roles(store)
     assert (before, store.value("SELECT has_table_privilege('hooks_writer', 'hook_events', 'DELETE')")) == (True, False)
 
 
-def test_it_takes_over_what_a_superuser_made(database):
+def test_roles_sql_takes_over_objects_of_a_superuser(database):
     apply_schema(database)
     fill(database, Month(-1))
     fill(database, Month(-2))
@@ -214,7 +214,7 @@ def test_it_takes_over_what_a_superuser_made(database):
 
 
 @pytest.mark.plain_postgres("a new database has the schema already")
-def test_other_names_and_another_schema(database, hooksd):
+def test_roles_and_the_schema_can_have_other_names(database, hooksd):
     names = {"schema": "Hook store", "owner": "o'wner", "writer": 'wri"ter', "reader": "The reader"}
     database.query("DROP SCHEMA public")
     try:
@@ -231,7 +231,7 @@ def test_other_names_and_another_schema(database, hooksd):
         database.query("""DROP OWNED BY "o'wner", "wri""ter", "The reader" CASCADE; DROP ROLE "o'wner", "wri""ter", "The reader" """)
 
 
-def test_the_public_may_not_call_what_changes_things(store):
+def test_public_may_not_call_functions_that_change_data(store):
     callable_by_all = store.query(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'hooks%'"
         " AND has_function_privilege('public', oid, 'EXECUTE')")

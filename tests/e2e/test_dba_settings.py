@@ -1,4 +1,6 @@
-"""The functions of DBAs under settings that a server, a database, a role or a session may have, and beside other partitions."""
+"""
+The functions for DBAs under unusual settings of a server, database, role or session, and beside foreign partitions.
+"""
 
 import re
 
@@ -9,8 +11,8 @@ from harness.dba import Month, add_event, apply_schema, copy_of, fill, partition
 
 pytestmark = pytest.mark.unsanitized("it is about SQL")
 
-# What the functions say to the server, statement by statement, whenever they change tables: Citus passes it on to nodes
-# that read dates as they like.
+# Records the text of each DDL statement of the functions. Citus passes these texts on to nodes, whose DateStyle may
+# differ.
 RECORDER = """
 CREATE TABLE said (words text);
 CREATE FUNCTION record() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -24,7 +26,7 @@ CREATE EVENT TRIGGER record ON ddl_command_start EXECUTE FUNCTION record();"""
 
 @pytest.fixture(scope="module")
 def template(postgres_server):
-    """Three months that are over, 50 events each."""
+    """Three past months with 50 events each."""
     postgres_server.start()
     database = postgres_server.new_database()
     apply_schema(database)
@@ -46,7 +48,7 @@ def session_with(database, *settings):
 
 
 def all_of_them(session):
-    """Every function that changes something, each once."""
+    """Calls every changing function once."""
     old, older = Month(-2), Month(-3)
     archived = session.execute("SELECT partition_name, row_count FROM archive_old_partitions(1)").fetchall()
     assert archived == [(older.name, 50), (old.name, 50)]
@@ -71,7 +73,7 @@ def all_of_them(session):
     ["intervalstyle=sql_standard", "quote_all_identifiers=on", "extra_float_digits=0"],
     ["search_path=pg_catalog,public", "check_function_bodies=off", "lock_timeout=5s", "statement_timeout=1min"],
 ], ids=lambda settings: settings[0])
-def test_all_functions_work_under_settings(store, settings):
+def test_all_functions_work_under_unusual_settings(store, settings):
     with session_with(store, *settings) as session:
         all_of_them(session)
         stats = session.execute("SELECT partition_name, range_from IS NULL FROM get_partition_stats()").fetchall()
@@ -81,7 +83,7 @@ def test_all_functions_work_under_settings(store, settings):
 
 
 @pytest.mark.parametrize("datestyle", ["ISO,YMD", "German", "SQL,DMY", "SQL,MDY", "Postgres,DMY"])
-def test_tables_are_changed_by_dates_that_read_the_same_everywhere(store, datestyle):
+def test_ddl_statements_have_dates_that_every_datestyle_reads_alike(store, datestyle):
     store.query(RECORDER)
     with session_with(store, f"datestyle={datestyle}") as session:
         all_of_them(session)
@@ -93,8 +95,8 @@ def test_tables_are_changed_by_dates_that_read_the_same_everywhere(store, datest
 
 
 @pytest.mark.plain_postgres("Citus cannot quote such names")
-def test_names_in_another_schema(empty_database):
-    """Capitals, a space and a quotation mark, and a search_path that leads elsewhere."""
+def test_functions_work_in_a_schema_with_an_odd_name(empty_database):
+    """A schema's name with capitals, a space and a quotation mark, and a search_path to another schema."""
     schema = '"Hook ""store"" 1"'
     empty_database.query(f"CREATE SCHEMA {schema}")
     apply_schema(empty_database, schema=schema)
@@ -114,7 +116,7 @@ def test_names_in_another_schema(empty_database):
 
 
 def test_months_do_not_move_while_rows_may_be_hidden(store):
-    """What came after the snapshot would be dropped with the month."""
+    """Rows that came after the snapshot would be dropped with the month."""
     old = Month(-3)
     store.query("SELECT * FROM archive_old_partitions(2)")
     store.query(f"SELECT create_monthly_partition({old.args})")
@@ -133,8 +135,8 @@ def test_months_do_not_move_while_rows_may_be_hidden(store):
     assert store.value(f"SELECT count(*) FROM hooks_archive.{old.name}") == 52
 
 
-def test_a_policy_leaves_no_row_behind(store):
-    """With FORCE it is the owner's, too: such a month moves whole or not at all."""
+def test_a_policy_that_hides_rows_leaves_no_row_behind(store):
+    """With FORCE the policy also binds the owner. Then a month moves whole or not at all."""
     old = Month(-3)
     store.query("SELECT * FROM archive_old_partitions(2)")
     store.query(f"SELECT create_monthly_partition({old.args})")
@@ -164,7 +166,7 @@ def test_a_policy_leaves_no_row_behind(store):
         store.query("DROP OWNED BY owner_under_policy CASCADE; DROP ROLE owner_under_policy")
 
 
-def test_a_call_that_is_cut_short_has_changed_nothing(store):
+def test_an_interrupted_call_has_changed_nothing(store):
     before = partitions(store)
     with store.server.connect(store.name) as reader, reader.transaction():
         reader.execute("SELECT count(*) FROM hook_events")
@@ -176,10 +178,10 @@ def test_a_call_that_is_cut_short_has_changed_nothing(store):
     assert partitions(store) == before
 
 
-# Partitions that others made, or changed
+# Partitions that other tools made or changed
 
 
-def test_a_partition_without_beginning_or_end_leaves_other_months_alone(store):
+def test_partitions_without_bounds_leave_other_months_alone(store):
     first, gap = Month(-20), Month(-10)
     store.query(f"CREATE TABLE history PARTITION OF hook_events FOR VALUES FROM (MINVALUE) TO ('{first.day}')")
     store.query(f"CREATE TABLE future PARTITION OF hook_events FOR VALUES FROM ('{Month(40).day}') TO (MAXVALUE)")
@@ -193,7 +195,7 @@ def test_a_partition_without_beginning_or_end_leaves_other_months_alone(store):
     assert "history" not in {row[0] for row in store.query("SELECT partition_name FROM archive_old_partitions(0)")}
 
 
-def test_a_month_of_another_name_is_there(store):
+def test_a_month_under_another_name_counts_as_existing(store):
     old = Month(-2)
     store.query(f"ALTER TABLE {old.name} RENAME TO \"Renamed\"")
     assert store.query(f"SELECT * FROM ensure_partitions(0, '{old.day}')") == [(old.name, "exists")]
@@ -202,7 +204,7 @@ def test_a_month_of_another_name_is_there(store):
     assert [row[0] for row in store.query("SELECT partition_name FROM archive_old_partitions(0)")] == [Month(-3).name, Month(-1).name]
 
 
-def test_a_part_of_a_month_is_told(store):
+def test_a_partition_of_a_part_of_a_month_is_reported(store):
     month = Month(-9)
     store.query(f"CREATE TABLE half PARTITION OF hook_events FOR VALUES FROM ('{month.day}') TO ('{month.text}-15')")
     assert store.query(f"SELECT * FROM ensure_partitions(0, '{month.day}')") == [(month.name, "exists")]
@@ -212,7 +214,7 @@ def test_a_part_of_a_month_is_told(store):
 
 
 @pytest.mark.plain_postgres("partitions of partitions are refused on distributed tables")
-def test_sizes_of_a_partition_that_has_partitions(store):
+def test_sizes_of_a_subpartitioned_month_include_its_parts(store):
     store.query("CREATE TABLE cut PARTITION OF hook_events FOR VALUES FROM ('2019-01-01') TO ('2019-02-01') PARTITION BY HASH (event_id)")
     for number in (0, 1):
         store.query(f"CREATE TABLE cut_{number} PARTITION OF cut FOR VALUES WITH (MODULUS 2, REMAINDER {number})")
@@ -224,7 +226,7 @@ def test_sizes_of_a_partition_that_has_partitions(store):
         assert row == (100, *parts)
 
 
-def test_a_month_is_kept_where_its_parent_says(store):
+def test_a_new_month_uses_its_parents_tablespace_and_access_method(store):
     month = Month(-9)
     store.query(f"CREATE TABLESPACE months LOCATION '{store.server.new_directory('months')}'")
     try:
@@ -232,7 +234,7 @@ def test_a_month_is_kept_where_its_parent_says(store):
         store.query(f"SELECT create_monthly_partition({month.args})")
         places = "SELECT spcname FROM pg_class JOIN pg_tablespace s ON s.oid = reltablespace WHERE pg_class.oid = %s::regclass"
         assert store.query(places, month.name) == [("months",)]
-        if store.value("SELECT current_setting('server_version_num')::int >= 170000"):  # a partitioned table may say this, too
+        if store.value("SELECT current_setting('server_version_num')::int >= 170000"):  # older: refused
             store.query("CREATE ACCESS METHOD pile TYPE TABLE HANDLER heap_tableam_handler")
             store.query("ALTER TABLE hook_events SET ACCESS METHOD pile")
             other = Month(-10)

@@ -1,4 +1,4 @@
-"""Rows that PostgreSQL refuses: they cost only themselves, are kept exactly, and can be stored later."""
+"""Dead letters: PostgreSQL refuses a row, other rows are stored, and the exact event can be stored later."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from harness.waiting import SANITIZED, wait_until
 
 BATCH = 2000 if SANITIZED else 10000
 
-# What a client may send and jsonb does not hold, or a DBA does not want: [data, session_id, SQLSTATE]
+# Events that jsonb cannot hold or that a DBA's rules refuse: [data, session_id, SQLSTATE]
 POISON = [
     (b'{"x":[1e200000]}', "s", "22003"),
     (b'{"x":-1' + b"0" * 200_000 + b"}", "s", "22003"),
@@ -37,7 +37,7 @@ DBA = [
 
 
 def text_of(number, data=b"{}", session="s"):
-    """An event as bytes. Its id tells its number."""
+    """An event as bytes, with an id made from its number."""
     head = {
         "event_id": str(uuid.UUID(int=number + 1)),
         "event_type": "numbered",
@@ -64,7 +64,7 @@ def poison(database):
 
 
 def stumbling(database):
-    """From now on PostgreSQL refuses sessions that are named "bad" followed by anything."""
+    """From now on PostgreSQL refuses sessions whose name begins with "bad"."""
     database.query("ALTER TABLE hook_events ADD CONSTRAINT no_bad CHECK (session_id NOT LIKE 'bad%')")
 
 
@@ -82,13 +82,13 @@ def ctl(daemon, *words, code=0):
     return result.stdout + result.stderr
 
 
-# What they cost
+# The cost of dead letters
 
 
 @pytest.mark.plain_postgres("triggers are refused on distributed tables")
 @pytest.mark.parametrize("count", [1, 7, 60])
-def test_poison_in_a_large_batch(database, hooksd, count):
-    """The others are stored in order, and the statements grow with k log n."""
+def test_refused_rows_in_a_large_batch_cost_only_themselves(database, hooksd, count):
+    """The other rows are stored in order. The number of statements grows with k log n."""
     daemon = hooksd(database, WRITERS=1)
     poison(database)
     database.query("ALTER TABLE hook_events ADD COLUMN arrival bigserial")
@@ -107,7 +107,8 @@ def test_poison_in_a_large_batch(database, hooksd, count):
     after = metrics(daemon)
     assert after["events_dead_lettered_total"] == count
     assert after["storage_errors_total"] == 0
-    # Each poisoned row is in one half at each level, a check violation is tried twice; one letter each; one probe.
+    # Each poisoned row is in one half at each level. A check violation is tried twice. Each letter is one statement;
+    # one probe follows.
     levels = math.ceil(math.log2(BATCH)) - math.floor(math.log2(count))
     bound = 2 * count * (levels + 2) + 3 * count + 2
     statements = after["store_statements_total"] - before["store_statements_total"]
@@ -115,7 +116,7 @@ def test_poison_in_a_large_batch(database, hooksd, count):
 
 
 @pytest.mark.plain_postgres("triggers are refused on distributed tables")
-def test_the_letter_says_what_was_sent_and_why(database, hooksd):
+def test_a_letter_has_the_event_and_the_reason(database, hooksd):
     daemon = hooksd(database)
     poison(database)
     before = datetime.now(timezone.utc) - timedelta(seconds=1)
@@ -137,13 +138,13 @@ def test_the_letter_says_what_was_sent_and_why(database, hooksd):
     assert told == {key: value for key, value in event.items() if value is not None} | {
         "timestamp": "2026-02-01T01:30:00.000000Z"}
 
-    # It is what POST takes: the same event.
+    # The payload is valid for POST and stores the same event.
     database.query("DROP TRIGGER object ON hook_events")
     assert daemon.post_event(payload).status == 202
     assert database.query("SELECT event_id FROM hook_events") == [(event_id,)]
 
 
-def test_sent_again_there_is_still_one_letter(database, hooksd):
+def test_an_event_sent_again_stays_one_letter(database, hooksd):
     daemon = hooksd(database)
     stumbling(database)
     for _ in range(3):
@@ -165,14 +166,14 @@ def test_escapes_that_jsonb_cannot_hold_are_replaced_and_counted(database, hooks
     assert letters(database) == []
 
 
-# The table's fault or a row's
+# Faults of the table are told from faults of a row
 
 
 @pytest.mark.parametrize("broken,whole", [
     ("hook_events RENAME COLUMN phase_id TO stage", "hook_events RENAME COLUMN stage TO phase_id"),
     ("hook_events RENAME TO elsewhere", "elsewhere RENAME TO hook_events"),
 ])
-def test_a_table_that_takes_nothing_makes_no_letters(database, hooksd, broken, whole):
+def test_a_table_that_refuses_every_row_makes_no_letters(database, hooksd, broken, whole):
     daemon = hooksd(database, ACK="queued")
     database.query(f"ALTER TABLE {broken}")
     post(daemon, [text_of(number) for number in range(5)])
@@ -183,14 +184,14 @@ def test_a_table_that_takes_nothing_makes_no_letters(database, hooksd, broken, w
 
 
 @pytest.mark.plain_postgres("triggers are refused on distributed tables")
-def test_nobody_waits_long_for_a_stop_while_rows_are_isolated(database, hooksd):
+def test_a_stop_while_rows_are_isolated_is_quick(database, hooksd):
     daemon = hooksd(database, ACK="queued", WRITERS=1, DRAIN_TIMEOUT_SECONDS=2)
     database.query("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                    " PERFORM pg_sleep(0.02); IF NEW.session_id = 'bad' THEN RAISE 'no'; END IF; RETURN NEW; END $$")
     database.query("CREATE TRIGGER slow BEFORE INSERT ON hook_events FOR EACH ROW EXECUTE FUNCTION slow()")
     post(daemon, [text_of(number, session="bad" if number % 10 == 9 else "s") for number in range(100)])
     wait_until(lambda: letters(database), "the first letter")
-    daemon.stop()  # what is not isolated by then goes to the spool
+    daemon.stop()  # rows that are not isolated by then go to the spool
     database.query("DROP TRIGGER slow ON hook_events")
     stumbling(database)
     daemon.start()
@@ -199,10 +200,10 @@ def test_nobody_waits_long_for_a_stop_while_rows_are_isolated(database, hooksd):
     assert sorted(number for number, _, _ in letters(database)) == list(range(9, 100, 10))
 
 
-# The file, where the table does not take them
+# The file of dead letters, for letters that the table does not take
 
 
-def test_without_the_table_they_go_to_the_file(database, hooksd):
+def test_letters_go_to_the_file_without_the_table(database, hooksd):
     daemon = hooksd(database)
     stumbling(database)
     database.query("DROP TABLE hook_events_dead_letters")
@@ -230,7 +231,7 @@ def test_a_letter_that_the_table_refuses_goes_to_the_file(database, hooksd):
 # hooksctl
 
 
-def test_nothing_to_list(database, hooksd):
+def test_list_retry_and_export_work_without_letters(database, hooksd):
     daemon = hooksd(database)
     assert ctl(daemon, "list") == ctl(daemon, "retry") == ctl(daemon, "retry", "all") == "no dead letters\n"
     assert ctl(daemon, "export") == ""
@@ -258,8 +259,8 @@ def test_list_and_show(database, hooksd):
 
 
 @pytest.mark.plain_postgres("the nodes make the numbers")
-def test_numbers_of_any_width_are_listed_whole(database, hooksd):
-    """Those that were made beside another node of a cluster begin beyond 2^48."""
+def test_long_numbers_of_letters_are_listed_whole(database, hooksd):
+    """Numbers from a second node of a Citus cluster begin above 2^48."""
     daemon = hooksd(database)
     stumbling(database)
     wide = 281474976710658
@@ -278,7 +279,7 @@ def test_numbers_of_any_width_are_listed_whole(database, hooksd):
     assert [number for number, _, _ in letters(database)] == [0, 2]
 
 
-def test_what_is_cut_in_a_listing_does_not_look_whole(database, hooksd):
+def test_a_shortened_text_in_a_list_is_marked(database, hooksd):
     daemon = hooksd(database)
     stumbling(database)
     sessions = ["bad" + "x" * 17, "bad" + "ж" * 18, "bad" + "x" * 17 + "y"]
@@ -288,7 +289,7 @@ def test_what_is_cut_in_a_listing_does_not_look_whole(database, hooksd):
 
 
 @pytest.mark.plain_postgres("triggers are refused on distributed tables")
-def test_what_postgresql_says_moves_no_cursor(database, hooksd):
+def test_control_characters_in_postgresqls_messages_are_escaped(database, hooksd):
     daemon = hooksd(database)
     database.query("CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS"
                    " $$ BEGIN RAISE 'not %', chr(27) || '[31m' || chr(155); END $$")
@@ -299,7 +300,7 @@ def test_what_postgresql_says_moves_no_cursor(database, hooksd):
         assert "not [31m?" in told and "\x1b" not in told and "\u009b" not in told
 
 
-def test_retry(database, hooksd):
+def test_retry_stores_letters_whose_cause_is_gone(database, hooksd):
     daemon = hooksd(database)
     stumbling(database)
     post(daemon, [text_of(0, b'{"x":1e200000}'), *(text_of(n, b'{"n":%d}' % n, f"bad{n}") for n in range(1, 5))])
@@ -313,7 +314,7 @@ def test_retry(database, hooksd):
     assert f"{one}  stored\n" in ctl(daemon, "retry", one)
     assert [event["data"] for event in database.events()] == [{"n": 1}]
 
-    post(daemon, [text_of(2, b'{"n":2}', "bad2")])  # the client came again meanwhile
+    post(daemon, [text_of(2, b'{"n":2}', "bad2")])  # the client has sent it again
     database.query("ALTER TABLE hook_events ADD CONSTRAINT later CHECK (session_id <> 'bad3')")
     told = ctl(daemon, "retry", "all", code=1)
     assert "stored 1, duplicates 1, still refused 2" in told
@@ -342,7 +343,7 @@ def test_retry_of_the_file_while_it_is_written(database, hooksd):
 
     stumbling_again = "ALTER TABLE hook_events ADD CONSTRAINT no_bad CHECK (session_id <> 'bad9') NOT VALID"
     database.query(stumbling_again)
-    post(daemon, [text_of(9, session="bad9")])  # to the new file, by a writer that had the old one open
+    post(daemon, [text_of(9, session="bad9")])  # the writer had the old file open and must use the new one
     assert [json.loads(line)["event_id"][-2:] for line in file.read_text().splitlines()] == ["02", "03", "0a"]
     owner = file.stat()
     assert "stored 1, duplicates 0, still refused 2" in ctl(daemon, "retry", code=1)
@@ -355,7 +356,7 @@ def test_retry_of_the_file_while_it_is_written(database, hooksd):
     assert not list(file.parent.glob("*.new"))
 
 
-def test_lines_that_are_no_letters_stay(database, hooksd):
+def test_retry_keeps_lines_of_the_file_that_are_no_letters(database, hooksd):
     daemon = hooksd(database)
     database.query("DROP TABLE hook_events_dead_letters")
     stumbling(database)
@@ -389,7 +390,7 @@ def test_two_retries_at_once(database, hooksd):
     assert ctl(daemon, "list") == "no dead letters\n"
 
 
-def test_retry_says_when_the_store_is_to_blame(database, hooksd):
+def test_retry_names_a_failure_of_the_store(database, hooksd):
     daemon = hooksd(database)
     stumbling(database)
     post(daemon, [text_of(0, session="bad")])
@@ -403,7 +404,7 @@ def test_retry_says_when_the_store_is_to_blame(database, hooksd):
         assert "not-a-real-secret" not in told and "connect" in told.lower()
 
 
-def test_export_can_be_posted(database, hooksd):
+def test_exported_letters_can_be_posted(database, hooksd):
     daemon = hooksd(database)
     stumbling(database)
     post(daemon, [text_of(number, b'{"n":%d.50}' % number, "bad") for number in range(25)])
@@ -425,7 +426,7 @@ def test_wrong_usage(words, tmp_path):
     assert result.stdout == "" and "hooksctl deadletter" in result.stderr
 
 
-def test_without_a_database_there_is_the_file(tmp_path):
+def test_deadletter_reads_the_file_without_a_database(tmp_path):
     options = {"DATA_DIR": tmp_path}
     result = run_program("hooksctl", "deadletter", "list", options=options)
     assert (result.returncode, result.stdout) == (0, "no dead letters\n")
@@ -435,7 +436,7 @@ def test_without_a_database_there_is_the_file(tmp_path):
     assert "DATABASE_URL" in result.stderr
 
 
-def test_help_tells_the_actions():
+def test_deadletter_help_lists_the_actions():
     result = run_program("hooksctl", "deadletter", "--help")
     assert result.returncode == 0
     for word in ("list", "show ID", "retry [ID|all]", "export", "Exit codes"):
@@ -449,5 +450,5 @@ def test_a_refused_event_in_every_batch_does_not_flood_the_log(database, hooksd)
         post(daemon, [text_of(number), text_of(number + 1, session="bad")])
     assert len(letters(database)) == 100
     lines = re.findall(r"PostgreSQL refused events.* events=(\d+)", daemon.log())
-    assert 1 <= len(lines) < 50, "a line for every batch"
+    assert 1 <= len(lines) < 50, "far fewer lines than batches"
     assert sum(map(int, lines)) <= 100

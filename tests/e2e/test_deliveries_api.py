@@ -12,7 +12,7 @@ def ids(client, query=""):
     return [item["id"] for item in client.get(f"/v1/deliveries?{query}").json["items"]]
 
 
-def test_an_attempt_tells_what_happened(tenant, rows):
+def test_an_attempt_shows_its_request_and_outcome(tenant, rows):
     at, event = now_ms() - HOUR, new_id(now_ms(), last=0)
     attempt = rows.attempt(ENDPOINT, event, at, status="failure", http_status=503, error="the reply has the status 503", attempt_n=2,
                            duration_ms=40, dns_ms=1, connect_ms=2, tls_ms=3, first_byte_ms=39, peer_address="203.0.113.7:443",
@@ -28,19 +28,19 @@ def test_an_attempt_tells_what_happened(tenant, rows):
     assert silent["http_status"] is None and silent["dns_ms"] is None and "response_body" not in silent
 
 
-def test_a_test_has_neither_job_nor_event(tenant, rows):
+def test_the_attempt_of_a_test_has_no_job_and_no_event(tenant, rows):
     shown = tenant.client.get(f"/v1/deliveries/{rows.attempt(ENDPOINT, None, test=True)}").json
     assert shown["test"] is True and shown["job_id"] is None and shown["event_id"] is None
 
 
-def test_what_is_no_attempt_of_the_tenant_is_404(tenant, rows, hookline):
+def test_an_unknown_or_foreign_attempt_is_404(tenant, rows, hookline):
     attempt = rows.attempt(ENDPOINT, new_id(now_ms(), last=0))
     assert hookline.new_tenant().client.get(f"/v1/deliveries/{attempt}").status == 404
     for name in (new_id(now_ms()), "x", attempt[:-1]):
         assert tenant.client.get(f"/v1/deliveries/{name}").status == 404
 
 
-def test_the_newest_come_first_fifty_at_a_time(tenant, rows):
+def test_pages_have_fifty_attempts_the_newest_first(tenant, rows):
     at = now_ms() - HOUR
     attempts = [rows.attempt(ENDPOINT, new_id(at, last=0), at + number) for number in range(52)]
     assert ids(tenant.client) == attempts[:1:-1]
@@ -83,6 +83,6 @@ def test_attempts_of_several_months_are_one_list(tenant, rows):
     ("status=pending", "/v1/jobs"), ("status=done", "status"), ("job_id=1", "job_id"), ("event_id=x", "event_id"),
     ("endpoint_id=%00", "endpoint_id"), ("cursor=x", "cursor"), ("limit=many", "limit"), ("from_ms=1.5", "from_ms"),
     ("to_ms=1e3", "to_ms")])
-def test_a_wrong_query_is_refused_with_its_place(tenant, query, place):
+def test_a_wrong_query_is_refused_with_the_parameter(tenant, query, place):
     reply = tenant.client.get(f"/v1/deliveries?{query}")
     assert (reply.status, reply.json["error"]) == (400, "validation_error") and place in reply.json["detail"]

@@ -1,4 +1,4 @@
-"""What is published arrives at the endpoints that match: once, within their limits, and whatever process dies."""
+"""Published events arrive at the matching endpoints, once, within the endpoints' limits, also after restarts."""
 
 import bisect
 import json
@@ -21,7 +21,7 @@ FAILURE = Answer(status=500)
 
 
 def publish(tenant, count=1, topic="orders.made", **fields):
-    """The events as they were answered."""
+    """Publishes so many events. Returns them as the reply shows them."""
     events = []
     for number in range(count):
         reply = tenant.client.post("/v1/events", {"topic": topic, "payload": {"n": f"n-{number}"}} | fields)
@@ -70,7 +70,7 @@ def test_every_endpoint_gets_what_matches_it(hookline, tenant, endpoints, receiv
     assert len({arrival.job for arrival in receiver.arrivals}) == 40
 
 
-def test_a_failure_is_tried_again_by_the_endpoints_schedule(hookline, tenant, endpoints, receiver):
+def test_a_failed_job_is_retried_by_the_endpoints_schedule(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = [FAILURE, FAILURE, Answer(status=204)]
     endpoints.add("/in", retry_schedule=["1s", "1s", "1s"])
     publish(tenant)
@@ -82,7 +82,7 @@ def test_a_failure_is_tried_again_by_the_endpoints_schedule(hookline, tenant, en
     assert attempts(hookline, tenant) == [(1, "failure", 500), (2, "failure", 500), (3, "success", 204)]
 
 
-def test_after_the_schedule_the_event_is_a_dead_letter(hookline, tenant, endpoints, receiver):
+def test_an_event_becomes_a_dead_letter_at_the_end_of_the_schedule(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = FAILURE
     endpoints.add("/in", retry_schedule=["1s"])
     event, = publish(tenant)
@@ -93,7 +93,7 @@ def test_after_the_schedule_the_event_is_a_dead_letter(hookline, tenant, endpoin
     assert len(receiver.arrivals) == 2
 
 
-def test_never_more_at_a_time_than_max_in_flight(hookline, tenant, endpoints, receiver):
+def test_attempts_at_once_never_exceed_max_in_flight(hookline, tenant, endpoints, receiver):
     most = 0
 
     def slow(_arrival):
@@ -109,7 +109,7 @@ def test_never_more_at_a_time_than_max_in_flight(hookline, tenant, endpoints, re
     assert most == 3
 
 
-def test_the_figures_of_a_tenant_say_how_many_attempts_are_under_way(hookline, tenant, endpoints, receiver):
+def test_a_tenants_figures_count_attempts_under_way(hookline, tenant, endpoints, receiver):
     def in_flight(of):
         return hookline.admin.get(f"/v1/tenants/{of.id}/stats").json["in_flight"]
 
@@ -122,7 +122,7 @@ def test_the_figures_of_a_tenant_say_how_many_attempts_are_under_way(hookline, t
     assert in_flight(tenant) == 0
 
 
-def test_never_more_requests_a_second_than_rate_limit_rps(hookline, tenant, endpoints, receiver):
+def test_requests_a_second_never_exceed_rate_limit_rps(hookline, tenant, endpoints, receiver):
     endpoints.add("/in", rate_limit_rps=4)
     publish(tenant, 5)
     arrivals = receiver.wait(5)
@@ -143,7 +143,7 @@ def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled(hookline, tenant, 
     moment = time.time()
     publish(tenant, 3)
     publish(tenant, topic="clock")
-    receiver.wait(3, "/clock")  # which takes longer than the wait of the schedule
+    receiver.wait(3, "/clock")  # takes two seconds, longer than the schedule's delay
     assert not receiver.sent_after(moment, "/in")
     receiver.answers["/in"] = Answer()
     assert tenant.client.patch(f"/v1/endpoints/{made['id']}", {"enabled": True}).status == 200
@@ -151,7 +151,7 @@ def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled(hookline, tenant, 
     assert len({arrival.job for arrival in receiver.at("/in") if arrival.answer.delivers}) == 6
 
 
-def test_a_deleted_endpoint_gets_nothing_more(hookline, tenant, endpoints, receiver):
+def test_a_deleted_endpoint_gets_no_further_request(hookline, tenant, endpoints, receiver):
     receiver.answers["/gone"] = FAILURE
     made = endpoints.add("/gone", retry_schedule=["1s", "1s", "1s"])
     publish(tenant, 3)
@@ -165,7 +165,7 @@ def test_a_deleted_endpoint_gets_nothing_more(hookline, tenant, endpoints, recei
     assert not receiver.sent_after(moment, "/gone")
 
 
-def test_a_changed_url_is_taken_from_the_reply_on(hookline, tenant, endpoints, receiver):
+def test_a_changed_url_is_used_from_the_reply_on(hookline, tenant, endpoints, receiver):
     receiver.answers["/old"] = FAILURE
     made = endpoints.add("/old", retry_schedule=["1s", "1s", "1s"])
     publish(tenant)
@@ -186,33 +186,33 @@ def own(request, make_hookline):
 
 
 def most_in(arrivals, seconds):
-    """Requests in any stretch of so many seconds, by the clock of couriers."""
+    """The greatest number of requests in any interval of so many seconds, by the couriers' clock."""
     times = sorted(arrival.sent for arrival in arrivals)
     return max(bisect.bisect(times, begin + seconds) - number for number, begin in enumerate(times))
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_rate_limit_rps_holds_in_any_ten_seconds_though_couriers_die(own, receiver):
-    """A courier cannot know how many requests the one before has sent just now."""
+def test_rate_limit_rps_holds_in_any_ten_seconds_although_couriers_die(own, receiver):
+    """A new courier does not know how many requests its predecessor has just sent."""
     tenant = own.new_tenant()
     endpoints = Endpoints(tenant, receiver)
     endpoints.add("/one", "one", rate_limit_rps=1)
     endpoints.add("/twenty", "twenty", rate_limit_rps=20)
     for topic, count in (("one", 30), ("twenty", 300)):
         assert tenant.client.post("/v1/events/batch", [{"topic": topic}] * count).status == 201
-    receiver.wait(6, "/one")  # rows that were never attempted are read when they are five seconds old
+    receiver.wait(6, "/one")  # a courier reads rows without an attempt when they are five seconds old
     for number in range(6, 10):
         os.kill(wait_until(lambda: own.daemon.pids("courier"), "a courier")[0], signal.SIGKILL)
         receiver.wait(number + 1, "/one")
     receiver.wait(180, "/twenty")
     one = sorted(arrival.sent for arrival in receiver.at("/one"))
     waits = [later - earlier for earlier, later in zip(one, one[1:])]
-    assert min(waits) > 0.7, waits  # on a busy machine an attempt begins a little later than it was counted
+    assert min(waits) > 0.7, waits  # on a busy machine an attempt begins a little after it is counted
     assert most_in(receiver.at("/twenty"), 10) <= 220
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_every_event_arrives_although_everything_is_started_anew(own, receiver):
+def test_every_event_arrives_although_the_service_restarts(own, receiver):
     tenant = own.new_tenant()
     endpoints = Endpoints(tenant, receiver)
     receiver.answers["/in"] = Answer(delay=1)
@@ -226,7 +226,7 @@ def test_every_event_arrives_although_everything_is_started_anew(own, receiver):
     own.start()
     Ledger(own, endpoints, publishers).wait_delivered()
     count = own.value("SELECT count(*) FROM attempts WHERE tenant_id = :id AND status <> 'success'", id=tenant.id)
-    assert count == 0  # the stop is charged to nobody
+    assert count == 0  # the stop is charged to no endpoint
 
 
 def kept_rows(hookline, tenant):
@@ -237,7 +237,7 @@ def kept_rows(hookline, tenant):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 def test_a_stop_changes_nothing_of_a_thousand_jobs_in_memory_and_ten_under_way(own, receiver):
-    """Some that have failed once are due while the service stops, which takes five seconds."""
+    """Jobs with one failure become due during the stop, which takes five seconds."""
     tenant = own.new_tenant()
     endpoints = Endpoints(tenant, receiver)
     receiver.answers = {"/in": Answer(hang=True), "/failing": FAILURE}
@@ -261,8 +261,8 @@ def test_a_stop_changes_nothing_of_a_thousand_jobs_in_memory_and_ten_under_way(o
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_what_was_acknowledged_before_everything_was_killed_is_delivered_by_the_next_start(own, receiver):
-    """Killed between the commit and the first attempt: the courier stood still."""
+def test_events_acknowledged_before_a_kill_are_delivered_after_the_next_start(own, receiver):
+    """The courier is stopped, so the kill comes between the commit and the first attempt."""
     tenant = own.new_tenant()
     Endpoints(tenant, receiver).add("/in")
     for pid in own.daemon.pids("courier"):
@@ -285,7 +285,7 @@ def cpu_seconds(pid):
 
 
 def updates_of_jobs(hookline):
-    """By the database's own figures; None: it has none."""
+    """The number of changes of jobs by PostgreSQL's statistics. None: SQLite has none."""
     if hookline.store != "postgres":
         return None
     return hookline.value("SELECT n_tup_upd + n_tup_ins + n_tup_del FROM pg_stat_user_tables WHERE relname = 'jobs'")
@@ -302,9 +302,9 @@ def test_ten_thousand_jobs_behind_max_in_flight_cost_no_attempt_no_update_and_no
     courier, = own.daemon.pids("courier")
 
     def second():
-        """What a second costs the courier."""
+        """The courier's CPU seconds within one second."""
         used = cpu_seconds(courier)
-        time.sleep(1)  # the time is what is measured
+        time.sleep(1)  # the interval of the measurement
         return cpu_seconds(courier) - used
 
     wait_until(lambda: second() <= 0.05, "the courier to have its memory full", 30)
@@ -318,7 +318,7 @@ def test_ten_thousand_jobs_behind_max_in_flight_cost_no_attempt_no_update_and_no
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_hup_fails_no_publish_and_no_attempt_and_leaves_publishers_and_couriers(own, receiver):
+def test_hup_fails_no_publish_and_no_attempt_and_keeps_publishers_and_couriers(own, receiver):
     receiver.answers["/in"] = Answer(delay=0.05)
     tenant = own.new_tenant()
     endpoints = Endpoints(tenant, receiver)
@@ -346,8 +346,8 @@ def anonymous_bytes(pid):
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer keeps what was freed")
 @pytest.mark.parametrize("store", STORES)
-def test_more_than_a_courier_may_hold_passes_through_its_memory(make_hookline, receiver, store):
-    """And so do replies, of which each endpoint keeps the beginning."""
+def test_a_courier_delivers_more_bytes_than_its_memory_limit(make_hookline, receiver, store):
+    """Replies pass through it too. Each endpoint keeps their beginning."""
     limit, size, count = 8 << 20, 100_000, 400
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_COURIERS=1, HL_COURIER_BYTES=limit).start()
     tenant = hookline.new_tenant()

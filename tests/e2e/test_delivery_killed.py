@@ -1,9 +1,9 @@
 """
-Clients publish without pause while processes are killed, one after the other, or all at once, and PostgreSQL is stopped,
-restarted, frozen. Then the ledger (harness/deliveries.py) must hold: what was acknowledged has arrived at every endpoint
-that matches, by one job, and again only what was under way when a courier died.
+Clients publish without pause while processes are killed, singly or all at once, and PostgreSQL is stopped, restarted
+and frozen. Then the ledger (harness/deliveries.py) must be right: each acknowledged event has arrived at every matching
+endpoint by one job, and only attempts under way at a courier's death came twice.
 
-DELIVERY_ROUNDS says how often a blow falls; the seed is printed, DELIVERY_SEED repeats the sequence of blows.
+DELIVERY_ROUNDS is the number of blows. The seed is printed; DELIVERY_SEED repeats the sequence of blows.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from harness.webhooks import STORES
 ROUNDS = int(os.environ.get("DELIVERY_ROUNDS", "5"))
 SEED = int(os.environ.get("DELIVERY_SEED", str(random.randrange(1 << 32))))
 CLIENTS = 4
-IN_FLIGHT = 10  # attempts at an endpoint at once, whichever courier makes them
+IN_FLIGHT = 10  # attempts at an endpoint at once, by all couriers together
 TOPICS = ("orders.made", "orders.paid", "users.made")
 
 
@@ -36,7 +36,7 @@ def receiver():
 
 
 def make_endpoints(tenant, receiver):
-    """Two that take everything, one that takes a part, one that refuses every second job once, one that is slow."""
+    """Two endpoints with all events, one with a part, one that refuses every second job once, and a slow one."""
     seen = set()
 
     def refuse_once(arrival):
@@ -53,7 +53,7 @@ def make_endpoints(tenant, receiver):
 
 
 class Blows:
-    """Kills and outages, in turn at random; `courier_deaths` counts those that end attempts."""
+    """Kills and outages at random. `courier_deaths` counts the blows that end attempts."""
 
     def __init__(self, hookline):
         self.hookline = hookline
@@ -112,7 +112,7 @@ class Blows:
 
 
 def settled(daemon):
-    """No published event is on its way to the store, and the books balance."""
+    """The metrics if no published event waits on the ring or in the spool and the books balance, else False."""
     numbers = metrics(daemon)
     received, found, _ = identity(numbers, MESSAGES)
     return received == found and numbers["ring_messages"] == numbers["spool_messages"] == 0 and numbers
@@ -120,7 +120,7 @@ def settled(daemon):
 
 @pytest.mark.timeout(PATIENCE * (120 + 6 * ROUNDS))
 @pytest.mark.parametrize("store", STORES)
-def test_what_was_acknowledged_arrives_whatever_is_killed(make_hookline, receiver, store):
+def test_acknowledged_events_arrive_whatever_is_killed(make_hookline, receiver, store):
     print(f"\nDELIVERY_SEED={SEED} DELIVERY_ROUNDS={ROUNDS}")
     rng = random.Random(f"{SEED} {store}")
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback", MAX_BODY_BYTES="1MiB",
@@ -132,7 +132,7 @@ def test_what_was_acknowledged_arrives_whatever_is_killed(make_hookline, receive
     with Publishing(publishers) as publishing:
         publishing.wait_more(100)
         for _ in range(ROUNDS):
-            time.sleep(rng.uniform(0.1, 0.6))  # the instant is the point: nothing is waited for here
+            time.sleep(rng.uniform(0.1, 0.6))  # a random instant for the blow, not a wait for a state
             blows.strike(rng)
         publishing.wait_more(100, 60)
     acks = sum((publisher.acks for publisher in publishers), Counter())
@@ -144,8 +144,8 @@ def test_what_was_acknowledged_arrives_whatever_is_killed(make_hookline, receive
     wait_until(lambda: settled(hookline.daemon), "the books of published events to balance", 30)
 
 
-def test_what_was_answered_is_not_sent_again_though_couriers_die_before_the_store_hears_of_it(postgres, make_hookline, receiver):
-    """The database hangs: outcomes stand on lanes in shared memory, and outlive the couriers there."""
+def test_delivered_jobs_are_not_sent_again_if_couriers_die_while_the_store_hangs(postgres, make_hookline, receiver):
+    """The database hangs. Outcomes wait on lanes in shared memory, where they survive their couriers."""
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback").start()
     tenant = hookline.new_tenant()
     receiver.answers = {"/": Answer(200, delay=1)}
@@ -169,7 +169,7 @@ def store_away(hookline):
         yield
         hookline.database.server.start()
         return
-    with hookline.reader() as run:  # another program has the write lock
+    with hookline.reader() as run:  # takes the write lock, as another program might
         run("BEGIN IMMEDIATE")
         yield
         run("ROLLBACK")
@@ -177,8 +177,8 @@ def store_away(hookline):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
-def test_what_was_answered_while_the_store_is_away_is_not_sent_again(postgres, make_hookline, receiver, store):
-    """No process dies; a job that fails meanwhile is tried by its schedule, which takes seconds."""
+def test_jobs_delivered_during_an_outage_of_the_store_are_not_sent_again(postgres, make_hookline, receiver, store):
+    """No process dies. A job that fails during the outage is retried by its schedule, which takes seconds."""
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback").start()
     tenant = hookline.new_tenant()
     endpoints = Endpoints(tenant, receiver)

@@ -1,4 +1,4 @@
-"""The service is started anew with other options while jobs wait: what they say holds for what was stored before. Both stores."""
+"""The service restarts with other options while jobs wait. The new options also apply to the old jobs. Both stores."""
 
 import hashlib
 import hmac
@@ -20,13 +20,13 @@ SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIE
 
 @pytest.fixture
 def other_receiver():
-    """At an address that stays allowed."""
+    """A receiver at an address that stays allowed."""
     with Receiver(host="127.78.0.1") as receiver:
         yield receiver
 
 
 def start_with(hookline, **options):
-    """The same daemon with other options; None: without that one."""
+    """Restarts the daemon with other options. None removes an option."""
     hookline.daemon.stop()
     hookline.daemon.options = {name: value for name, value in (hookline.daemon.options | options).items() if value is not None}
     hookline.start()
@@ -47,7 +47,7 @@ def delivered(receiver, path):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_endpoints_from_before_the_guard_was_tightened_are_judged_at_each_connect(make_hookline, receiver, other_receiver, store):
+def test_a_tighter_guard_also_refuses_connections_to_older_endpoints(make_hookline, receiver, other_receiver, store):
     allowed = {"HL_ALLOW_NETWORKS": "127.77.0.0/16,127.78.0.0/16"}
     hookline = make_hookline(store, **SMALL, **allowed).start()
     tenant = hookline.new_tenant()
@@ -65,22 +65,22 @@ def test_endpoints_from_before_the_guard_was_tightened_are_judged_at_each_connec
     assert {(item["status"], item["http_status"], item["peer_address"]) for item in failures} == {("failure", None, None)}
     path = f"/v1/endpoints/{made['id']}"
     assert tenant.client.post(f"{path}/test").json["status"] == "failure"
-    assert tenant.client.patch(path, {"url": receiver.url("/in")}).status == 400, "as for a new one"
+    assert tenant.client.patch(path, {"url": receiver.url("/in")}).status == 400, "as a new one is"
     assert tenant.client.patch(path, {"name": "still changed"}).status == 200
-    assert (len(receiver.arrivals), receiver.opened) == (seen, opened), "a connection"
+    assert (len(receiver.arrivals), receiver.opened) == (seen, opened), "no connection is made"
     publish(tenant, topic="other")
     assert len(other_receiver.wait(1, "/other")) == 1
 
     del receiver.answers["/in"]
     start_with(hookline, **allowed)
-    # Closes the breaker, if that was too many failures.
+    # Closes the breaker, which the failures may have opened.
     assert tenant.client.patch(path, {"enabled": True}).status == 200
     wait_until(lambda: delivered(receiver, "/in") == jobs, "all to arrive where it is allowed again", 30)
     wait_until(lambda: jobs_at(tenant, made) == {}, "what came of it to be stored")
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_jobs_whose_master_key_is_missing_are_held_and_sent_when_it_is_back(make_hookline, receiver, store):
+def test_jobs_are_held_while_the_master_key_is_missing_and_sent_when_it_is_back(make_hookline, receiver, store):
     hookline = make_hookline(store, **SMALL).start()
     key, secret = hookline.daemon.options["HL_MASTER_KEY"], "a secret of the endpoint"
     tenant = hookline.new_tenant()
@@ -96,7 +96,7 @@ def test_jobs_whose_master_key_is_missing_are_held_and_sent_when_it_is_back(make
     receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]
     jobs |= publish(tenant)
     publish(tenant, topic="clock")
-    receiver.wait(3, "/clock")  # which takes longer than a wait of the other's schedule
+    receiver.wait(3, "/clock")  # takes longer than a delay of the other endpoint's schedule
     wait_until(lambda: {job["status"] for job in jobs_at(tenant, made).values()} == {"held"}, "all jobs to be shown as held", 30)
     waiting = jobs_at(tenant, made)
     assert set(waiting) == jobs and len(receiver.at("/in")) == seen

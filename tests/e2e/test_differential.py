@@ -1,6 +1,6 @@
 """
-The strict scanner against PostgreSQL's own JSON parser: whatever hooksd accepts as `data`, jsonb accepts too and
-holds the same value; whatever hooksd refuses, jsonb refuses too. The listed exceptions are tables below.
+The strict scanner against PostgreSQL's JSON parser: jsonb accepts each `data` that hooksd accepts, with the same value,
+and refuses each `data` that hooksd refuses. EXCEPTIONS lists the differences.
 """
 
 import json
@@ -13,7 +13,7 @@ import pytest
 from harness.client import encode
 from harness.waiting import SANITIZED
 
-# Each is put into {"x": ...}; the wrapping makes it a legal `data`.
+# Each value is put into {"x": ...}, which makes it a valid `data`.
 VALUES = [
     # literals
     "null", "true", "false", "nul", "nulll", "True", "NULL", "tru", "t", "undefined",
@@ -44,7 +44,7 @@ VALUES = [
     " ", "\\u0031",
 ]
 
-# Bytes, because they are not text.
+# Bytes, because these are not valid text.
 RAW_VALUES = [
     b'"\xff"', b'"\xc0\x80"', b'"\xc0\xaf"', b'"\xe0\x80\xaf"', b'"\xed\xa0\x80"', b'"\xed\xbf\xbf"',
     b'"\xf4\x90\x80\x80"', b'"\xf8\x88\x80\x80\x80"',
@@ -53,7 +53,7 @@ RAW_VALUES = [
     b'"\xed\x9f\xbf"', b'"\xee\x80\x80"', b'"\xf4\x8f\xbf\xbf"',
 ]
 
-# Accepted by hooksd, refused by jsonb: [value, what is stored instead, or None for a dead letter].
+# hooksd accepts these, jsonb refuses them: [value, the value stored instead, or None for a dead letter].
 EXCEPTIONS = [
     ('"\\u0000"', '"\ufffd"'),
     ('"a\\u0000b\\u0000"', '"a\ufffdb\ufffd"'),
@@ -90,7 +90,7 @@ END $$"""
 
 
 def random_value(rng, depth):
-    """Text of a random JSON value, written in all the ways JSON allows."""
+    """The text of a random JSON value, in any notation that JSON allows."""
     kind = rng.randrange(9 if depth else 6)
     space = rng.choice(["", "", "", " ", "\n", "\t\r"])
     if kind == 0:
@@ -127,7 +127,7 @@ def random_string(rng):
 
 
 def damaged(rng, text):
-    """The text with one byte changed, left out, doubled or cut off."""
+    """The text with one byte changed, removed or doubled, or cut off."""
     data = bytearray(text.encode())
     position = rng.randrange(len(data))
     kind = rng.randrange(4)
@@ -149,12 +149,12 @@ def documents():
         value = random_value(rng, 4)
         texts.append(encode('{"x":' + value + "}"))
         texts += [b'{"x":' + damaged(rng, value) + b"}" for _ in range(2)]
-    # Two documents in one, extra members of the envelope and the like are not about `data`.
+    # Without NUL, NaN and Infinity, which EXCEPTIONS has.
     return [text for text in texts if not any(word in text for word in (b"\\u0000", b"NaN", b"Infinity"))]
 
 
 def has_lone_surrogate(text):
-    """Python's strings can hold one; UTF-8 cannot."""
+    """Whether the text holds a lone surrogate, which Python's strings can hold and UTF-8 cannot."""
     try:
         json.dumps(json.loads(text), ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -163,7 +163,7 @@ def has_lone_surrogate(text):
 
 
 def post_all(daemon, texts):
-    """Posts each as the data of an event with session_id = its index; returns the statuses."""
+    """Posts each text as the data of an event whose session_id is its index. Returns the statuses."""
     statuses = []
     with daemon.client() as client:
         for index, text in enumerate(texts):
@@ -172,7 +172,7 @@ def post_all(daemon, texts):
     return statuses
 
 
-def test_data_is_what_jsonb_makes_of_it(database, hooksd):
+def test_hooksd_and_jsonb_accept_the_same_data_with_the_same_value(database, hooksd):
     daemon = hooksd(database, ACK="queued", ACCEPTORS=1)
     texts = documents()
     statuses = post_all(daemon, texts)
@@ -198,11 +198,11 @@ def test_data_is_what_jsonb_makes_of_it(database, hooksd):
             wrong.append(f"refused {text!r}, jsonb makes {parsed!r}")
     assert wrong[:20] == []
     accepted = statuses.count(202)
-    assert len(texts) / 4 < accepted < len(texts) * 3 / 4, "the table should hold both kinds in plenty"
+    assert len(texts) / 4 < accepted < len(texts) * 3 / 4, "the texts hold many valid and many invalid ones"
 
 
 @pytest.mark.parametrize("form", ["alone", "among others"])
-def test_the_listed_exceptions(database, hooksd, form):
+def test_data_that_jsonb_cannot_hold_is_stored_as_listed(database, hooksd, form):
     daemon = hooksd(database)
     texts = [b'{"x":' + encode(value) + b"}" for value, _ in EXCEPTIONS]
     if form == "alone":
@@ -219,8 +219,8 @@ def test_the_listed_exceptions(database, hooksd, form):
 
 
 @pytest.mark.parametrize("storage", ["jsonl", "sqlite"])
-def test_what_other_stores_keep_is_json_to_python_too(hooksd, storage):
-    """The same table through the other stores: every accepted document reads back as Python reads what was sent."""
+def test_python_reads_the_data_of_other_stores_as_it_was_sent(hooksd, storage):
+    """The same texts in the other stores: Python reads every stored document as it reads the sent one."""
     daemon = hooksd(STORAGE_TYPE=storage, ACK="queued", ACCEPTORS=1)
     texts = documents()
     statuses = post_all(daemon, texts)

@@ -1,4 +1,4 @@
-"""Dead letters in the API: read with their event, and removed. Over both stores."""
+"""Dead letters in the API: shown with their events, and removed. Over both stores."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def ids(client, query=""):
     return [item["id"] for item in client.get(f"/v1/dlq?{query}").json["items"]]
 
 
-def test_a_dead_letter_tells_why_and_holds_its_event(tenant, rows):
+def test_a_dead_letter_shows_its_reason_and_its_event(tenant, rows):
     at = now_ms() - HOUR
     event = new_id(at, last=0)
     dead = rows.dead_letter(ENDPOINT, event, at + 7, reason="max_attempts_exceeded", attempt_count=11, last_http_status=503,
@@ -29,7 +29,7 @@ def test_a_dead_letter_tells_why_and_holds_its_event(tenant, rows):
         "occurred_at": at - 1, "created_at": at, "own": 1}}
 
 
-def test_the_newest_come_first_also_where_many_died_together(tenant, rows):
+def test_the_newest_dead_letters_come_first_also_with_equal_times(tenant, rows):
     at = now_ms() - HOUR
     dead = [rows.dead_letter(ENDPOINT, at_ms=at + number // 4) for number in range(10)]
     assert ids(tenant.client) == dead[::-1]
@@ -48,7 +48,7 @@ def test_filters_name_endpoint_reason_topic_and_time(tenant, rows):
         assert ids(tenant.client, query) == [dead[number] for number in wanted], query
 
 
-def test_a_dead_letter_is_removed_once_and_that_is_audited(tenant, rows, hookline):
+def test_a_dead_letter_is_removed_once_and_audited(tenant, rows, hookline):
     dead, kept = rows.dead_letter(ENDPOINT), rows.dead_letter(ENDPOINT)
     assert hookline.new_tenant().client.delete(f"/v1/dlq/{dead}").status == 404
     assert tenant.key(["dlq.read"]).delete(f"/v1/dlq/{dead}").status == 403
@@ -60,8 +60,8 @@ def test_a_dead_letter_is_removed_once_and_that_is_audited(tenant, rows, hooklin
     assert told["object_kind"] == "dead_letter" and told["object_id"] == dead and told["before"] == shown and told["after"] is None
 
 
-def test_dead_letters_are_the_deliveries_that_gave_up_each_with_its_reason(hookline, tenant, endpoints, receiver):
-    """What operators count: not what was late, and not what waits."""
+def test_each_given_up_delivery_is_a_dead_letter_with_its_reason(hookline, tenant, endpoints, receiver):
+    """Operators count dead letters. Late and waiting deliveries are not among them."""
     receiver.answers.update({"/gone": Answer(status=410), "/wrong": Answer(status=422), "/down": Answer(status=500),
                              "/late": [Answer(status=500), Answer()]})
     for path in ("/gone", "/wrong", "/down", "/late", "/fine"):
@@ -76,7 +76,7 @@ def test_dead_letters_are_the_deliveries_that_gave_up_each_with_its_reason(hookl
     assert hookline.value("SELECT count(*) FROM dlq WHERE tenant_id = :id", id=tenant.id) == 3
 
 
-def test_what_is_no_dead_letter_of_the_tenant_is_404(tenant, rows, hookline):
+def test_an_unknown_or_foreign_dead_letter_is_404(tenant, rows, hookline):
     dead = rows.dead_letter(ENDPOINT)
     assert hookline.new_tenant().client.get(f"/v1/dlq/{dead}").status == 404
     for name in ("x", new_id(now_ms())):
@@ -85,7 +85,7 @@ def test_what_is_no_dead_letter_of_the_tenant_is_404(tenant, rows, hookline):
 
 @pytest.mark.parametrize("query, place", [
     ("endpoint_id=1", "endpoint_id"), ("topic=", ""), ("topic=.", "topic"), ("cursor=x", "cursor"), ("from_ms=-1", "from_ms")])
-def test_a_wrong_query_is_refused_with_its_place(tenant, query, place):
+def test_a_wrong_query_is_refused_with_the_parameter(tenant, query, place):
     reply = tenant.client.get(f"/v1/dlq?{query}")
     if place:
         assert (reply.status, reply.json["error"]) == (400, "validation_error") and place in reply.json["detail"]

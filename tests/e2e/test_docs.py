@@ -1,4 +1,7 @@
-"""The commands of the README, of the pages for operators and of the runbook run as they stand, against a real hooksd and a real PostgreSQL."""
+"""
+Runs the commands of the README, of the pages for operators and of the runbook as they stand, against a real hooksd and
+a real PostgreSQL.
+"""
 
 import pytest
 
@@ -6,10 +9,10 @@ from harness.daemon import REPOSITORY
 from harness.documents import Manager, blocks, commands, run_block
 from harness.postgres import free_port
 
-# In this order they are run over one service.
+# One service runs the commands of these pages in this order.
 PAGES = ("README.md", "docs/events.md", "docs/storage.md", "docs/running.md", "docs/systemd.md", "docs/containers.md",
          "docs/kubernetes.md")
-# Why a block is not run here, by a program that it runs. In the runbook `systemctl` is played by the test.
+# {program: why blocks with this program are not run here}. For the runbook the test has a stand-in for `systemctl`.
 NOT_HERE = {
     "make": "installs packages of the system and builds or tests all of this again; every run of the tests begins with it",
     "meson": "installs into the system",
@@ -20,7 +23,7 @@ NOT_HERE = {
     "kubectl": "needs a cluster",
     "old/hooksd": "needs the version before",
 }
-# Blocks that are no commands, by their first word.
+# {first word: description} of blocks that are not commands.
 NO_COMMANDS = {
     "one": "the picture of the processes",
     "[FILTER]": "a configuration of Fluent Bit",
@@ -32,7 +35,7 @@ NO_COMMANDS = {
 
 
 def not_here(block, allowed=()):
-    """The reason why the block cannot run, or None."""
+    """The reason why the block cannot run here, or None."""
     for program in sorted(commands(block) - set(allowed)):
         if program in NOT_HERE:
             return NOT_HERE[program]
@@ -43,7 +46,7 @@ def not_here(block, allowed=()):
 
 @pytest.fixture
 def scene(hooksd, empty_database, tmp_path):
-    """A service with a dead letter whose cause is gone, an event of a month without partition, and a way to run blocks."""
+    """A service with a dead letter whose cause is gone and an event of a month without partition, and a Manager."""
     daemon = hooksd(empty_database, PORT=free_port(), DATA_DIR=tmp_path / "data", ACCEPTORS=1)
     empty_database.query("ALTER TABLE hook_events ADD CONSTRAINT narrow CHECK (event_type <> 'refused')")
     daemon.post_event({"event_type": "refused", "session_id": "s"})
@@ -64,13 +67,13 @@ def leave_spool(daemon, postgres):
     postgres.start()
 
 
-def test_every_command_for_operators_runs_or_cannot_run_here(scene, postgres, empty_database):
+def test_every_command_for_operators_runs_or_has_a_reason_not_to(scene, postgres, empty_database):
     ran, output = [], None
     for block in [block for page in PAGES for block in blocks((REPOSITORY / page).read_text())]:
         if not_here(block):
             continue
         if block.startswith("{"):
-            assert block.strip() == output.strip(), "what the page says is the answer"
+            assert block.strip() == output.strip(), "the output is the one on the page"
             continue
         stopped = "spool replay" in commands_text(block)
         if stopped:
@@ -80,7 +83,7 @@ def test_every_command_for_operators_runs_or_cannot_run_here(scene, postgres, em
         if stopped:
             assert scene.spool_files() == []
             scene.start()
-    assert len(ran) >= 7, "the commands are found"
+    assert len(ran) >= 7, "the page's commands are found"
     assert empty_database.value("SELECT count(*) FROM hook_events WHERE session_id = 'test-123'") == 1
     assert empty_database.value("SELECT count(*) FROM hook_events WHERE event_type = 'spooled'") == 1
     assert empty_database.value("SELECT count(*) FROM hook_events_dead_letters") == 0
@@ -90,7 +93,7 @@ def commands_text(block):
     return "\n".join(line.split(" # ")[0] for line in block.splitlines())
 
 
-def test_every_command_of_the_runbook_runs_or_cannot_run_here(scene, hooksd, postgres, empty_database, tmp_path):
+def test_every_command_of_the_runbook_runs_or_has_a_reason_not_to(scene, hooksd, postgres, empty_database, tmp_path):
     gone = hooksd(empty_database, DATA_DIR=tmp_path / "volume", ACCEPTORS=1)
     leave_spool(gone, postgres)
     scene.wait_store_ready()

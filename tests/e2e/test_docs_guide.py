@@ -1,4 +1,6 @@
-"""The guide of docs/webhooks.md: its first webhook arrives, and its programs take what the service has signed and nothing else."""
+"""
+The guide of docs/webhooks.md: its first webhook arrives, and its programs accept only what the service has signed.
+"""
 
 import re
 import subprocess
@@ -29,7 +31,7 @@ def test_the_first_webhook_arrives(make_hookline):
     listening = f"until (: <>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.1; done"
     block = JQ.sub(GREP, block.replace("9000", port).replace("build/hooksctl", str(BUILD_DIR / "hooksctl")))
     block = block.replace("receiver.py &", f"receiver.py >receiver.log 2>&1 &\n{listening}")
-    # What is read from standard input says when the receiver has done its work.
+    # The shell reads a line from the test when the receiver has its webhooks, then ends the receiver.
     shell = subprocess.Popen(["bash", "-euo", "pipefail", "-c", f"{block}\nread -r _\nkill $!"], cwd=directory, text=True,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_environment({"PORT": hookline.daemon.port}))
     try:
@@ -42,11 +44,11 @@ def test_the_first_webhook_arrives(make_hookline):
     assert "success" in output and "204" in output
 
 
-def test_the_programs_of_the_guide_are_those_that_tests_run():
+def test_the_tests_run_every_program_of_the_guide():
     assert {program for program, *_ in LANGUAGES.values()} | {"receiver.py"} == set(PROGRAMS)
 
 
 @one_store
 @pytest.mark.parametrize("language", ["python", "shell"])
-def test_the_program_takes_what_is_signed_and_nothing_else(language, hookline, tenant, receiver, tmp_path):
+def test_the_program_accepts_signed_webhooks_and_nothing_else(language, hookline, tenant, receiver, tmp_path):
     check_snippet(Verifier(language, tmp_path), tenant, receiver)

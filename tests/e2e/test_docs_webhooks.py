@@ -1,4 +1,4 @@
-"""docs/webhooks-reference.md: its commands work, and its table has the defaults and ranges of the program."""
+"""docs/webhooks-reference.md: its commands work, and its table has the program's defaults and ranges."""
 
 import json
 import re
@@ -11,7 +11,7 @@ TEXT = (REPOSITORY / "docs/webhooks-reference.md").read_text()
 ROW = re.compile(r"^ENDPOINT_(\w+)\((\w+), (.*)\)$", re.MULTILINE)
 
 
-def test_the_commands_make_change_and_remove_an_endpoint(make_hookline, tmp_path):
+def test_the_commands_create_change_and_delete_an_endpoint(make_hookline, tmp_path):
     hookline = make_hookline("embedded").start()
     script = re.sub(r"\$\(jq -r \.(\w+) (\w+\.json)\)",
                     r"""$(grep -o '"\1":"[^"]*"' \2 | head -n 1 | cut -d '"' -f 4)""", "\n".join(block for block in blocks(TEXT) if "$HL_URL" in block))

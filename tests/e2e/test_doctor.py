@@ -1,4 +1,4 @@
-"""hooksctl doctor: what it says of an installation that is well, and of each trouble that can be made here."""
+"""hooksctl doctor: its findings on a healthy installation, and on each problem that a test can cause."""
 
 import json
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.plain_postgres("looks at one server")
 
 @pytest.fixture
 def at(tmp_path):
-    """A place where nothing was ever started, and options for it."""
+    """An empty directory in which no service ever ran, and options for it."""
 
     def look(*flags, **options):
         return diagnose(tmp_path, *flags, **({"RING_PATH": f"/dev/shm/hooksd-doctor-{os.getpid()}.ring"} | options))
@@ -30,7 +30,7 @@ def at(tmp_path):
 
 @pytest.fixture(scope="module")
 def tables(postgres_server, webhooks_template):
-    """A database with all tables, with which no test leaves a trouble."""
+    """A database with all tables. Tests leave no problem behind in it."""
     postgres_server.start()
     database = postgres_server.new_database(webhooks_template)
     yield database
@@ -38,16 +38,16 @@ def tables(postgres_server, webhooks_template):
     database.drop()
 
 
-# What is well
+# Healthy installations
 
 
-def test_a_service_over_postgresql_is_well(make_hookline):
+def test_a_service_with_postgresql_is_healthy(make_hookline):
     hookline = make_hookline("postgres")
     daemon = hookline.daemon
     daemon.options |= {"DATABASE_URL": hookline.database.url, "SANDBOX": "off"}
     hookline.start()
     diagnosis = diagnose_daemon(daemon)
-    assert diagnosis.troubles() == {"service.options": diagnosis.found("service.options")}, "its PORT is 0, which we cannot ask"
+    assert diagnosis.troubles() == {"service.options": diagnosis.found("service.options")}, "PORT=0 cannot be asked"
     assert diagnosis.found("service.options").endswith("other values of PORT")
     made = {finding["check"] for finding in diagnosis.findings}
     for check in ("options.names", "files.data_dir", "spool.size", "host.ring", "database.connection", "database.schema",
@@ -59,7 +59,7 @@ def test_a_service_over_postgresql_is_well(make_hookline):
     assert not {check for check in made if check.startswith(("tls.", "embedded.", "network."))}
 
 
-def test_a_service_over_embedded_stores_is_well_and_stays_as_it_is(make_hookline):
+def test_a_service_with_embedded_stores_is_healthy_and_doctor_changes_nothing(make_hookline):
     hookline = make_hookline("embedded", STORAGE_TYPE="sqlite")
     hookline.start()
     assert set(diagnose_daemon(hookline.daemon).troubles()) <= {"service.options"}
@@ -77,17 +77,17 @@ def test_a_service_over_embedded_stores_is_well_and_stays_as_it_is(make_hookline
     assert diagnosis.found("service.process") == "no hooksd has this DATA_DIR"
 
 
-def test_a_place_where_nothing_was_started_is_well(at, tmp_path):
+def test_a_directory_in_which_no_service_ran_is_healthy(at, tmp_path):
     diagnosis = at()
     assert diagnosis.troubles() == {}
     assert "is not there yet" in diagnosis.found("files.data_dir")
     assert list(tmp_path.iterdir()) == []
 
 
-# How it says so
+# The output
 
 
-def test_a_line_a_check_in_columns_without_colour_where_no_terminal_is(tmp_path):
+def test_each_check_is_one_line_in_columns_without_colour_for_a_pipe(tmp_path):
     run = run_program("hooksctl", "doctor", "--offline", options={"HL_POSTGRES_ULR": "x"}, cwd=tmp_path)
     lines = [line for line in run.stdout.splitlines() if line]
     column = lines[0].index("HL_POSTGRES_ULR")
@@ -102,7 +102,7 @@ def test_wrong_usage_is_told(tmp_path, flags):
     assert run_program("hooksctl", "doctor", *flags, cwd=tmp_path).returncode == 64
 
 
-def test_wrong_options_are_told_before_anything_is_looked_at(tmp_path):
+def test_invalid_options_are_reported_before_any_check(tmp_path):
     run = run_program("hooksctl", "doctor", options={"PORT": "many"}, cwd=tmp_path)
     assert (run.returncode, run.stdout) == (64, "") and "PORT" in run.stderr
 
@@ -110,7 +110,7 @@ def test_wrong_options_are_told_before_anything_is_looked_at(tmp_path):
 # Options
 
 
-def test_names_that_have_no_effect_are_told(at):
+def test_options_without_an_effect_are_reported(at):
     diagnosis = at(HL_COLOUR="red", DATABSE_URL="postgresql://u:hidden@h/d", HL_DELIVERY_WORKERS="4", STORAGE_TYP="jsonl", HL_URL="http://x")
     assert sorted(finding["found"] for finding in diagnosis.by_check["options.names"]) == [
         "DATABSE_URL is no option: DATABASE_URL is meant, perhaps", "HL_COLOUR is no option",
@@ -122,36 +122,36 @@ def test_names_that_have_no_effect_are_told(at):
 # Files
 
 
-def test_a_directory_that_everybody_may_write_is_told(at, tmp_path):
+def test_a_world_writable_directory_is_reported(at, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data").chmod(0o777)
     assert at(DATA_DIR="data").status("files.data_dir") == "warn"
 
 
-def test_a_directory_in_the_place_of_a_file_is_told(at, tmp_path):
+def test_a_directory_in_place_of_a_file_is_reported(at, tmp_path):
     diagnosis = at(JSONL_PATH=tmp_path)
     assert diagnosis.status("files.store") == "fail" and "is a directory" in diagnosis.found("files.store")
 
 
-def test_a_file_of_another_program_is_told(at, tmp_path):
+def test_a_file_of_another_program_is_reported(at, tmp_path):
     (tmp_path / "events.db").write_text("not a database of ours")
     diagnosis = at(STORAGE_TYPE="sqlite", SQLITE_PATH="events.db")
     assert "is not an SQLite database" in diagnosis.found("files.store")
     assert (tmp_path / "events.db").read_text() == "not a database of ours"
 
 
-def test_a_small_disk_is_told(at, disk):
+def test_a_small_disk_is_reported(at, disk):
     if not hasattr(disk, "_resize") or not disk._resize(32 << 20):
         pytest.skip("nothing may be mounted here")
     diagnosis = at(DATA_DIR=disk.path / "data")
     assert diagnosis.status("files.space") == "fail" and "is full" in diagnosis.found("files.space")
 
 
-def test_a_ring_that_has_no_room_is_told(at):
+def test_a_ring_without_room_is_reported(at):
     assert at(RING_BYTES="64GiB").status("host.shared_memory") == "fail"
 
 
-def test_events_that_wait_in_files_are_told(hooksd, database, postgres):
+def test_events_that_wait_in_files_are_reported(hooksd, database, postgres):
     daemon = hooksd(database, SPOOL_AFTER_MS=0, ACCEPTORS=1)
     postgres.stop()
     assert daemon.post_event({"event_type": "a", "session_id": "s"}).headers["X-Hooks-Ack"] == "spooled"
@@ -164,7 +164,7 @@ def test_events_that_wait_in_files_are_told(hooksd, database, postgres):
     assert diagnosis.status("service.health") == "warn" and "events go to the spool" in diagnosis.found("service.health")
 
 
-def test_a_ring_without_its_service_is_told(make_hooksd):
+def test_a_ring_without_its_service_is_reported(make_hooksd):
     daemon = make_hooksd()
     daemon.start()
     assert diagnose_daemon(daemon).status("host.ring") == "ok"
@@ -174,20 +174,20 @@ def test_a_ring_without_its_service_is_told(make_hooksd):
     assert daemon.options["RING_PATH"] in other.found("host.other_rings")
 
 
-def test_a_pipe_in_the_place_of_a_ring_does_not_hold_the_doctor_up(at, tmp_path):
+def test_a_pipe_in_place_of_a_ring_does_not_block_the_doctor(at, tmp_path):
     os.mkfifo(tmp_path / "hooksd-1.ring")
     diagnosis = at(RING_PATH=tmp_path / "hooksd-1.ring")
     assert diagnosis.status("host.ring") == "warn" and diagnosis.status("doctor.time") is None
 
 
-def test_other_options_of_the_running_service_are_told(hooksd):
+def test_differing_options_of_the_running_service_are_reported(hooksd):
     daemon = hooksd(SANDBOX="off")
     diagnosis = diagnose_daemon(daemon, MAX_BODY_BYTES="1MiB", PORT=0)
     assert diagnosis.found("service.options").endswith("other values of MAX_EVENT_BYTES, MAX_BODY_BYTES") or \
         diagnosis.found("service.options").endswith("other values of MAX_BODY_BYTES, MAX_EVENT_BYTES")
 
 
-def test_dead_letters_that_cannot_be_looked_at_are_told(at, tmp_path):
+def test_unreadable_dead_letters_are_reported(at, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/dead-letters.jsonl").symlink_to("dead-letters.jsonl")
     assert at(DATA_DIR="data").status("spool.dead_letters") == "fail"
@@ -196,7 +196,7 @@ def test_dead_letters_that_cannot_be_looked_at_are_told(at, tmp_path):
 # TLS
 
 
-def test_certificates_are_looked_at(at, tmp_path):
+def test_certificates_are_checked(at, tmp_path):
     authority = Authority(tmp_path, "authority")
     certificate, key = authority.issue("hooks.example")
     soon = at(TLS_CERT_FILE=certificate, TLS_KEY_FILE=key, TLS_CLIENT_CA_FILE=authority.certificate)
@@ -211,7 +211,7 @@ def test_certificates_are_looked_at(at, tmp_path):
 # PostgreSQL
 
 
-def test_a_database_that_does_not_answer_is_a_failure_and_the_other_checks_are_made(at):
+def test_a_silent_database_is_a_failure_and_the_other_checks_are_made(at):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         diagnosis = at(DATABASE_URL=f"postgresql://u:not-a-real-secret@127.0.0.1:{port}/d?connect_timeout=2")
@@ -220,7 +220,7 @@ def test_a_database_that_does_not_answer_is_a_failure_and_the_other_checks_are_m
     assert "not-a-real-secret" not in json.dumps(diagnosis.findings)
 
 
-def test_a_database_without_tables_is_told(at, postgres):
+def test_a_database_without_tables_is_reported(at, postgres):
     database = postgres.new_database()
     try:
         assert at(DATABASE_URL=database.url).status("database.schema") == "warn"
@@ -232,7 +232,7 @@ def test_a_database_without_tables_is_told(at, postgres):
         database.drop()
 
 
-def test_rights_of_the_role_are_looked_at(at, all_tables):
+def test_rights_of_the_role_are_checked(at, all_tables):
     apply_roles(all_tables)
     url = {"DATABASE_URL": url_as(all_tables, "hooks_writer"), "HL_POSTGRES_URL": url_as(all_tables, "hooks_control"), "HL_API_KEY": "a" * 8}
     diagnosis = at(**url)
@@ -245,11 +245,11 @@ def test_rights_of_the_role_are_looked_at(at, all_tables):
     assert diagnosis.found("database.rights") == "the role lacks EXECUTE on ensure_partitions, INSERT on hook_events"
     assert diagnosis.found("webhooks.rights") == "the role lacks DELETE on jobs"
     all_tables.query("REVOKE INSERT ON hook_event_log FROM hooks_writer")
-    assert "hook_event_log" not in at(**url).found("database.rights"), "no hook events are logged"
+    assert "hook_event_log" not in at(**url).found("database.rights"), "the log of hook events is off"
     assert at(**url, EVENT_STREAM_SECONDS=60).found("database.rights").endswith(", INSERT on hook_event_log, INSERT on hook_events")
 
 
-def test_a_role_with_rights_to_the_tables_alone_is_well(at, all_tables):
+def test_a_role_with_rights_to_the_tables_alone_is_healthy(at, all_tables):
     apply_roles(all_tables)
     all_tables.query("REVOKE ALL ON hook_events_default FROM hooks_writer")
     diagnosis = at(DATABASE_URL=url_as(all_tables, "hooks_writer"))
@@ -257,7 +257,7 @@ def test_a_role_with_rights_to_the_tables_alone_is_well(at, all_tables):
     assert diagnosis.found("database.default_partition") == "this role may not read hook_events_default"
 
 
-def test_a_table_that_is_locked_is_told_and_leaves_nothing_in_the_server(at, all_tables, postgres):
+def test_a_locked_table_is_reported_and_no_statement_stays_in_the_server(at, all_tables, postgres):
     with postgres.connect(all_tables.name) as session:
         session.execute("BEGIN; LOCK TABLE hook_events_default")
         diagnosis = at(DATABASE_URL=all_tables.url)
@@ -268,7 +268,7 @@ def test_a_table_that_is_locked_is_told_and_leaves_nothing_in_the_server(at, all
         session.execute("ROLLBACK")
 
 
-def test_troubles_of_a_database_are_told(at, all_tables):
+def test_problems_of_a_database_are_reported(at, all_tables):
     all_tables.query("INSERT INTO hook_events (event_id, timestamp, created_date, event_type, session_id, data)"
                      " VALUES (gen_random_uuid(), '1999-01-01', '1999-01-01', 'a', 's', '{}')")
     all_tables.query("INSERT INTO hook_events_dead_letters (sqlstate, message, event_id, created_date, event_type, session_id, payload)"
@@ -285,7 +285,7 @@ def test_troubles_of_a_database_are_told(at, all_tables):
     }
 
 
-def test_what_keeps_vacuum_back_is_told(at, postgres, tables):
+def test_sessions_that_hold_vacuum_back_are_reported(at, postgres, tables):
     with postgres.with_settings(max_prepared_transactions=2, wal_level="replica", fsync="off"):
         with postgres.connect(tables.name) as session:
             session.execute("BEGIN; CREATE TABLE left_behind (id int); PREPARE TRANSACTION 'left by a test'")
@@ -302,7 +302,7 @@ def test_what_keeps_vacuum_back_is_told(at, postgres, tables):
 
 
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
-def test_clocks_that_differ_are_told(at, tables, tmp_path):
+def test_differing_clocks_are_reported(at, tables, tmp_path):
     clock = WallClock(tmp_path / "clock")
     for seconds, status in ((0, "ok"), (-7, "warn"), (3600, "fail")):
         clock.set(seconds)
@@ -313,8 +313,8 @@ def test_clocks_that_differ_are_told(at, tables, tmp_path):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
-def test_old_transactions_are_told(at, monkeypatch):
-    """On a server whose clock can be set."""
+def test_old_transactions_are_reported(at, monkeypatch):
+    """Runs on a server whose clock the test can set."""
     server = PostgresServer()
     clock = WallClock(server.directory / "clock")
     for name, value in clock.environment().items():
@@ -334,7 +334,7 @@ def test_old_transactions_are_told(at, monkeypatch):
 
 
 @pytest.mark.parametrize(("mode", "status"), [("transaction", "ok"), ("session", "warn"), ("statement", "fail")])
-def test_modes_of_a_pooler_are_told(at, postgres, tables, mode, status):
+def test_modes_of_a_pooler_are_reported(at, postgres, tables, mode, status):
     bouncer = PgBouncer(postgres, pool_mode=mode, default_pool_size=4)
     try:
         bouncer.start()
@@ -345,13 +345,13 @@ def test_modes_of_a_pooler_are_told(at, postgres, tables, mode, status):
         bouncer.remove()
 
 
-def test_a_pooler_in_transaction_mode_whose_servers_are_taken_in_turn_is_well(at, postgres, tables):
+def test_a_pooler_in_transaction_mode_that_takes_servers_in_turn_is_healthy(at, postgres, tables):
     bouncer = PgBouncer(postgres, pool_mode="transaction", default_pool_size=2, server_round_robin=1)
     try:
         bouncer.start()
         with psycopg.connect(bouncer.url(tables)) as one, psycopg.connect(bouncer.url(tables)) as two:
             one.execute("SELECT 1")
-            two.execute("SELECT 1")  # both servers are there
+            two.execute("SELECT 1")  # the pooler has both server connections now
         diagnosis = at(DATABASE_URL=bouncer.url(tables))
         assert diagnosis.status("database.pooler") == "ok", diagnosis.findings
     finally:
@@ -361,7 +361,7 @@ def test_a_pooler_in_transaction_mode_whose_servers_are_taken_in_turn_is_well(at
 # The network
 
 
-def test_a_way_out_is_tried_and_nothing_is_sent(at, receiver):
+def test_outgoing_connections_are_tried_without_a_request(at, receiver):
     allowed = at(f"--probe={receiver.url('/hook?token=credential')}", HL_ALLOW_NETWORKS="127.77.0.0/16")
     assert [allowed.status(f"network.{check}") for check in ("names", "guard", "connection")] == ["ok"] * 3
     assert receiver.arrivals == []
@@ -370,7 +370,7 @@ def test_a_way_out_is_tried_and_nothing_is_sent(at, receiver):
     assert "credential" not in json.dumps(allowed.findings + refused.findings)
 
 
-def test_a_closed_port_and_a_name_that_is_none_are_told(at):
+def test_a_closed_port_and_an_unknown_name_are_reported(at):
     assert at(f"--probe=http://127.77.0.1:{free_port()}/", HL_ALLOW_NETWORKS="127.77.0.0/16").status("network.connection") == "fail"
     assert at("--probe=http://nowhere.invalid/").status("network.names") == "fail"
     assert at("--probe=ftp://a.example/").status("network.names") == "fail"

@@ -1,4 +1,4 @@
-"""hooksctl doctor on embedded stores that a service has left: damage, older schemas, what is in them."""
+"""hooksctl doctor on embedded stores of a stopped service: damage, older schemas, and their content."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from harness.sqlite import locked
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory, request):
-    """What a service over embedded stores has left, to be copied: an endpoint and a key of a tenant."""
+    """The files of a stopped service with embedded stores, to be copied: a tenant with an endpoint and a key."""
     from harness.webhooks import make_hookline
 
     hookline = make_hookline(tmp_path_factory.mktemp("left"), "embedded", STORAGE_TYPE="sqlite")
@@ -40,7 +40,7 @@ def left(tmp_path_factory, request):
 
 @pytest.fixture
 def copied(left, tmp_path):
-    """A copy's files (hook events, webhooks), and a way to look at it."""
+    """The two files of a copy (hook events, webhooks), and a function that runs doctor on it."""
     options = {name: value for name, value in left.daemon.options.items() if name != "PORT"}
     options |= {"SQLITE_PATH": tmp_path / "events.db", "HL_DATA_PATH": tmp_path / "hookline.db", "DATA_DIR": tmp_path / "data"}
     for source, target in ((left.daemon.sqlite_path, options["SQLITE_PATH"]), (left.data_path, options["HL_DATA_PATH"])):
@@ -62,7 +62,7 @@ def change(path, *statements):
             connection.execute(statement)
 
 
-def test_a_damaged_database_is_told(copied):
+def test_a_damaged_database_is_reported(copied):
     with open(copied.events, "r+b") as file:
         file.seek(4096)
         file.write(secrets.token_bytes(8192))
@@ -71,7 +71,7 @@ def test_a_damaged_database_is_told(copied):
     assert f"SQLITE_PATH={copied.events} is damaged" in diagnosis.found("embedded.integrity")
 
 
-def test_another_program_that_writes_is_told(copied):
+def test_another_program_that_writes_is_reported(copied):
     change(copied.events, "PRAGMA journal_mode = WAL", "CREATE TABLE other (id)", "DROP TABLE other")
     with locked(copied.events) as other:
         other.execute("CREATE TABLE other (id)")
@@ -81,7 +81,7 @@ def test_another_program_that_writes_is_told(copied):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to be somebody else")
-def test_a_directory_where_sqlite_can_make_no_files_is_told(copied, tmp_path):
+def test_a_directory_in_which_sqlite_can_create_no_files_is_reported(copied, tmp_path):
     shutil.copy(BUILD_DIR / "hooksctl", tmp_path)
     for parent in [tmp_path, *list(tmp_path.parents)[:3]]:
         os.chmod(parent, 0o755)
@@ -93,7 +93,7 @@ def test_a_directory_where_sqlite_can_make_no_files_is_told(copied, tmp_path):
     assert "cannot make files beside it, in .: Permission denied" in diagnosis.found("files.store")
 
 
-def test_deliveries_that_are_stopped_or_will_be_are_told(copied):
+def test_deliveries_that_are_paused_or_will_be_are_reported(copied):
     now = int(time.time() * 1000)
     change(
         copied.webhooks,
@@ -126,17 +126,17 @@ def test_an_older_embedded_store_is_a_warning_before_an_upgrade(copied):
     diagnosis = copied()
     assert diagnosis.troubles() == {"embedded.schema": "that of HL_DATA_PATH has version 4, and this program needs 5"}
     assert diagnosis.status("embedded.schema") == "warn"
-    assert diagnosis.status("deliveries.store") is None, "a start makes it readable"
+    assert diagnosis.status("deliveries.store") is None, "doctor cannot read a store before its migration"
     assert copied(AUTO_MIGRATE="false").status("embedded.schema") == "fail"
 
 
-def test_a_store_that_was_moved_away_is_told(copied):
+def test_a_store_that_was_migrated_away_is_reported(copied):
     change(copied.webhooks, "UPDATE store_identity SET store_id = 'moved ' || store_id")
     diagnosis = copied()
     assert diagnosis.status("deliveries.store") == "fail" and "hooksctl store reopen" in diagnosis.found("deliveries.store")
 
 
-def test_the_newest_of_very_many_dead_letters_is_seen(copied):
+def test_the_newest_of_very_many_dead_letters_is_found(copied):
     now = int(time.time() * 1000)
     change(
         copied.webhooks,

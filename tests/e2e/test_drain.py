@@ -1,4 +1,4 @@
-"""Stopping, replacing and restarting a service that is in use: what its clients notice, which is next to nothing."""
+"""Clients notice almost nothing when a service in use is stopped, reloaded or restarted."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def stored_ids(daemon, database):
 
 
 def fleet(port, busy=0, paced=0, anew=0):
-    """Every other one posts batches."""
+    """Witnesses of which every other one posts batches."""
     return Witnesses(
         [Witness(port, batch=1 + 19 * (n % 2)) for n in range(busy)]
         + [Witness(port, batch=1 + 19 * (n % 2), pause=0.2 + 0.02 * n) for n in range(paced)]
@@ -31,13 +31,13 @@ def fleet(port, busy=0, paced=0, anew=0):
 
 
 def wait_leaving(daemon):
-    """Until the only acceptor has begun to leave."""
+    """Waits until the only acceptor has begun to leave."""
     wait_until(lambda: re.search(r"^acceptor.* draining ", daemon.hooksctl("status").stdout, re.MULTILINE),
                "the acceptor to leave")
 
 
 def roll(daemon):
-    """HUP; returns when every acceptor has been replaced."""
+    """Sends HUP. Returns when every acceptor has been replaced."""
     before = set(daemon.pids("acceptor"))
     daemon.signal(signal.SIGHUP)
     wait_until(lambda: not before & set(daemon.pids("acceptor")), "the old acceptors to be gone", 30)
@@ -62,8 +62,8 @@ def test_a_stop_under_load_answers_every_request_and_resets_no_connection(reques
     assert set(clients.acknowledged()) - stored_ids(daemon, database) == set()
 
 
-def test_a_stop_under_load_while_postgres_hangs_answers_everybody(database, hooksd):
-    """Halfway through the drain's time the writers turn to the spool, and the acceptors wait for that."""
+def test_a_stop_under_load_while_postgresql_hangs_answers_every_request(database, hooksd):
+    """The writers begin to spool halfway through the drain's time. The acceptors wait for that."""
     daemon = hooksd(database, WRITERS=2, DRAIN_TIMEOUT_SECONDS=8)
     with fleet(daemon.port, busy=48, paced=16) as clients:
         with database.server.hung():
@@ -77,7 +77,7 @@ def test_a_stop_under_load_while_postgres_hangs_answers_everybody(database, hook
     assert set(clients.acknowledged()) - stored_ids(daemon, database) == set()
 
 
-def test_who_connects_while_the_service_drains_is_refused(hooksd):
+def test_new_connections_during_a_drain_are_refused(hooksd):
     daemon = hooksd(ACCEPTORS=1)
     with daemon.raw() as connection:
         connection.send(http_post("/events", EVENT)[:-5])
@@ -102,7 +102,7 @@ def test_who_connects_while_the_service_drains_is_refused(hooksd):
 
 
 def test_the_last_answer_of_a_draining_service_says_close(hooksd):
-    """Also when the request came before the drain and its events are stored only now."""
+    """This includes a request from before the drain whose events are stored during it."""
     daemon = hooksd(ACCEPTORS=1)
     writer = daemon.pids("writer")[0]
     os.kill(writer, signal.SIGSTOP)
@@ -129,8 +129,11 @@ def test_hup_replaces_the_acceptors_without_one_failed_request_or_closed_connect
     assert set(clients.acknowledged()) - stored_ids(daemon, database) == set()
 
 
-def test_hup_lets_a_request_go_on_that_has_come_half(hooksd):
-    """Wherever it was cut, the next acceptor reads on; only a chunked body has its own read to the end."""
+def test_hup_keeps_requests_that_have_arrived_in_part(hooksd):
+    """
+    The next acceptor goes on reading wherever the request was cut. Only a chunked body is read to its end by the old
+    acceptor.
+    """
     daemon = hooksd(ACCEPTORS=1)
     request = http_post("/events", EVENT)
     chunked = (b"POST /events HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -156,7 +159,7 @@ def test_hup_lets_a_request_go_on_that_has_come_half(hooksd):
             assert (reply.status, reply.headers["connection"]) == (202, "keep-alive")
 
 
-def test_hup_while_a_request_waits_for_the_store_and_the_next_one_has_come(hooksd):
+def test_hup_keeps_a_waiting_request_and_the_next_pipelined_one(hooksd):
     daemon = hooksd(ACCEPTORS=1)
     writer = daemon.pids("writer")[0]
     os.kill(writer, signal.SIGSTOP)
@@ -178,7 +181,7 @@ def test_hup_while_a_request_waits_for_the_store_and_the_next_one_has_come(hooks
 
 
 def test_hup_keeps_hundreds_of_idle_connections(hooksd):
-    """More than fit into one message between acceptors."""
+    """More connections than fit into one message between acceptors."""
     daemon = hooksd(ACCEPTORS=1)
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(daemon.raw()) for _ in range(600)]
@@ -189,7 +192,7 @@ def test_hup_keeps_hundreds_of_idle_connections(hooksd):
 
 
 def test_hup_keeps_the_writer_of_a_connection(hooksd):
-    """So that its events stay in order: connections take turns at the writers, and these two have the same."""
+    """Then its events stay in order. Connections take the writers in turn; these two have the same writer."""
     daemon = hooksd(ACCEPTORS=1, WRITERS=2, ACK="queued")
     for writer in daemon.pids("writer"):
         os.kill(writer, signal.SIGSTOP)
@@ -197,7 +200,7 @@ def test_hup_keeps_the_writer_of_a_connection(hooksd):
         between.close()
 
         def depths():
-            """How many requests wait for each writer, after another one on both connections."""
+            """Posts on both connections. Returns the number of waiting requests for each writer."""
             for connection in (one, other):
                 connection.send(http_post("/events", EVENT))
                 assert connection.read_reply().status == 202
@@ -214,8 +217,8 @@ def test_hup_keeps_the_writer_of_a_connection(hooksd):
     assert len(daemon.jsonl_lines()) == 4
 
 
-def test_a_stop_in_the_middle_of_a_hup_still_answers(hooksd):
-    """The connections that were handed over to a successor which never comes are served by who handed them over."""
+def test_a_stop_in_the_middle_of_a_hup_answers_every_request(hooksd):
+    """The old acceptor serves the connections that it had handed over to a successor, because that never starts."""
     daemon = hooksd(ACCEPTORS=1)
     writer = daemon.pids("writer")[0]
     os.kill(writer, signal.SIGSTOP)
@@ -237,9 +240,9 @@ def test_a_stop_in_the_middle_of_a_hup_still_answers(hooksd):
     assert len(daemon.jsonl_lines()) == 3
 
 
-def test_a_stop_answers_those_who_wait_for_an_acceptor_that_died(hooksd):
+def test_a_stop_answers_clients_of_an_acceptor_that_died(hooksd):
     daemon = hooksd(ACCEPTORS=1)
-    for number in range(5):  # each time the master waits longer before it starts another
+    for number in range(5):  # the master waits longer before each restart
         acceptor, = wait_until(lambda: daemon.pids("acceptor"), "an acceptor")
         os.kill(acceptor, signal.SIGKILL)
         daemon.wait_for_log("process died", count=number + 1)
@@ -250,8 +253,8 @@ def test_a_stop_answers_those_who_wait_for_an_acceptor_that_died(hooksd):
     daemon.wait_exit(0)
 
 
-def test_a_store_that_says_nothing_does_not_keep_the_service_from_answering(hooksd):
-    """Acceptors wait for the first word about the store, so that nobody is refused too early, but not for long."""
+def test_the_service_answers_before_a_silent_store_does(hooksd):
+    """Acceptors wait for the first state of the store, to refuse no client too early, but not for long."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         daemon = hooksd(DATABASE_URL=f"postgresql://hooks@127.0.0.1:{silent.getsockname()[1]}/hooks", store_ready=False)
         assert daemon.get("/livez").status == 200

@@ -1,4 +1,4 @@
-"""What a client sends, or that it goes, while its request waits for the store."""
+"""Clients that send more bytes, or leave, while their request waits for the store."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from harness.client import encode, http_post
 from harness.events import minimal
 from harness.waiting import wait_until
 
-LARGE = minimal(data={"text": "x" * 20_000})  # more than is read at once
+LARGE = minimal(data={"text": "x" * 20_000})  # more than one read takes
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def daemon(hooksd):
 
 @pytest.fixture
 def writer(daemon):
-    """It stands still until it gets a SIGCONT."""
+    """The pid of the writer, which is stopped until a test sends SIGCONT."""
     pid = daemon.pids("writer")[0]
     os.kill(pid, signal.SIGSTOP)
     yield pid
@@ -31,7 +31,7 @@ def writer(daemon):
 
 
 def post(daemon, connection, event=None):
-    """A request that then waits for the writer."""
+    """Sends a request, which then waits for the writer."""
     before = daemon.metrics()["events_received_total"]
     connection.send(http_post("/events", encode(event or minimal())))
     wait_until(lambda: daemon.metrics()["events_received_total"] == before + 1, "the event to be received")
@@ -42,12 +42,12 @@ def state(pid):
 
 
 def wait_unconcerned(daemon):
-    """Until the acceptor sleeps, and answers others."""
+    """Waits until the acceptor sleeps, and checks that it answers others."""
     wait_until(lambda: state(daemon.pids("acceptor")[0]) == "S", "the acceptor to sleep")
     assert daemon.get("/livez").status == 200
 
 
-def test_the_next_requests_come_early(daemon, writer):
+def test_pipelined_requests_are_answered_after_the_waiting_one(daemon, writer):
     event = encode(LARGE)
     following = http_post("/events", event) + http_post("/events", b"{}") + http_post("/events", event)
     with daemon.raw() as connection:
@@ -60,7 +60,7 @@ def test_the_next_requests_come_early(daemon, writer):
     assert len(daemon.jsonl_lines()) == 3
 
 
-def test_a_client_that_has_said_all_it_will_say_gets_its_reply(daemon, writer):
+def test_a_client_that_has_shut_down_its_side_gets_its_reply(daemon, writer):
     with daemon.raw() as connection:
         post(daemon, connection, LARGE)
         connection.socket.shutdown(socket.SHUT_WR)
@@ -70,7 +70,7 @@ def test_a_client_that_has_said_all_it_will_say_gets_its_reply(daemon, writer):
         assert connection.closed_by_peer()
 
 
-def test_a_client_that_goes_before_its_reply(daemon, writer):
+def test_events_of_a_client_that_disconnects_early_are_stored(daemon, writer):
     with daemon.raw() as connection:
         post(daemon, connection)
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
@@ -80,12 +80,12 @@ def test_a_client_that_goes_before_its_reply(daemon, writer):
     assert daemon.post_event(minimal()).status == 202
 
 
-def test_clients_that_do_not_wait_for_replies(daemon):
-    """Bytes come at every moment of a request's life: before, while and right after it is answered."""
+def test_clients_that_pipeline_without_pause_get_every_reply(daemon):
+    """Bytes arrive before, while and right after a request is answered."""
     request = http_post("/events", encode(minimal(data={"text": "x" * 3000})))
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(daemon.raw()) for _ in range(8)]
-        for at in range(0, 60 * len(request), 2000):  # 60 requests each, in pieces that end anywhere
+        for at in range(0, 60 * len(request), 2000):  # 60 requests per connection, in pieces with random ends
             for connection in connections:
                 connection.send((request * 60)[at : at + 2000])
         for connection in connections:

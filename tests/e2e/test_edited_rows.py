@@ -1,4 +1,4 @@
-"""Rows of the webhooks' store that a person has edited by hand: the API goes on, and what is not damaged is shown."""
+"""Rows of the webhooks' store that were edited by hand: the API goes on working and shows the undamaged parts."""
 
 import contextlib
 import sqlite3
@@ -8,7 +8,7 @@ import pytest
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
-# What PostgreSQL refuses, since the columns are of the type json.
+# Invalid JSON. PostgreSQL refuses it, since these columns have the type json.
 NO_JSON = [
     "UPDATE endpoints SET metadata = '{'",
     "UPDATE endpoints SET extra = 'x'",
@@ -32,7 +32,7 @@ DAMAGED = [
 
 @pytest.fixture
 def edited(make_hookline, store):
-    """A function from a statement to a daemon over whose store it ran, with an endpoint and a subscription."""
+    """A daemon, and a function that runs a statement on its store."""
     hookline = make_hookline(store, HL_MASTER_KEY_OLD="00" * 32).start()
 
     def edit(sql):
@@ -52,7 +52,7 @@ def control_pid(hookline):
 
 
 def ask_everything(hookline, client):
-    """Of each operation on each object one status, none of which is that of a crash. Every body is JSON."""
+    """Requests each operation on each object. Every reply has an expected status and a JSON body."""
     [endpoint], [subscription] = client.get("/v1/endpoints").json["items"], client.get("/v1/subscriptions").json["items"]
     endpoint_path, tenant_path = f"/v1/endpoints/{endpoint['id']}", f"/v1/tenants/{endpoint['tenant_id']}"
     asked = [
@@ -74,12 +74,12 @@ def ask_everything(hookline, client):
 
 
 @pytest.mark.parametrize("store", ["embedded"])
-def test_a_text_that_is_no_json_is_shown_as_null_and_spoils_no_reply(edited):
+def test_invalid_json_in_a_column_is_shown_as_null(edited):
     check(*edited, NO_JSON + DAMAGED)
 
 
 @pytest.mark.parametrize("store", ["postgres"])
-def test_a_damaged_secret_or_id_harms_no_other(edited):
+def test_a_damaged_secret_or_id_affects_no_other_object(edited):
     check(*edited, DAMAGED)
 
 
@@ -96,11 +96,11 @@ def check(hookline, edit, statements):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_list_goes_past_an_id_that_is_longer_than_any_of_the_api(edited):
+def test_a_list_goes_past_an_overlong_id(edited):
     hookline, edit = edited
     pid, last = control_pid(hookline), hookline.new_tenant(id="z").id
     edit(f"INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ('{'x' * 300}', 'long', hl_time(1), hl_time(1))")
-    headers = {"Authorization": f"Bearer {hookline.admin.key}"}  # not through the client: the id is not of the document
+    headers = {"Authorization": f"Bearer {hookline.admin.key}"}  # not by ApiClient: the id is invalid
     with hookline.daemon.client() as client:
         shown = client.request("GET", "/v1/tenants", headers=headers).json()["items"]
         assert [item["id"] for item in shown][-2:] == ["x" * 300, last]
@@ -109,7 +109,7 @@ def test_a_list_goes_past_an_id_that_is_longer_than_any_of_the_api(edited):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_tenant_with_an_id_that_the_api_refuses_keeps_no_other_from_publishing(edited):
+def test_a_tenant_with_an_invalid_id_does_not_stop_others_from_publishing(edited):
     hookline, edit = edited
     odd, other = hookline.new_tenant(), hookline.new_tenant()
     for table in ("tenants", "api_keys"):

@@ -1,4 +1,6 @@
-"""The embedded store's disk is full, or another program keeps a transaction open: nothing is lost, and it ends without a restart."""
+"""
+A full disk of the embedded store, or another program's open transaction: no event is lost and no restart is needed.
+"""
 
 import pytest
 
@@ -7,7 +9,7 @@ from harness.metrics import metrics
 from harness.recording_receiver import Answer
 from harness.waiting import wait_until
 
-LARGE = 64 << 20  # bytes of the log, from which on it is told
+LARGE = 64 << 20  # the size of the log in bytes above which hooksd warns
 
 
 def publish(tenant, **members):
@@ -19,7 +21,7 @@ def no_job_waits(hookline):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_while_the_disk_is_full_events_are_refused_and_afterwards_all_that_was_acknowledged_arrives_once(disk, make_hookline, receiver):
+def test_events_are_refused_while_the_disk_is_full_and_acknowledged_ones_arrive_once(disk, make_hookline, receiver):
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl", ACCEPTORS=1, DATA_DIR=disk.path / "data", SPOOL_AFTER_MS=0,
                              STORE_TIMEOUT_MS=1000).start()
     tenant = hookline.new_tenant()
@@ -37,7 +39,7 @@ def test_while_the_disk_is_full_events_are_refused_and_afterwards_all_that_was_a
 
     assert answer().status == 201
     receiver.wait(1, "/slow")
-    disk.fill(hookline.daemon)  # before that one has an answer
+    disk.fill(hookline.daemon)  # while the request to /slow waits for its answer
     refused = wait_until(lambda: (reply := answer()).status == 503 and reply, "a refusal")
     assert int(refused.headers["Retry-After"]) > 0 and refused.json["error"] and refused.json["detail"], refused
     wait_until(lambda: all(arrival.done for arrival in receiver.arrivals), "the answers")
@@ -45,13 +47,13 @@ def test_while_the_disk_is_full_events_are_refused_and_afterwards_all_that_was_a
     wait_until(lambda: answer().status == 201, "an event to be stored", 30)
     wait_until(lambda: no_job_waits(hookline), "all jobs to end", 40)
     stored = {row["event_id"] for row in hookline.query("SELECT event_id FROM events WHERE tenant_id = :id", id=tenant.id)}
-    assert set(acknowledged) <= stored, "acknowledged and lost"
+    assert set(acknowledged) <= stored, "no acknowledged event is lost"
     for path in ("/in", "/slow"):
-        assert sorted(arrival.event for arrival in receiver.at(path)) == sorted(stored), "each arrives once"
+        assert sorted(arrival.event for arrival in receiver.at(path)) == sorted(stored), "each event arrives once"
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_the_log_of_the_embedded_store_is_a_metric_and_small_again_when_a_readers_transaction_has_ended(make_hookline):
+def test_a_metric_shows_the_stores_log_which_shrinks_after_a_readers_transaction(make_hookline):
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl", ACCEPTORS=1).start()
     tenant = hookline.new_tenant()
     log = hookline.data_path.with_name(hookline.data_path.name + "-wal")

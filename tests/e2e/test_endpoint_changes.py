@@ -1,4 +1,4 @@
-"""Endpoints and subscriptions are changed while jobs wait: what is sent then, where, and by which of both. Over both stores."""
+"""Endpoints and subscriptions change while jobs wait: which requests are sent then, and where to. Over both stores."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ def other_receiver():
 
 
 def publish(tenant, count, topic="orders.made"):
-    """The ids of the jobs."""
+    """Publishes so many events. Returns the ids of the jobs."""
     events = [{"topic": topic, "payload": {"n": number, "secret": "s"}} for number in range(count)]
     reply = tenant.client.post("/v1/events/batch", events)
     assert reply.status == 201, reply
@@ -46,7 +46,7 @@ def jobs(tenant, endpoint):
 
 
 def wait_clock(tenant, endpoints, receiver, path="/clock"):
-    """Until another endpoint has got an event that is published now: whatever was on its way has arrived by then."""
+    """Publishes an event to another endpoint and waits for it: requests that were under way have arrived by then."""
     if path not in endpoints.ids:
         endpoints.add(path, "clock")
     seen = len(receiver.at(path))
@@ -54,7 +54,7 @@ def wait_clock(tenant, endpoints, receiver, path="/clock"):
     receiver.wait(seen + 1, path)
 
 
-def test_events_of_a_disabled_endpoint_are_held_and_sent_in_their_order_when_it_is_enabled(hookline, tenant, endpoints, receiver):
+def test_a_disabled_endpoint_gets_its_events_in_order_when_it_is_enabled(hookline, tenant, endpoints, receiver):
     made = endpoints.add("/in", "orders.#", enabled=False, max_in_flight=1, body="payload")
     ids = [job for _ in range(10) for job in publish(tenant, 1)]
     waiting = jobs(tenant, made)
@@ -67,8 +67,11 @@ def test_events_of_a_disabled_endpoint_are_held_and_sent_in_their_order_when_it_
     assert [arrival.job for arrival in receiver.at("/in")] == ids
 
 
-def test_no_attempt_begins_once_an_endpoint_with_many_failed_jobs_is_disabled(hookline, tenant, endpoints, receiver):
-    """Their waits end all the time, before the reply and behind it. Half of the attempts succeed: the breaker stays closed."""
+def test_no_attempt_begins_after_an_endpoint_with_many_failed_jobs_is_disabled(hookline, tenant, endpoints, receiver):
+    """
+    Delays end all the time, before and after the reply to the change. Half of the attempts succeed, so the breaker
+    stays closed.
+    """
     receiver.answers["/in"] = lambda _: Answer() if len(receiver.arrivals) % 2 else FAILURE
     made = endpoints.add("/in", "orders.#", retry_schedule=["1s"] * 100, rate_limit_rps=1000, max_in_flight=50)
     ids = publish(tenant, 500)
@@ -78,7 +81,7 @@ def test_no_attempt_begins_once_an_endpoint_with_many_failed_jobs_is_disabled(ho
     receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]
     endpoints.add("/clock", "clock", retry_schedule=["1s", "1s"])
     publish(tenant, 1, "clock")
-    receiver.wait(3, "/clock")  # which takes longer than a wait of the schedule
+    receiver.wait(3, "/clock")  # takes longer than a delay of the schedule
     assert not receiver.sent_after(moment, "/in")
     wait_until(lambda: {job["status"] for job in jobs(tenant, made)} == {"held"}, "all jobs to be marked as held")
     receiver.answers["/in"] = Answer()
@@ -87,7 +90,7 @@ def test_no_attempt_begins_once_an_endpoint_with_many_failed_jobs_is_disabled(ho
     assert {arrival.job for arrival in receiver.at("/in") if arrival.answer.delivers} == set(ids)
 
 
-def test_waiting_jobs_go_to_the_new_url_with_the_headers_and_the_secret_of_that_moment(
+def test_waiting_jobs_go_to_a_new_url_with_the_new_headers_and_secret(
         hookline, tenant, endpoints, receiver, other_receiver):
     receiver.answers["/old"] = FAILURE
     made = endpoints.add("/old", "orders.#", retry_schedule=["1s"] * 20, headers={"X-Team": "a"}, secret="an old secret")
@@ -112,15 +115,18 @@ def standard_signature(arrival, secret):
 
 
 def signed_by(arrival, secrets):
-    """Which of them has signed x-hl-signature, and which webhook-signature, in its order."""
+    """The secret that signed x-hl-signature, and the secrets that signed webhook-signature, in order."""
     standard = {standard_signature(arrival, secret): secret for secret in secrets}
     own = {signature(arrival, secret): secret for secret in secrets}
     return own[arrival.header("x-hl-signature")], [standard[each] for each in arrival.header("webhook-signature").split(" ")]
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_job_that_waits_is_signed_by_the_secrets_of_the_moment_of_each_attempt(hookline, tenant, endpoints, receiver):
-    """In an overlap by both, of which the old one alone signs x-hl-signature; without an overlap by the new one from the reply on."""
+def test_each_attempt_is_signed_with_the_secrets_of_its_moment(hookline, tenant, endpoints, receiver):
+    """
+    During an overlap both secrets sign webhook-signature, and the old one x-hl-signature. Without an overlap the new
+    secret signs from the reply on.
+    """
     first, second, third, fourth, fifth = secrets = [f"secret number {number}".encode() for number in range(5)]
     receiver.answers["/in"] = lambda _: Answer() if len(receiver.arrivals) % 2 else FAILURE  # the breaker stays closed
     made = endpoints.add("/in", "orders.#", retry_schedule=["1s"] * 100, rate_limit_rps=1000, secret=first.decode())
@@ -131,7 +137,7 @@ def test_a_job_that_waits_is_signed_by_the_secrets_of_the_moment_of_each_attempt
         assert reply.status == 200, reply
 
     def signers_from_now_on(count=10):
-        """Each once, in their order; those are passed by that may be under way."""
+        """The distinct signers of new requests, in order. Requests that may be under way are skipped."""
         begun = len(receiver.at("/in")) + (made["max_in_flight"] if receiver.arrivals else 0)
         publish(tenant, 40)
         found = [signed_by(arrival, secrets) for arrival in receiver.wait(begun + count, "/in")[begun:]]
@@ -160,7 +166,7 @@ def signature(arrival, secret):
     return "v1=" + hmac.new(secret, text, hashlib.sha256).hexdigest()
 
 
-def test_saying_that_it_is_enabled_closes_the_breaker_of_an_endpoint_that_is(hookline, tenant, endpoints, receiver):
+def test_enabling_an_enabled_endpoint_closes_its_breaker(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(status=403)
     made = endpoints.add("/in", "orders.#", retry_schedule=["10m"])
     ids = publish(tenant, 30)
@@ -178,7 +184,7 @@ def test_saying_that_it_is_enabled_closes_the_breaker_of_an_endpoint_that_is(hoo
     assert {arrival.job for arrival in receiver.at("/in")} == set(ids)
 
 
-def test_failures_that_count_are_those_since_it_was_enabled(hookline, tenant, endpoints, receiver):
+def test_only_failures_since_the_last_enabling_count(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = FAILURE
     made = endpoints.add("/in", "orders.#", retry_schedule=["1s"] * 50)
     publish(tenant, 1)
@@ -191,7 +197,7 @@ def test_failures_that_count_are_those_since_it_was_enabled(hookline, tenant, en
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("change", ["delete", "disable", "transform"])
-def test_jobs_of_a_changed_subscription_are_sent_as_they_were_made(hookline, tenant, endpoints, receiver, change):
+def test_older_jobs_of_a_changed_subscription_are_sent_unchanged(hookline, tenant, endpoints, receiver, change):
     client = tenant.client
     made = client.post("/v1/endpoints", {"url": receiver.url("/in"), "enabled": False, "body": "payload"}).json
     subscription = client.post("/v1/subscriptions", {
@@ -214,7 +220,7 @@ def test_jobs_of_a_changed_subscription_are_sent_as_they_were_made(hookline, ten
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_what_one_node_is_told_holds_on_the_other_and_a_disabling_by_both_is_told_once(make_hookline, receiver):
+def test_a_change_applies_on_all_nodes_and_one_event_reports_a_disabling_by_two_nodes(make_hookline, receiver):
     small = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
     one = make_hookline("postgres", **small).start()
     other = make_hookline("postgres", one.database, HL_MASTER_KEY=one.daemon.options["HL_MASTER_KEY"], **small).start()
@@ -236,7 +242,7 @@ def test_what_one_node_is_told_holds_on_the_other_and_a_disabling_by_both_is_tol
     assert patch(tenant, made, {"enabled": False})["enabled"] is False
     moment = time.time()
     publish(tenant, 1, "clock")
-    receiver.wait(3, "/clock", 20)  # which takes longer than a wait of the schedule
+    receiver.wait(3, "/clock", 20)  # takes longer than a delay of the schedule
     assert not receiver.sent_after(moment, "/in")
     waiting = one.query("SELECT node_id, count(*) FROM jobs WHERE tenant_id = :id GROUP BY node_id", id=tenant.id)
     assert len(waiting) == 2, "jobs of both nodes wait"

@@ -1,4 +1,4 @@
-"""The service disables endpoints because of what deliveries come to, and tells of it by an event of its own. Over both stores."""
+"""The service disables an endpoint because of its deliveries, and publishes an event about it. Over both stores."""
 
 import json
 
@@ -32,7 +32,7 @@ def wait_disabled(tenant, endpoint):
 
 
 def notices(tenant):
-    """The events, as the API shows them."""
+    """The events about disabled endpoints, as the API shows them."""
     return tenant.client.items(f"/v1/events?topic={TOPIC}")
 
 
@@ -44,7 +44,7 @@ def set_times(hookline, endpoint, **ago_ms):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("answer,reason", [(GONE, "http_410"), (ASKS, "asked_for_by_reply")], ids=["410", "header"])
-def test_an_endpoint_that_gives_up_is_disabled_at_once_and_subscribers_of_that_topic_hear_of_it(
+def test_an_endpoint_that_answers_410_is_disabled_at_once_and_an_event_reports_it(
         hookline, tenant, endpoints, receiver, answer, reason):
     counted = f'endpoints_disabled_total{{reason="{reason}"}}'
     before = series(hookline.daemon)[counted]
@@ -75,7 +75,7 @@ def test_an_endpoint_that_gives_up_is_disabled_at_once_and_subscribers_of_that_t
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_an_endpoint_that_only_fails_for_five_days_is_disabled_and_starts_anew_when_enabled(hookline, tenant, endpoints, receiver):
+def test_an_endpoint_that_fails_for_five_days_is_disabled_until_it_is_enabled(hookline, tenant, endpoints, receiver):
     receiver.answers["/down"] = FAILURE
     down = endpoints.add("/down", "orders.#", retry_schedule=["10m"] * 5)
     endpoints.add("/watch", "hookline.#")
@@ -104,8 +104,8 @@ def test_an_endpoint_that_only_fails_for_five_days_is_disabled_and_starts_anew_w
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_what_becomes_of_such_an_event_is_told_by_none(hookline, tenant, endpoints, receiver):
-    """One of its receivers disables itself, another one always fails."""
+def test_deliveries_of_such_an_event_cause_no_further_events(hookline, tenant, endpoints, receiver):
+    """One receiver of these events answers 410, another one always fails."""
     for path, answer in (("/one", GONE), ("/other", GONE), ("/ends", GONE), ("/fails", FAILURE)):
         receiver.answers[path] = answer
     one = endpoints.add("/one", "orders.#")
@@ -126,7 +126,7 @@ def test_what_becomes_of_such_an_event_is_told_by_none(hookline, tenant, endpoin
     assert len(tenant.client.items("/v1/admin/audit?action=endpoint.disable")) == 3
 
 
-# Notices: such events before control publishes them.
+# A notice is the row of such an event until control publishes it.
 
 
 def add_notice(hookline, tenant, topic=TOPIC, ago_ms=0):
@@ -140,8 +140,8 @@ def is_published(hookline, tenant):
     return hookline.value("SELECT count(*) FROM notices WHERE tenant_id = :id", id=tenant.id) == 0
 
 
-def test_one_that_cannot_be_published_waits_and_stops_no_other(hookline, tenant):
-    """Somebody has edited it."""
+def test_an_invalid_notice_does_not_stop_others_from_being_published(hookline, tenant):
+    """The first notice was edited by hand and is invalid."""
     edited = add_notice(hookline, tenant, topic="", ago_ms=60_000)
     good = add_notice(hookline, tenant)
     wait_until(lambda: [event["id"] for event in notices(tenant)] == [good], "the other one to be published")
@@ -150,7 +150,7 @@ def test_one_that_cannot_be_published_waits_and_stops_no_other(hookline, tenant)
     assert "cannot be published" in hookline.daemon.log()
 
 
-# Control that dies while it publishes one.
+# Control dies while it publishes a notice.
 
 
 @pytest.fixture(params=STORES)
@@ -162,7 +162,7 @@ def killable(request, make_hookline, tmp_path):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
-def test_each_is_one_event_wherever_control_dies(killable, receiver):
+def test_each_notice_becomes_one_event_wherever_control_dies(killable, receiver):
     hookline, killpoint = killable
     tenant = hookline.new_tenant()
     Endpoints(tenant, receiver).add("/watch", "hookline.#")
@@ -173,7 +173,7 @@ def test_each_is_one_event_wherever_control_dies(killable, receiver):
     killpoint.disarm()
 
     def kills():
-        """Whether control dies by the next one; other tasks of it have transactions also."""
+        """Whether control dies in the transaction of a new notice. Other tasks of control have transactions too."""
         made.append(add_notice(hookline, tenant))
         wait_until(lambda: killpoint.left() == 0 or is_published(hookline, tenant), "control to work on the notice", 30)
         return killpoint.left() == 0

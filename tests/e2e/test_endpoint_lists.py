@@ -14,7 +14,7 @@ def client(tenant):
 
 
 def copies_of(hookline, tenant, endpoint, count, extra=None):
-    """Adds rows beside the service, whose ids ascend before those that it makes."""
+    """Adds endpoints by SQL with ascending ids that come before all ids of the service."""
     number = "lpad(to_hex(i), 12, '0')" if hookline.store == "postgres" else "printf('%012x', i)"
     new_id = f"'01900000-0000-7000-8000-' || {number}"
     values = {"endpoint_id": f"({new_id})::uuid" if hookline.store == "postgres" else new_id, "headers": "'{}'", "secret": "'unused secret'"}
@@ -30,7 +30,7 @@ def copies_of(hookline, tenant, endpoint, count, extra=None):
 
 
 def pages_of(client, query):
-    """Not held against the OpenAPI document, which takes seconds for thousands of items."""
+    """All pages, without a check against the OpenAPI document, which would take seconds for thousands of items."""
     cursor = None
     while True:
         path = f"/v1/endpoints?{query}" + (f"&cursor={cursor}" if cursor else "")
@@ -43,7 +43,7 @@ def pages_of(client, query):
             return
 
 
-def test_pages_hold_each_old_endpoint_once_while_others_come_and_go(client, hookline, tenant):
+def test_pages_hold_each_endpoint_once_while_others_are_added_and_deleted(client, hookline, tenant):
     old = copies_of(hookline, tenant, make(client), 3000)
     stop = threading.Event()
     listed = {}
@@ -63,7 +63,7 @@ def test_pages_hold_each_old_endpoint_once_while_others_come_and_go(client, hook
     for order, ids in listed.items():
         assert len(ids) == len(set(ids)) and ids == sorted(ids, reverse=order == "desc")
         assert [one for one in ids if one in set(old)] == (old if order == "asc" else old[::-1])
-    assert [page["count"] for page in pages_of(client, "")][:3] == [1000] * 3, "1000 is the default"
+    assert [page["count"] for page in pages_of(client, "")][:3] == [1000] * 3, "1000 is the default limit"
 
 
 def test_a_page_ends_at_4_mib(client, hookline, tenant):
@@ -79,21 +79,21 @@ def test_a_page_ends_at_4_mib(client, hookline, tenant):
     assert len(sizes) == 3 and max(sizes) < (4 << 20) + 1000 and sizes[0] > 4_000_000
 
 
-def test_a_list_is_filtered_by_enabled(client):
+def test_a_list_can_be_filtered_by_enabled(client):
     on, off = make(client), make(client, enabled=False)
     assert [item["id"] for item in client.get("/v1/endpoints?enabled=true").json["items"]] == [on["id"]]
     assert [item["id"] for item in client.get("/v1/endpoints?enabled=false").json["items"]] == [off["id"]]
     assert client.get("/v1/endpoints?enabled=&limit=&cursor=&order=").json["count"] == 2, "an empty value is none"
 
 
-def test_a_query_that_is_wrong_is_told(client):
+def test_a_wrong_query_is_refused_with_its_reason(client):
     for query in ["enabled=yes", "limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1.5", "order=up", "cursor=!", "cursor=e",
                   "cursor=ZWE", "cursor=%00", "cursor=" + "A" * 5000, "limit=%ff"]:
         reply = client.get(f"/v1/endpoints?{query}")
         assert reply.status == 400 and query.split("=")[0] in reply.json["detail"], (query, reply)
 
 
-def test_a_cursor_that_is_cut_or_of_another_list_is_refused(client):
+def test_a_cut_cursor_or_one_of_another_list_is_refused(client):
     for _ in range(3):
         make(client)
     cursor = client.get("/v1/endpoints?limit=1").json["next_cursor"]

@@ -1,4 +1,4 @@
-"""What is refused of an endpoint, with its place, and nothing stored. Over both stores."""
+"""Invalid endpoints: the reply names the member, and no row is stored. Over both stores."""
 
 import uuid
 
@@ -62,7 +62,7 @@ def refused_fields():
             yield {name: value}, name, ""
 
 
-def test_whatever_is_wrong_is_told_with_its_place_and_nothing_is_stored(client, hookline, tenant):
+def test_invalid_members_are_refused_by_name_and_nothing_is_stored(client, hookline, tenant):
     endpoint = make(client, name="kept", headers={"X-Kept": "1"})
     before = hookline.rows_of(tenant.id)
     for fields, place, told in refused_fields():
@@ -73,14 +73,14 @@ def test_whatever_is_wrong_is_told_with_its_place_and_nothing_is_stored(client, 
     for body in BAD_BODIES:
         reply = client.post("/v1/endpoints", body)
         assert reply.status == 400 and reply.json["error"] in ("invalid_json", "validation_error"), (body, reply)
-        if body:  # an empty one is {}, which changes nothing
+        if body:  # an empty body counts as {}, a valid change of nothing
             assert client.patch(path_of(endpoint), body).status == 400, body
     assert client.post("/v1/endpoints", {"secret": "***", "url": URL}).status == 400
     assert client.post("/v1/endpoints", {}).json["detail"] == "url: is required"
     assert hookline.rows_of(tenant.id) == before
 
 
-def test_urls_of_the_own_inbox_are_taken_while_it_is_on_and_lead_nowhere_else(client, hookline):
+def test_urls_of_the_own_inbox_are_accepted_only_while_it_is_on(client, hookline):
     path = "/v1/dev/inbox/receive/token"
     for url in f"http://localhost:8080{path}", f"http://127.0.0.1{path}", f"http://[::1]:1{path}":
         reply = client.post("/v1/endpoints", {"url": url})
@@ -99,7 +99,7 @@ def test_an_error_about_a_url_or_secret_does_not_repeat_it(client, hookline):
     assert token not in hookline.daemon.log()
 
 
-def test_ids_that_are_none_or_anothers_are_not_found(client, hookline):
+def test_invalid_and_foreign_ids_are_not_found(client, hookline):
     foreign = make(hookline.new_tenant().client)
     for name in ["x", "0", "%20", "..", "'", str(uuid.uuid4()), foreign["id"], foreign["id"] + "0", foreign["id"][:-1], "a" * 300]:
         path = f"/v1/endpoints/{name}"
@@ -116,7 +116,7 @@ def test_a_tenant_id_in_a_body_or_query_has_no_effect(client, hookline, tenant):
     assert other.client.get(f"/v1/endpoints?tenant_id={tenant.id}").json["count"] == 0
 
 
-def test_a_document_has_64_kib_in_all(client):
+def test_all_texts_of_an_object_may_have_64_kib(client):
     assert client.post("/v1/endpoints", {"url": URL, "own": "x" * 65536}).status == 413
     endpoint = make(client, own="x" * 40000)
     reply = client.patch(path_of(endpoint), {"more": "x" * 40000})

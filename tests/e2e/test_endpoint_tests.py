@@ -1,4 +1,4 @@
-"""POST /v1/endpoints/{id}/test: one attempt, its result in the reply, and nothing else changed."""
+"""POST /v1/endpoints/{id}/test makes one attempt, replies with its result, and changes nothing else."""
 
 import json
 import os
@@ -28,12 +28,12 @@ def succeeds(client, endpoint):
 
 
 def sent(arrival):
-    """The event in it."""
+    """The event in a request's body."""
     return json.loads(arrival.body)["event"]
 
 
 def left_behind(hookline, tenant):
-    """Rows that a test must not make."""
+    """The rows that a test must not add or change."""
     return {table: hookline.value(f"SELECT count(*) FROM {table} WHERE tenant_id = :id", id=tenant.id)
             for table in ("jobs", "dlq", "events", "endpoint_tests")}
 
@@ -46,7 +46,7 @@ def state_of(tenant, endpoint):
     return {name: made[name] for name in ("enabled", "state", "disabled_reason", "failing_since", "last_success_at", "breaker", "version")}
 
 
-def test_the_reply_tells_what_came_of_the_attempt_and_lists_show_it(hookline, tenant, endpoints, receiver):
+def test_the_reply_has_the_attempts_result_and_lists_show_the_attempt(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(status=202, body=b"thanks")
     endpoint = endpoints.add("/in", keep_response=True, headers={"X-Team": "shop"})
     before = state_of(tenant, endpoint)
@@ -68,7 +68,7 @@ def test_the_reply_tells_what_came_of_the_attempt_and_lists_show_it(hookline, te
     assert entry["after"] == {"attempt_id": told["attempt_id"], "topic": "order.created"}
 
 
-def test_a_test_without_a_body_has_a_topic_and_a_payload_of_its_own(tenant, endpoints, receiver):
+def test_a_test_without_a_body_has_a_default_topic_and_payload(tenant, endpoints, receiver):
     endpoint = endpoints.add("/in", pattern="orders.#")
     for body in (NOTHING, {}, {"topic": None, "payload": None}):
         assert run_test(tenant.client, endpoint, body).json["status"] == "success"
@@ -79,7 +79,7 @@ def test_a_test_without_a_body_has_a_topic_and_a_payload_of_its_own(tenant, endp
 
 @pytest.mark.parametrize("answer", [Answer(500), Answer(410), Answer(429, headers=(("Retry-After", "60"),)), Answer(drop=True)],
                          ids=["500", "410", "429", "no answer"])
-def test_twenty_tests_that_fail_leave_no_trace_of_the_failure(hookline, tenant, endpoints, receiver, answer):
+def test_twenty_failed_tests_do_not_count_as_failures(hookline, tenant, endpoints, receiver, answer):
     receiver.answers["/in"] = answer
     endpoint = endpoints.add("/in", max_in_flight=1, rate_limit_rps=1)
     before = state_of(tenant, endpoint)
@@ -88,13 +88,13 @@ def test_twenty_tests_that_fail_leave_no_trace_of_the_failure(hookline, tenant, 
     assert {(reply.status, reply.json["status"]) for reply in replies} == {(200, "failure")}
     assert len(receiver.arrivals) == 20 and len({reply.json["attempt_id"] for reply in replies}) == 20
     assert state_of(tenant, endpoint) == before and left_behind(hookline, tenant) == NOTHING_LEFT
-    # What is published then is delivered at once: no breaker is open, nobody asked for a pause.
+    # A new event is delivered at once: no breaker is open, and no Retry-After counts.
     receiver.answers["/in"] = Answer()
     assert tenant.client.post("/v1/events", {"topic": "orders.made"}).status == 201
     receiver.wait(21)
 
 
-def test_a_test_reaches_an_endpoint_that_gets_nothing_else(hookline, tenant, endpoints, receiver):
+def test_a_test_reaches_an_endpoint_that_gets_no_events(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(500)
     endpoint = endpoints.add("/in", retry_schedule=["1h"])
     for _ in range(10):
@@ -112,7 +112,7 @@ def test_a_test_reaches_an_endpoint_that_gets_nothing_else(hookline, tenant, end
     assert waiting == 10
 
 
-def test_a_failure_amid_failures_is_told_with_its_cause(tenant, endpoints, receiver):
+def test_a_failed_test_reports_its_cause(tenant, endpoints, receiver):
     endpoint = endpoints.add("/in", timeout_ms=2000)
     receiver.refuse()
     told = run_test(tenant.client, endpoint).json
@@ -125,7 +125,7 @@ def test_a_failure_amid_failures_is_told_with_its_cause(tenant, endpoints, recei
     assert time.monotonic() - begun < 8
 
 
-def test_slow_tests_keep_nobody_else_waiting_and_are_bounded(tenant, endpoints, receiver):
+def test_slow_tests_delay_no_other_request_and_are_limited(tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(hang=True)
     endpoint = endpoints.add("/in", timeout_ms=2500)
     with ThreadPoolExecutor(30) as threads:
@@ -145,7 +145,7 @@ def test_slow_tests_keep_nobody_else_waiting_and_are_bounded(tenant, endpoints, 
 
 @pytest.mark.parametrize("body, place", [({"topic": "a..b"}, "topic"), ({"topic": "a.*"}, "topic"), ({"topic": 1}, "topic"),
                                          ({"topic": "x" * 256}, "topic"), ({"topics": "a"}, "has a member")])
-def test_a_wrong_body_is_refused_with_its_place(hookline, tenant, endpoints, receiver, body, place):
+def test_a_wrong_body_is_refused_with_the_member(hookline, tenant, endpoints, receiver, body, place):
     endpoint = endpoints.add("/in")
     reply = run_test(tenant.client, endpoint, body)
     assert reply.status == 400 and place in reply.json["detail"]
@@ -160,7 +160,7 @@ def test_only_keys_that_may_change_endpoints_test_them(hookline, tenant, endpoin
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_courier_that_dies_in_a_test_has_a_successor_that_makes_it(make_hookline, store, receiver):
+def test_the_successor_of_a_courier_that_dies_in_a_test_makes_it_again(make_hookline, store, receiver):
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_COURIERS=1, HL_PUBLISHERS=1).start()
     tenant = hookline.new_tenant()
     endpoint = Endpoints(tenant, receiver).add("/in", timeout_ms=20000)
@@ -177,7 +177,7 @@ def test_a_courier_that_dies_in_a_test_has_a_successor_that_makes_it(make_hookli
     assert len(tenant.client.items("/v1/deliveries")) == 1
 
 
-def test_a_test_that_does_not_end_is_504_with_the_id_by_which_it_is_found(make_hookline, receiver):
+def test_a_test_that_does_not_end_gets_504_with_the_attempts_id(make_hookline, receiver):
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl").start()
     tenant = hookline.new_tenant()
     endpoint = Endpoints(tenant, receiver).add("/in", timeout_ms=1000)
@@ -188,13 +188,13 @@ def test_a_test_that_does_not_end_is_504_with_the_id_by_which_it_is_found(make_h
     os.kill(courier, signal.SIGCONT)
     assert reply.status == 504 and 2.5 < time.monotonic() - begun < 8
     assert reply.json["attempt_id"] in reply.json["detail"]
-    # Its time is over: it is not made any more, and the next one is.
+    # The test has expired: couriers do not make it any more. They make the next one.
     assert succeeds(tenant.client, endpoint)
     assert len(receiver.arrivals) == 1
     assert tenant.client.get(f"/v1/deliveries/{reply.json['attempt_id']}").status == 404
 
 
-def test_a_control_that_ends_answers_those_who_wait_and_the_test_goes_on(make_hookline, receiver):
+def test_a_replaced_control_answers_its_clients_and_the_test_goes_on(make_hookline, receiver):
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl").start()
     tenant = hookline.new_tenant()
     receiver.answers["/in"] = Answer(delay=3)

@@ -1,6 +1,6 @@
 """
-Endpoints in the API: what they have, what is shown of secrets, and what two writers do to each other. Over both
-stores. test_endpoint_rules.py is about what is refused, test_endpoint_lists.py about lists.
+Endpoints in the API: fields, secrets, versions and concurrent changes. Over both stores. test_endpoint_rules.py tests
+refusals, test_endpoint_lists.py lists.
 """
 
 import base64
@@ -33,7 +33,7 @@ def client(tenant):
     return tenant.client
 
 
-# ---- what an endpoint has ----
+# ---- fields ----
 
 
 def test_an_endpoint_has_all_its_fields_and_reads_the_same_everywhere(client, tenant):
@@ -68,13 +68,13 @@ def test_each_field_can_be_set_changed_and_reset(client):
     assert changed["version"] == 1 + 2 * len(OTHERS)
 
 
-def test_null_at_creation_is_not_given(client):
+def test_null_at_creation_means_the_default(client):
     made = make(client, secret=None, own=None, **dict.fromkeys(DEFAULTS))
     assert {name: made[name] for name in DEFAULTS} == DEFAULTS
     assert made["secret"].startswith("whsec_") and "own" not in made
 
 
-def test_fields_of_the_clients_own_are_kept_letter_by_letter(client):
+def test_a_clients_own_fields_are_kept_unchanged(client):
     own = '{"id":9007199254740993,"r":1.10,"e":1e400,"z":-0,"s":"\\u001b\\u00e9"}'
     reply = client.post("/v1/endpoints", f'{{"url":"{URL}","metadata":{own},"x-own":{own},"\\u00e9":[ ]}}')
     assert reply.status == 201, reply
@@ -136,11 +136,11 @@ def test_header_values_are_shown_nowhere(client, hookline, tenant):
     assert value not in repr(hookline.rows_of(tenant.id)) and value not in hookline.daemon.log()
 
 
-def test_what_was_got_can_be_sent_back_and_leaves_secret_and_headers(client, hookline):
+def test_an_endpoint_can_be_sent_back_as_shown_without_changing_its_secret_or_headers(client, hookline):
     endpoint = make(client, secret=SECRET, headers={"X-A": "one", "X-B": "two"}, own=[1], max_attempts=3)
     before, changes = stored(hookline, endpoint), hookline.value("SELECT version FROM changes")
     got = client.get(path_of(endpoint)).json
-    sent = {name: value for name, value in got.items() if name != "enabled"}  # which begins the run of failures anew
+    sent = {name: value for name, value in got.items() if name != "enabled"}  # it would end the run of failures
     changed = patched(client, endpoint, sent | {"name": "renamed"})
     volatile = {"name": "renamed", "version": 2, "updated_at": changed["updated_at"]}
     assert changed == got | volatile
@@ -149,10 +149,10 @@ def test_what_was_got_can_be_sent_back_and_leaves_secret_and_headers(client, hoo
         {name: before[name] for name in ("secret", "headers", "old_secret")}
     assert patched(client, endpoint, {"secret": ""})["version"] == 3
     assert stored(hookline, endpoint)["secret"] == before["secret"]
-    assert hookline.value("SELECT version FROM changes") == changes, "nothing of it had to hold at once"
+    assert hookline.value("SELECT version FROM changes") == changes, "no setting of deliveries changed"
 
 
-def test_a_secret_in_a_patch_holds_at_once_and_is_not_shown(client, hookline):
+def test_a_secret_in_a_patch_is_used_at_once_and_not_shown(client, hookline):
     endpoint = make(client)
     client.post(path_of(endpoint) + "/rotate-secret", {"overlap_seconds": 600})
     before = stored(hookline, endpoint)
@@ -189,7 +189,7 @@ BAD_ROTATIONS = [
 ]
 
 
-def test_a_rotation_that_is_wrong_changes_nothing(client, hookline):
+def test_an_invalid_rotation_changes_nothing(client, hookline):
     endpoint = make(client)
     before = stored(hookline, endpoint)
     for body, place in BAD_ROTATIONS:
@@ -198,7 +198,7 @@ def test_a_rotation_that_is_wrong_changes_nothing(client, hookline):
     assert stored(hookline, endpoint) == before
 
 
-# ---- versions and writers ----
+# ---- versions and concurrent changes ----
 
 
 def test_a_change_that_names_another_version_is_refused(client):
@@ -215,7 +215,7 @@ def test_a_change_that_names_another_version_is_refused(client):
     assert client.delete(path, headers={"If-Match": '"3"'}).status == 204
 
 
-def test_writers_of_one_endpoint_lose_nothing_of_each_other(client):
+def test_concurrent_changes_of_one_endpoint_are_all_kept(client):
     endpoint = make(client, metadata={"n": 0})
     path = path_of(endpoint)
 
@@ -237,7 +237,7 @@ def test_writers_of_one_endpoint_lose_nothing_of_each_other(client):
     assert [after[f"own-{number}"] for number in range(4)] == [4] * 4
 
 
-def test_what_must_hold_at_once_raises_what_everybody_watches_and_all_else_the_routing(client, hookline, tenant):
+def test_only_changes_for_deliveries_raise_the_version_of_changes(client, hookline, tenant):
     def versions():
         with hookline.reader() as read:
             return (read("SELECT version FROM changes")[0]["version"],
@@ -275,7 +275,7 @@ def test_a_new_url_or_enabling_it_ends_a_run_of_failures(client, hookline):
         assert (changed["state"], changed["disabled_reason"], changed["failing_since"]) == ("active", None, None)
 
 
-def test_each_change_has_an_audit_row_of_who_did_what_and_no_secret(client, hookline, tenant):
+def test_each_change_has_an_audit_row_without_secrets(client, hookline, tenant):
     key = tenant.key(["endpoints.write"], name="ci")
     endpoint = make(key, secret=SECRET, headers={"X-A": "hidden-value"})
     path = path_of(endpoint)
@@ -289,12 +289,12 @@ def test_each_change_has_an_audit_row_of_who_did_what_and_no_secret(client, hook
     assert {(row["key_id"], row["key_name"], row["object_kind"]) for row in rows} == {(key.id, "ci", "endpoint")}
     old, new = as_json(rows[1]["before"]), as_json(rows[1]["after"])
     assert old["name"] is None and new["name"] == "new" and new["headers"] == {"X-A": "***"}
-    assert old["secret"] == "***" and new["secret"] != "***", "it tells that there is another one"
+    assert old["secret"] == "***" and new["secret"] != "***", "the row shows the change, not the secret"
     assert rows[0]["before"] is None and rows[3]["after"] is None
     assert not any(secret in repr(rows) for secret in (SECRET, OTHER_SECRET, rotated, "hidden-value"))
 
 
-def test_reading_needs_one_scope_and_writing_another(tenant, client):
+def test_reading_and_writing_need_different_scopes(tenant, client):
     reader, writer = tenant.key(["endpoints.read"]), tenant.key(["endpoints.write"])
     endpoint = make(writer)
     assert reader.get(path_of(endpoint)).status == reader.get("/v1/endpoints").status == 200
@@ -306,7 +306,7 @@ def test_reading_needs_one_scope_and_writing_another(tenant, client):
 # ---- deletes ----
 
 
-def test_a_deleted_endpoint_is_gone_for_every_route(client):
+def test_every_route_answers_404_for_a_deleted_endpoint(client):
     endpoint = make(client)
     path = path_of(endpoint)
     reply = client.delete(path)
@@ -316,10 +316,10 @@ def test_a_deleted_endpoint_is_gone_for_every_route(client):
     assert client.get("/v1/endpoints").json["count"] == 0
 
 
-# ---- daemons of their own ----
+# ---- daemons with other options ----
 
 
-def test_without_a_master_key_header_values_are_laid_over_each_other_in_plain(make_hookline):
+def test_without_a_master_key_header_values_are_stored_and_merged_in_plain_text(make_hookline):
     hookline = make_hookline("embedded", HL_MASTER_KEY=None, HL_ALLOW_NETWORKS="loopback, 10.1.0.0/16").start()
     client = hookline.new_tenant().client
     endpoint = make(client, url="http://localhost:8080/", secret=SECRET, headers={"X-A": "one", "x-b": "t\"wo", "X-C": "3"})
@@ -335,7 +335,7 @@ def test_without_a_master_key_header_values_are_laid_over_each_other_in_plain(ma
         assert client.post("/v1/endpoints", {"url": url}).status == status, url
 
 
-def test_headers_whose_master_key_is_gone_are_not_lost_by_a_patch(make_hookline):
+def test_a_patch_keeps_headers_whose_master_key_is_missing(make_hookline):
     hookline = make_hookline("embedded").start()
     client = hookline.new_tenant().client
     endpoint = make(client, headers={"X-A": "one"}, secret=SECRET)

@@ -1,6 +1,5 @@
 """
-A tenant, or an endpoint, is deleted while everything is under way: nothing more is sent, and nothing is left. Over both
-stores.
+A tenant or an endpoint is deleted under load: no further request is sent, and no row is left. Over both stores.
 """
 
 import itertools
@@ -18,12 +17,12 @@ from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import STORES, Tenant
 
 JOBS = 10_000
-OTHERS = {"pauses", "hook_events"}  # a tenant that is paused gets nothing anyhow; what agents send is not the webhooks'
-SLOW = 4  # seconds of an attempt that is under way; the erasure is over before it ends
+OTHERS = {"pauses", "hook_events"}  # a paused tenant gets no requests anyway; hook events belong to agents
+SLOW = 4  # seconds of an attempt under way, longer than the erasure takes
 
 
 def publishers(hookline, tenant):
-    """Not as many events as the store takes: it is to have time for the removal, and the receiver for all of them."""
+    """Publishers with a pause, so that the store has time for the removal and the receiver for all events."""
     return [Publisher(hookline, tenant, number, pause=0.02) for number in range(2)]
 
 
@@ -36,7 +35,7 @@ def sent_ms(receiver, paths):
 
 
 def wait_idle(hookline, tenant):
-    """Until all attempts have ended, and all couriers have written what came of them: an event went to each of them since."""
+    """Waits until all attempts have ended and all couriers have stored the outcomes, those of a new event included."""
     wait_until(lambda: metrics(hookline.daemon)["deliveries_in_flight"] == 0, "all attempts to end")
     event = tenant.client.post("/v1/events", {"topic": "idle"}).json
     wait_until(lambda: tenant.client.get(f"/v1/deliveries?event_id={event['id']}").json["count"] == len(event["job_ids"]),
@@ -44,11 +43,11 @@ def wait_idle(hookline, tenant):
 
 
 def publish_until_refused(client, batch):
-    """The statuses of publishes until one says that the tenant, or its key, is gone."""
+    """Publishes until a reply says that the tenant or its key is gone. Returns the statuses."""
     statuses = []
     until = time.monotonic() + 60 * PATIENCE
     for number in itertools.count():
-        assert time.monotonic() < until, "nobody has refused it"
+        assert time.monotonic() < until, "publishing was not refused in time"
         body = [{"topic": "order.made", "idempotency_key": f"{batch}-{number}-{part}"} for part in range(batch)]
         reply = client.post("/v1/events/batch", body) if batch > 1 else client.post("/v1/events", body[0])
         statuses.append(reply.status)
@@ -57,7 +56,7 @@ def publish_until_refused(client, batch):
 
 
 def fill(hookline, tenant, endpoints):
-    """Something in each table that has rows of tenants."""
+    """Adds rows to each table with rows of tenants."""
     rows, client = Rows(hookline, tenant), tenant.client
     held = endpoints.add("/held", enabled=False)["id"]
     client.post("/v1/subscriptions", {"endpoint_id": held, "topic_pattern": "#", "transform": [{"remove_field": {"field": "x"}}]})
@@ -83,7 +82,7 @@ def fill(hookline, tenant, endpoints):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_tenant_that_is_deleted_under_load_gets_nothing_more_and_leaves_nothing(hookline, receiver):
+def test_a_tenant_deleted_under_load_gets_no_request_and_leaves_no_row(hookline, receiver):
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     receiver.answers["/slow"] = Answer(delay=SLOW)
     receiver.answers["/failing"] = Answer(status=500)
@@ -100,7 +99,7 @@ def test_a_tenant_that_is_deleted_under_load_gets_nothing_more_and_leaves_nothin
         publishing.wait_more(20)
         wait_until(lambda: len(receiver.at("/failing")) > 5 and len(receiver.at("/full")) > 10 and receiver.at("/slow"),
                    "couriers to be at it")
-        assert set(hookline.counts_of(tenant.id)) == set(hookline.tables_of_tenants()) - OTHERS, "a table that nobody fills"
+        assert set(hookline.counts_of(tenant.id)) == set(hookline.tables_of_tenants()) - OTHERS, "fill() fills all"
         reply = hookline.admin.delete(f"/v1/tenants/{tenant.id}")
         moment = int(time.time() * 1000)
         assert reply.status == 204, reply
@@ -110,8 +109,8 @@ def test_a_tenant_that_is_deleted_under_load_gets_nothing_more_and_leaves_nothin
         publishing.wait_more(20)
     wait_until(lambda: all(arrival.done for arrival in receiver.at("/slow")), "attempts under way to end")
     wait_idle(hookline, other)
-    assert max(sent_ms(receiver, ("/slow", "/failing", "/full", "/held"))) <= moment, "an attempt began after the reply"
-    assert hookline.counts_of(tenant.id) == {}, "what came of attempts under way was kept"
+    assert max(sent_ms(receiver, ("/slow", "/failing", "/full", "/held"))) <= moment, "an attempt began later"
+    assert hookline.counts_of(tenant.id) == {}, "the outcomes of attempts under way are not stored"
     made = hookline.admin.post("/v1/tenants", {"id": tenant.id})
     assert made.status == 201 and hookline.rows_of(tenant.id)["events"] == []
     assert [entry["action"] for entry in hookline.admin.items(
@@ -119,7 +118,7 @@ def test_a_tenant_that_is_deleted_under_load_gets_nothing_more_and_leaves_nothin
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_an_endpoint_that_is_deleted_under_load_gets_nothing_more_and_leaves_no_job(hookline, tenant, endpoints, rows, receiver):
+def test_an_endpoint_deleted_under_load_gets_no_request_and_leaves_no_job(hookline, tenant, endpoints, rows, receiver):
     receiver.answers["/in"] = Answer(status=500)
     endpoint = endpoints.add("/in", retry_schedule=["1s"] * 20, rate_limit_rps=50)["id"]
     other = endpoints.add("/other", rate_limit_rps=10_000)["id"]
@@ -143,12 +142,12 @@ def test_an_endpoint_that_is_deleted_under_load_gets_nothing_more_and_leaves_no_
     assert len(receiver.at("/other")) == hookline.value("SELECT count(*) FROM jobs WHERE endpoint_id = :id", id=held)
 
 
-LARGE = 200  # events of 512 KiB
+LARGE = 200  # the number of events of 512 KiB
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_others_publish_while_large_events_of_a_deleted_tenant_go(make_hookline):
-    """In SQLite one writes at a time: they do so between slices of a few events each."""
+def test_other_tenants_publish_while_large_events_of_a_deleted_one_are_removed(make_hookline):
+    """SQLite has one writer at a time. The removal works in slices of a few events, and publishers write in between."""
     hookline = make_hookline("embedded").start()
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     hookline.query(
@@ -167,7 +166,7 @@ def test_others_publish_while_large_events_of_a_deleted_tenant_go(make_hookline)
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
-def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(make_hookline, store):
+def test_spooled_events_of_a_deleted_tenant_are_discarded_and_counted(make_hookline, store):
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100, HL_PUBLISHERS=1).start()
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     for each in (tenant, other):
@@ -187,7 +186,7 @@ def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(m
             run("BEGIN IMMEDIATE")
             spool()
             hookline.daemon.kill()
-    # As the API does it, before anything is replayed.
+    # Deletes the tenant as the API does, before the spool is replayed.
     hookline.query("UPDATE tenants SET status = 'deleted', deleted_at = created_at WHERE tenant_id = :id", id=tenant.id)
     hookline.query("UPDATE routing_versions SET version = version + 1 WHERE tenant_id = :id", id=tenant.id)
     hookline.start()
@@ -197,7 +196,7 @@ def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(m
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_what_a_node_spooled_of_a_deleted_tenant_is_not_given_to_a_new_one_of_the_same_id(make_hookline, receiver):
+def test_spooled_events_of_a_deleted_tenant_do_not_go_to_a_new_one_with_the_same_id(make_hookline, receiver):
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100, HL_PUBLISHERS=1).start()
     first, other = hookline.new_tenant(), hookline.new_tenant()
     with hookline.reader() as run:
@@ -221,4 +220,4 @@ def test_what_a_node_spooled_of_a_deleted_tenant_is_not_given_to_a_new_one_of_th
     new = second.client.post("/v1/events", {"topic": "new"}).json["id"]
     assert [event["id"] for event in second.client.items("/v1/events")] == [new]
     receiver.wait(1)
-    assert [arrival.path for arrival in receiver.at("/second")] == ["/second"], "the new tenant's event only"
+    assert [arrival.path for arrival in receiver.at("/second")] == ["/second"], "only the new tenant's event"

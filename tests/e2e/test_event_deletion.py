@@ -1,4 +1,4 @@
-"""DELETE /v1/events: what it names is gone for good, with the jobs that wait for it, and nothing else. Over both stores."""
+"""DELETE /v1/events removes the named events for good, with their waiting jobs, and nothing else. Over both stores."""
 
 import time
 
@@ -26,7 +26,7 @@ def events_of(tenant):
     return [event["id"] for event in tenant.client.items("/v1/events?order=desc&limit=1000")][::-1]
 
 
-def test_events_of_a_range_and_of_topics_go_and_no_others(hookline, tenant, rows):
+def test_events_of_a_time_range_and_of_topics_are_deleted_and_no_others(hookline, tenant, rows):
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + number) for number in range(6)]
     invoice, other = rows.event(at_ms=at + 3, topic="invoice.made"), rows.event(at_ms=at + 3, topic="order")
@@ -46,7 +46,7 @@ def test_events_of_a_range_and_of_topics_go_and_no_others(hookline, tenant, rows
     assert events_of(tenant) == [] and hookline.rows_of(others.id) == kept
 
 
-def test_no_attempt_of_a_deleted_event_begins_and_dead_letters_keep_theirs(hookline, tenant, endpoints, rows, receiver):
+def test_no_attempt_of_a_deleted_event_begins_and_its_dead_letters_keep_it(hookline, tenant, endpoints, rows, receiver):
     receiver.answers["/in"] = receiver.answers["/late"] = Answer(status=500)
     endpoint = endpoints.add("/in", pattern="order.*", retry_schedule=["1s"] * 9)["id"]
     endpoints.add("/late", pattern="order.*", retry_schedule=["10m"])
@@ -65,7 +65,7 @@ def test_no_attempt_of_a_deleted_event_begins_and_dead_letters_keep_theirs(hookl
     assert hookline.counts_of(tenant.id).get("dlq_events") is None
     assert tenant.client.get(f"/v1/events/{kept['id']}").status == 200
     wait_until(lambda: receiver.at("/other"), "the other event to arrive")
-    # Two seconds of somebody else's schedule: the deleted event's job would have been due twice.
+    # Another endpoint's schedule takes two seconds, in which the deleted event's job would have been due twice.
     receiver.answers["/clock"] = [Answer(status=500), Answer(status=500), Answer()]
     endpoints.add("/clock", pattern="clock", retry_schedule=["1s", "1s"])
     tenant.client.post("/v1/events", {"topic": "clock"})
@@ -73,11 +73,11 @@ def test_no_attempt_of_a_deleted_event_begins_and_dead_letters_keep_theirs(hookl
     sent = [int(arrival.header("x-hl-timestamp")) for path in ("/in", "/late", "/held") for arrival in receiver.at(path)]
     assert max(sent) <= moment
     assert tenant.client.get(f"/v1/dlq/{dead}").json["event"]["payload"] == {"n": 1}
-    assert tenant.client.get(f"/v1/deliveries?event_id={event['id']}").json["items"], "attempts stay"
+    assert tenant.client.get(f"/v1/deliveries?event_id={event['id']}").json["items"], "attempts are kept"
     assert tenant.client.get(f"/v1/jobs?endpoint_id={other}").json["items"] == []
 
 
-def test_the_first_slice_is_short_where_others_wait_for_it(hookline, tenant):
+def test_the_first_slice_of_a_deletion_is_short_when_others_wait(hookline, tenant):
     assert tenant.client.post("/v1/events/batch", [{"topic": "a"}] * 150).status == 201
     assert delete(hookline, tenant, "topic=a") == done(150, 0)
     slices = [row["after"]["deleted"] for row in tenant.client.items("/v1/admin/audit?action=events.delete")]
@@ -88,7 +88,7 @@ def test_the_first_slice_is_short_where_others_wait_for_it(hookline, tenant):
     ("topic=a", "confirm"), ("topic=a&confirm=", "confirm"), ("topic=a&confirm=yes", "confirm"), ("confirm={id}", "required"),
     ("confirm={id}&from_ms=", "required"), ("confirm={id}&topic=a..b", "topic"), ("confirm={id}&from_ms=-1", "from_ms"),
     ("confirm={id}&topic=a&tenant=x", "parameter 3")], ids=str)
-def test_a_request_that_does_not_say_what_it_means_deletes_nothing(hookline, tenant, rows, query, place):
+def test_an_ambiguous_request_deletes_nothing(hookline, tenant, rows, query, place):
     rows.event(topic="a")
     key = tenant.key(["admin"])
     before = hookline.rows_of(tenant.id)
@@ -98,7 +98,7 @@ def test_a_request_that_does_not_say_what_it_means_deletes_nothing(hookline, ten
     assert hookline.rows_of(tenant.id) == before
 
 
-def test_a_key_deletes_events_of_its_own_tenant_unless_it_names_one(hookline, tenant, rows):
+def test_a_key_deletes_its_own_tenants_events_unless_an_administrator_names_another(hookline, tenant, rows):
     rows.event(topic="a")
     assert tenant.client.delete(f"/v1/events?topic=a&confirm={tenant.id}").status == 403
     assert hookline.admin.delete(f"/v1/events?topic=a&confirm={tenant.id}").status == 400, "confirm is another tenant"
@@ -108,7 +108,7 @@ def test_a_key_deletes_events_of_its_own_tenant_unless_it_names_one(hookline, te
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_request_whose_time_is_over_says_where_the_next_one_goes_on(make_hookline, store):
+def test_a_request_that_runs_out_of_time_says_where_to_continue(make_hookline, store):
     hookline = make_hookline(store, STORE_TIMEOUT_MS=1000).start()
     tenant = hookline.new_tenant()
     for topics in (["a"] * 100, ["b"] * 1000, ["a"] * 700):
@@ -120,5 +120,5 @@ def test_a_request_whose_time_is_over_says_where_the_next_one_goes_on(make_hookl
         if not told["more"]:
             break
         after = f"&after_id={told['next_after_id']}" if "next_after_id" in told else after
-    assert deleted == 800 and not told["more"] and after, "it took several requests"
+    assert deleted == 800 and not told["more"] and after, "the deletion took several requests"
     assert {event["topic"] for event in tenant.client.items("/v1/events?limit=1000")} == {"b"}

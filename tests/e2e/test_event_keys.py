@@ -1,4 +1,4 @@
-"""API keys on the routes of hook events, metrics and the OpenAPI document, with the keys of the configuration."""
+"""API keys, including those of the configuration, on the routes of hook events, metrics and the OpenAPI document."""
 
 import json
 
@@ -25,7 +25,7 @@ def get(daemon, path, **headers):
 
 @pytest.fixture
 def keyed(hooksd):
-    """A daemon with start keys, on its embedded store."""
+    """A daemon with start keys and the embedded store."""
 
     def start(**options):
         return hooksd(**{"HL_API_KEY": KEY, "HL_STORE_BACKEND": "embedded"} | options)
@@ -46,7 +46,7 @@ def test_events_need_no_key_unless_it_is_required(keyed):
             assert client.post(path, body).status == 202
 
 
-def test_a_key_that_is_sent_with_events_must_be_right(keyed):
+def test_a_key_sent_with_events_must_be_valid(keyed):
     daemon = keyed()
     body = b'{"event_type":"t","session_id":"s"}'
     lines = ["POST /events HTTP/1.1", "Host: test", "Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -66,18 +66,18 @@ def test_a_key_that_is_sent_with_events_must_be_right(keyed):
         with daemon.raw() as connection:
             connection.send("\r\n".join([*lines, *headers]).encode() + b"\r\n\r\n" + body)
             reply = connection.read_reply()
-        # Before control has read the store's keys, nobody knows whether there is such a key.
+        # An acceptor cannot refuse an unknown key before control has read the store's keys.
         assert reply.status in ((401, 503) if "nobody" in headers[0] else (401,)), (headers, reply)
         assert set(reply.json()) == {"detail"}
 
 
-def test_the_schemes_name_may_have_any_case(keyed):
+def test_the_name_of_the_scheme_may_have_any_case(keyed):
     daemon = keyed(REQUIRE_API_KEY="true")
     for scheme in ("Bearer", "bearer", "BEARER", "Bearer  "):
         assert daemon.post_event(minimal(), authorization=f"{scheme} {KEY}").status == 202
 
 
-def test_events_without_a_key_are_refused_where_one_is_required(keyed):
+def test_events_without_a_required_key_are_refused(keyed):
     daemon = keyed(REQUIRE_API_KEY="true")
     for path, body in EVENT_ROUTES:
         with daemon.client() as client:
@@ -95,7 +95,7 @@ def head(request, *headers):
     return "\r\n".join([f"{request} HTTP/1.1", "Host: test", *headers]).encode() + b"\r\n\r\n"
 
 
-def test_strangers_are_refused_before_they_send_a_large_body(keyed):
+def test_clients_without_a_valid_key_are_refused_before_a_large_body(keyed):
     daemon = keyed(REQUIRE_API_KEY="true")
     wait_until(lambda: daemon.post_event(minimal(), **bearer("nobody-has-this-key")).status == 401, "the keys to be read")
     for path in ("/events", "//events/batch/?a=b", "/%65vents", "http://test/v1/events", "/v1/events/batch", "/v1/endpoints"):
@@ -113,7 +113,7 @@ def test_strangers_are_refused_before_they_send_a_large_body(keyed):
         assert connection.read_reply().status == 100
 
 
-def test_only_events_take_large_bodies(keyed):
+def test_only_routes_of_events_accept_large_bodies(keyed):
     daemon = keyed()
     chunk = b"11000\r\n" + b"x" * 0x11000 + b"\r\n"
     for request in ("GET /health", "GET /events", "POST /nothing", "POST /v1/endpoints"):
@@ -125,7 +125,7 @@ def test_only_events_take_large_bodies(keyed):
     assert series(daemon)['requests_rejected_total{reason="body_size"}'] == 8
 
 
-def test_without_an_api_a_key_on_events_is_not_looked_at(hooksd):
+def test_keys_on_events_are_ignored_without_an_api(hooksd):
     daemon = hooksd()
     assert daemon.post_event(minimal(), **bearer("anything")).status == 202
 
@@ -137,7 +137,7 @@ def test_metrics_and_documents_are_open_unless_a_key_is_required(keyed):
         assert get(daemon, path, Authorization="Bearer of something else").status == 200
 
 
-def test_metrics_and_documents_want_the_scope_metrics_where_a_key_is_required(keyed):
+def test_metrics_and_documents_need_the_scope_metrics_when_a_key_is_required(keyed):
     daemon = keyed(METRICS_REQUIRE_KEY="true")
     for path in METRICS_ROUTES:
         assert_unauthorized(get(daemon, path))
@@ -146,7 +146,7 @@ def test_metrics_and_documents_want_the_scope_metrics_where_a_key_is_required(ke
         assert get(daemon, path).status == 200
 
 
-def test_start_keys_come_from_files_also_and_are_replaced_at_the_next_start(keyed, tmp_path):
+def test_start_keys_can_be_in_files_and_are_replaced_at_the_next_start(keyed, tmp_path):
     file = tmp_path / "key"
     file.write_text("key-of-a-file-0123456789abcdef\n")
     daemon = keyed(HL_API_KEY="", HL_API_KEY_FILE=file, HL_ADMIN_KEY=ADMIN, HL_TENANT_ID="acme", REQUIRE_API_KEY="true")
@@ -154,13 +154,13 @@ def test_start_keys_come_from_files_also_and_are_replaced_at_the_next_start(keye
     assert (reply.status, reply.headers["X-Tenant-Id"]) == (202, "acme")
     assert daemon.post_event(minimal(), **bearer(ADMIN)).status == 202
     file.write_text("another-key-of-a-file-0123456789\n")
-    daemon.kill()  # the ring, and with it the table, stays
+    daemon.kill()  # keeps the ring, which holds the table of keys
     daemon.start()
     assert daemon.post_event(minimal(), **bearer("another-key-of-a-file-0123456789")).status == 202
     assert daemon.post_event(minimal(), **bearer("key-of-a-file-0123456789abcdef")).status in (401, 503)
 
 
-def test_the_keys_tenant_is_that_of_its_events_in_every_store(keyed, database):
+def test_events_belong_to_the_keys_tenant_in_every_store(keyed, database):
     of_key = minimal(session_id="with", event_id="one", tenant_id="of the client")
     stores = {
         "postgres": lambda daemon: database.query("SELECT session_id, tenant_id, data FROM hook_events"),
@@ -175,11 +175,11 @@ def test_the_keys_tenant_is_that_of_its_events_in_every_store(keyed, database):
         daemon = keyed(STORAGE_TYPE=store, HL_TENANT_ID="acme", **options)
         assert daemon.post_event(of_key, **bearer(KEY)).status == 202
         assert daemon.post_event(minimal(session_id="without", event_id="one")).status == 202
-        # The same text is another tenant's other event; what the client calls tenant_id is a field like any other.
+        # The same id of another tenant is another event. A client's member tenant_id is data like any other.
         assert sorted(stored(daemon)) == [("with", "acme", {"tenant_id": "of the client"}), ("without", "default", {})]
 
 
-def test_an_event_that_was_refused_is_stored_for_its_tenant_later(keyed, database):
+def test_a_dead_letter_is_retried_for_its_tenant(keyed, database):
     daemon = keyed(DATABASE_URL=database.url, HL_TENANT_ID="acme")
     database.query("ALTER TABLE hook_events ADD CONSTRAINT good CHECK (session_id <> 'bad')")
     events = [minimal(session_id=session, event_id=f"id-{session}") for session in ("good", "bad")]
@@ -190,5 +190,5 @@ def test_an_event_that_was_refused_is_stored_for_its_tenant_later(keyed, databas
     assert result.returncode == 0, result
     assert database.query("SELECT DISTINCT tenant_id, client_event_id FROM hook_events ORDER BY 2") == [
         ("acme", "id-bad"), ("acme", "id-good")]
-    assert daemon.post_batch(events, **bearer(KEY)).status == 202  # sent again, they are found by their ids
+    assert daemon.post_batch(events, **bearer(KEY)).status == 202  # the repeated events are duplicates
     assert database.query("SELECT count(*) FROM hook_events") == [(2,)]

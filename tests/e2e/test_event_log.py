@@ -1,4 +1,4 @@
-"""The list of events as a log: a client that follows it by its cursors gets every event, in whatever order transactions commit."""
+"""A client that follows the list of events by its cursors gets every event, whatever the order of commits."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def publish(client):
 
 
 def walk_beside_a_publisher(client, order):
-    """The ids of all pages, and those that were published while they were read."""
+    """Reads all pages and publishes an event after each. Returns the listed ids and the published ids."""
     listed, published, cursor = [], [], ""
     while True:
         page = client.get(f"/v1/events?limit=50&order={order}&cursor={cursor}").json
@@ -30,8 +30,8 @@ def walk_beside_a_publisher(client, order):
         published.append(publish(client))
 
 
-def test_thousands_of_one_moment_are_read_in_either_order_while_others_are_published(tenant, rows):
-    """However young they are; those that were young when they were read may come again."""
+def test_thousands_of_events_with_one_time_are_listed_in_both_orders_during_publishing(tenant, rows):
+    """Events of the last seconds are listed too, and may be listed twice."""
     old, young = (rows.events_at_once(at_ms, 1000) for at_ms in (now_ms() - HOUR, now_ms()))
     listed, _ = walk_beside_a_publisher(tenant.client, "desc")
     assert listed == (old + young)[::-1]
@@ -41,7 +41,7 @@ def test_thousands_of_one_moment_are_read_in_either_order_while_others_are_publi
 
 
 @pytest.mark.parametrize("hookline", ["postgres"], indirect=True)  # SQLite has one writer at a time
-def test_an_event_whose_transaction_commits_late_is_not_passed_over(hookline, tenant, rows):
+def test_an_event_that_commits_late_is_listed(hookline, tenant, rows):
     settled, late = rows.event(at_ms=now_ms() - HOUR), new_id(now_ms(), last=0)
     with hookline.reader() as other_node:
         other_node("BEGIN")
@@ -55,7 +55,7 @@ def test_an_event_whose_transaction_commits_late_is_not_passed_over(hookline, te
     assert ids(tenant.client.get(following).json) == [late, *published]
 
 
-def test_a_cursor_holds_when_the_rows_are_gone(hookline, tenant, rows):
+def test_a_cursor_works_after_its_rows_are_deleted(hookline, tenant, rows):
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + number) for number in range(6)]
     paths = [f"/v1/events?limit=2&order={order}" for order in ("asc", "desc")]
@@ -67,7 +67,7 @@ def test_a_cursor_holds_when_the_rows_are_gone(hookline, tenant, rows):
         assert ids(page) == left and page["next_cursor"] is None
 
 
-def test_a_cursor_of_another_tenant_is_a_place_among_ones_own_events(hookline, tenant, rows):
+def test_a_cursor_of_another_tenant_lists_only_own_events(hookline, tenant, rows):
     at = now_ms() - HOUR
     other = hookline.new_tenant()
     for number in range(3):
@@ -77,7 +77,7 @@ def test_a_cursor_of_another_tenant_is_a_place_among_ones_own_events(hookline, t
     assert ids(other.client.get(f"/v1/events?cursor={cursor}").json) == own[2:]
 
 
-def test_times_of_a_list_do_not_hide_what_was_stored_late(tenant, rows):
+def test_filters_by_time_include_events_that_were_stored_late(tenant, rows):
     at = now_ms() - 100 * HOUR
     rows.event(at_ms=at - 1)
     spooled = rows.event(at_ms=at, stored_at=at + 99 * HOUR)

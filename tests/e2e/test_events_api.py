@@ -1,4 +1,6 @@
-"""Published events in the API: shown byte for byte, listed in both orders, filtered, and never passed over. Over both stores."""
+"""
+Published events in the API: shown byte for byte, listed in both orders, filtered, never skipped. Over both stores.
+"""
 
 import json
 
@@ -31,7 +33,7 @@ def test_an_event_is_shown_as_it_was_published(tenant, rows):
         "id", "event_id", "tenant_id", "topic", "payload", "occurred_at", "created_at", "job_count"}
 
 
-def test_payloads_and_own_members_come_back_byte_for_byte(tenant, rows):
+def test_payloads_and_a_clients_own_members_come_back_byte_for_byte(tenant, rows):
     payload = '{"n":12345678901234567890.10,"e":1E+2,"z":-0,"z":0.0,"s":"\\u00e9/\\/"}'
     extra = '{"big":9007199254740993,"f":1.00,"a":1,"a":2}'
     event = rows.event(payload=payload, extra=extra)
@@ -42,14 +44,14 @@ def test_payloads_and_own_members_come_back_byte_for_byte(tenant, rows):
         assert f"{extra[1:]}" in text, text
 
 
-def test_what_is_no_event_of_the_tenant_is_404(tenant, rows, hookline):
+def test_an_unknown_or_foreign_event_is_404(tenant, rows, hookline):
     event = rows.event()
     for name in (new_id(now_ms(), last=0), "nonsense", event[:-1], "00000000-0000-4000-8000-000000000000"):
         assert tenant.client.get(f"/v1/events/{name}").status == 404
     assert hookline.new_tenant().client.get(f"/v1/events/{event}").status == 404
 
 
-def test_lists_begin_with_the_oldest_stored_and_have_fifty(tenant, rows):
+def test_pages_have_fifty_events_the_oldest_stored_first(tenant, rows):
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + number // 3) for number in range(52)]
     assert ids(tenant.client) == events[:50]
@@ -61,7 +63,7 @@ def test_lists_begin_with_the_oldest_stored_and_have_fifty(tenant, rows):
             assert [event["id"] for event in shown] == wanted, (limit, order)
 
 
-def test_an_event_that_was_spooled_comes_when_it_was_stored(tenant, rows):
+def test_a_spooled_event_is_listed_by_the_time_it_was_stored(tenant, rows):
     at = now_ms() - HOUR
     first, second = rows.event(at_ms=at), rows.event(at_ms=at + 1000)
     spooled = rows.event(at_ms=at - 1000, stored_at=at + 500)
@@ -69,8 +71,8 @@ def test_an_event_that_was_spooled_comes_when_it_was_stored(tenant, rows):
     assert ids(tenant.client, "order=desc") == [second, first, spooled]
 
 
-def test_a_cursor_stays_behind_what_may_still_get_neighbours(tenant, rows):
-    """A transaction that is slow commits what it stored early: a client that follows the list must see it."""
+def test_a_cursor_stays_before_events_that_may_get_earlier_neighbours(tenant, rows):
+    """A slow transaction commits an event with an early time. A client that follows the list must see it."""
     old, at = now_ms() - HOUR, now_ms()
     settled = [rows.event(at_ms=old + number) for number in range(2)]
     young = [rows.event(at_ms=at + number) for number in range(2)]
@@ -84,7 +86,7 @@ def test_a_cursor_stays_behind_what_may_still_get_neighbours(tenant, rows):
     assert descending == [*young[::-1], late, *settled[::-1]]
 
 
-def test_after_id_is_the_place_behind_that_event(tenant, rows, hookline):
+def test_after_id_lists_the_events_after_that_one(tenant, rows, hookline):
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + number) for number in range(4)]
     assert ids(tenant.client, f"after_id={events[1]}") == events[2:]
@@ -108,7 +110,7 @@ def fits(pattern, topic):
     return pattern[0] in ("*", topic[0]) and fits(pattern[1:], topic[1:])
 
 
-def test_a_pattern_of_topics_means_what_it_means_for_subscriptions(tenant, rows):
+def test_topic_patterns_of_lists_match_as_those_of_subscriptions(tenant, rows):
     at = now_ms() - HOUR
     for number, topic in enumerate(TOPICS):
         rows.event(topic, at + number)
@@ -122,7 +124,7 @@ def test_a_pattern_of_topics_means_what_it_means_for_subscriptions(tenant, rows)
                 assert [event["topic"] for event in shown] == (wanted if order == "asc" else wanted[::-1]), (path, pattern)
 
 
-def test_times_bound_a_list(tenant, rows):
+def test_a_list_can_be_limited_by_time(tenant, rows):
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + 10 * number) for number in range(4)]
     assert ids(tenant.client, f"from_ms={at + 10}&to_ms={at + 30}") == events[1:3]
@@ -144,12 +146,12 @@ def test_events_of_several_months_are_one_list(tenant, rows):
     ("after_id=01a225bc-ea3c-7e39-9904-03d6a2f5e81e", "after_id"), ("limit=0", "limit"), ("limit=1001", "limit"),
     ("order=newest", "order"), ("topic=a..b", "topic"), ("topic=a*", "topic"), ("from_ms=yesterday", "from_ms"),
     ("to_ms=-1", "to_ms"), ("from_ms=999999999999999", "from_ms")])
-def test_a_wrong_query_is_refused_with_its_place(tenant, query, place):
+def test_a_wrong_query_is_refused_with_the_parameter(tenant, query, place):
     reply = tenant.client.get(f"/v1/events?{query}")
     assert (reply.status, reply.json["error"]) == (400, "validation_error") and place in reply.json["detail"]
 
 
-def test_cursors_are_of_their_list_and_order_only(tenant, rows):
+def test_cursors_work_only_for_their_list_and_order(tenant, rows):
     endpoint, at = make(tenant.client)["id"], now_ms() - HOUR
     for number in range(2):
         event = rows.event(at_ms=at + number)
@@ -165,14 +167,14 @@ def test_cursors_are_of_their_list_and_order_only(tenant, rows):
                 assert tenant.client.get(f"{path.replace('desc', 'asc')}&cursor={cursor}").status == 400
 
 
-def test_two_places_at_once_are_refused(tenant, rows):
+def test_a_cursor_together_with_after_id_is_refused(tenant, rows):
     events = [rows.event(at_ms=now_ms() - HOUR + number) for number in range(2)]
     cursor = tenant.client.get("/v1/events?limit=1").json["next_cursor"]
     reply = tenant.client.get(f"/v1/events?cursor={cursor}&after_id={events[0]}")
     assert reply.status == 400 and "after_id" in reply.json["detail"]
 
 
-def test_a_page_of_large_events_ends_at_its_bytes(tenant, rows):
+def test_a_page_of_large_events_is_limited_in_bytes(tenant, rows):
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + number, payload=json.dumps("x" * 1_500_000)) for number in range(4)]
     page = tenant.client.get("/v1/events").json

@@ -1,4 +1,4 @@
-"""Whatever is sent again, by whom and however often: each event is stored once, and the counts tell the duplicates."""
+"""However often and by whichever client events are repeated, each is stored once, and metrics count the duplicates."""
 
 import os
 import random
@@ -18,7 +18,7 @@ ACKS = pytest.mark.parametrize("ack", ["durable", "queued"])
 
 
 def settled(*replicas):
-    """The replicas' metrics, added up, when nothing is on its way any more."""
+    """Waits until no event waits. Returns the sum of the replicas' metrics."""
     wait_until(lambda: all(accounting.settled(metrics(replica)) for replica in replicas), "everything to be stored")
     numbers = [metrics(replica) for replica in replicas]
     return {name: sum(each[name] for each in numbers) for name in numbers[0]}
@@ -29,7 +29,7 @@ def stored_once(database, events):
 
 
 @ACKS
-def test_a_batch_again_wholly_partly_and_within_itself(database, hooksd, ack):
+def test_repeated_batches_and_repeats_within_a_batch_are_stored_once(database, hooksd, ack):
     daemon = hooksd(database, ACK=ack)
     events = random_events(300, sessions=1, seed=21)[0]
     rng = random.Random(22)
@@ -57,13 +57,13 @@ def test_events_with_a_placeholder_for_an_id_are_all_stored(database, hooksd):
 
 
 @ACKS
-def test_across_writers_and_two_replicas_at_once(database, hooksd, ack):
+def test_repeats_across_writers_and_two_replicas_are_stored_once(database, hooksd, ack):
     replicas = [hooksd(database, ACK=ack, WRITERS=2, ACCEPTORS=2) for _ in range(2)]
     events = random_events(600, sessions=1, seed=23)[0]
     sent = 0
 
     def client(number):
-        """Posts everything once, in batches and an order of its own, so that any two overlap anyhow."""
+        """Posts every event once, in a random order and in random batches, so that clients overlap."""
         rng = random.Random(number)
         own = rng.sample(events, len(events))
         posted = 0
@@ -86,8 +86,8 @@ def test_across_writers_and_two_replicas_at_once(database, hooksd, ack):
 
 @pytest.mark.parametrize("what", ["writer", "all"])
 @ACKS
-def test_killed_between_commit_and_release(database, make_hooksd, what, ack):
-    """The server has committed, its word is on the way, and the writer dies: the next one must find out."""
+def test_a_kill_between_commit_and_release_stores_each_event_once(database, make_hooksd, what, ack):
+    """The writer dies after the server's commit and before its reply. The successor must find the events stored."""
     events = random_events(20, sessions=1, seed=24)[0]
     with HoldingProxy(database.server.port) as proxy:
         daemon = make_hooksd(DATABASE_URL=proxy.url(database), WRITERS=1, ACK=ack)
@@ -113,10 +113,10 @@ def test_killed_between_commit_and_release(database, make_hooksd, what, ack):
         assert daemon.post_batch(events).status == 202
         stored_once(database, events)
         assert settled(daemon)["events_duplicate_total"] == 40
-        daemon.stop()  # while the proxy is there
+        daemon.stop()  # before the proxy ends
 
 
-def test_writers_killed_at_any_time(database, hooksd):
+def test_writers_killed_at_any_time_store_each_event_once(database, hooksd):
     daemon = hooksd(database, WRITERS=2, ACK="durable")
     events = random_events(2000, sessions=1, seed=25)[0]
     with ThreadPoolExecutor(4) as pool:
@@ -132,8 +132,8 @@ def test_writers_killed_at_any_time(database, hooksd):
 
 
 @pytest.mark.plain_postgres("triggers are refused on distributed tables")
-def test_a_dead_writers_statement_that_still_runs(database, hooksd):
-    """The successor meets the rows of a transaction that is not over yet, and waits for it."""
+def test_a_dead_writers_running_statement_stores_each_event_once(database, hooksd):
+    """The successor finds rows of an unfinished transaction and waits for its end."""
     daemon = hooksd(database, WRITERS=1, ACK="queued")
     database.query("CREATE TABLE gate ()")
     database.query(
@@ -155,7 +155,7 @@ def test_a_dead_writers_statement_that_still_runs(database, hooksd):
     stored_once(database, events)
 
 
-def test_ids_that_are_no_uuids_keep_their_text(database, hooksd):
+def test_ids_other_than_uuids_keep_their_text(database, hooksd):
     daemon = hooksd(database)
     ids = ["evt-1", "ключ 🔑", "a" * 255, "0", " x ", "x\u0000y", "not-a-uuid-0000-0000"]
     events = [minimal(event_id=each, timestamp=timestamp_text(now())) for each in ids]
@@ -167,7 +167,7 @@ def test_ids_that_are_no_uuids_keep_their_text(database, hooksd):
     assert settled(daemon)["events_duplicate_total"] == 3 + len(ids) + 3
 
 
-def test_the_forms_of_a_uuid_are_one_id(database, hooksd):
+def test_all_notations_of_a_uuid_are_one_id(database, hooksd):
     daemon = hooksd(database)
     identity = uuid.uuid4()
     forms = [str(identity), str(identity).upper(), identity.hex, f"{{{identity}}}", identity.urn]
@@ -177,8 +177,8 @@ def test_the_forms_of_a_uuid_are_one_id(database, hooksd):
 
 
 @pytest.mark.plain_postgres("a unique index must contain event_id")
-def test_a_key_that_a_dba_added_makes_no_duplicates(database, hooksd):
-    """Another event with the same value is not the same event: it must not vanish."""
+def test_a_unique_key_of_a_dba_causes_no_duplicates(database, hooksd):
+    """Another event with the same value is not a duplicate and must not vanish."""
     daemon = hooksd(database)
     database.query("CREATE UNIQUE INDEX one_a_session ON hook_events (session_id, event_type, created_date)")
     moment = timestamp_text(now())

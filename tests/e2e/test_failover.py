@@ -1,4 +1,4 @@
-"""A primary with a synchronous standby: the primary dies, the standby is promoted, nothing acknowledged is lost."""
+"""A primary dies and its synchronous standby is promoted: no acknowledged event is lost."""
 
 import threading
 
@@ -7,7 +7,7 @@ from harness.load import Load
 from harness.waiting import wait_until
 
 
-def test_writers_follow_the_primary_and_nothing_acknowledged_is_lost(pair, hooksd):
+def test_writers_follow_the_primary_and_no_acknowledged_event_is_lost(pair, hooksd):
     daemon = hooksd(DATABASE_URL=pair.url, WRITERS=2)
     load = Load(daemon, random_events(6000, sessions=6, seed=31), batch=20)
     with load:
@@ -24,10 +24,10 @@ def test_writers_follow_the_primary_and_nothing_acknowledged_is_lost(pair, hooks
     assert "not-a-real-secret" not in daemon.whole_log()
 
 
-def test_what_a_crash_kept_from_the_standby_is_not_acknowledged(pair, hooksd):
+def test_a_batch_that_the_standby_lacks_is_not_acknowledged(pair, hooksd):
     """
-    The primary has a batch on its own disk when it crashes, and comes back without its standby. Sent again the batch
-    consists of duplicates, and a transaction that changes nothing waits for no standby.
+    The primary crashes with a batch on its own disk and restarts without its standby. The repeated batch consists of
+    duplicates. A transaction without changes would not wait for the standby, so hooksd must make it wait.
     """
     daemon = hooksd(DATABASE_URL=pair.url, WRITERS=1, SPOOL_AFTER_MS=3600000)
     pair.standby.stop()
@@ -42,7 +42,7 @@ def test_what_a_crash_kept_from_the_standby_is_not_acknowledged(pair, hooksd):
     assert replies == []
     pair.primary.kill()
     pair.primary.start()
-    assert pair.before.count() == 1, "recovery brings back what waited"
+    assert pair.before.count() == 1, "recovery restores the waiting batch"
     wait_until(waiting, "the repeated commit to wait for the standby")
     assert replies == []
     pair.primary.kill()

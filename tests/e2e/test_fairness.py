@@ -1,5 +1,5 @@
 """
-What one tenant's many jobs do to the others, on the way of a published event into the store. Both stores.
+One tenant's many jobs delay other tenants' events little on their way into the store. Both stores.
 """
 
 import contextlib
@@ -12,12 +12,12 @@ from harness.endpoints import make
 from harness.metrics import metrics
 from harness.waiting import wait_until
 
-MANY = 1000  # pairs of endpoint and transform
+MANY = 1000  # pairs of an endpoint and a transform
 EVENTS = 40
 
 
 def spread(hookline, tenant, pairs):
-    """An endpoint that holds, and so many subscriptions with a transform of their own: each event makes as many jobs."""
+    """Adds a disabled endpoint and so many subscriptions with different transforms. Each event makes as many jobs."""
     endpoint = make(tenant.client, enabled=False)
     made = tenant.client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": "#"})
     assert made.status == 201, made
@@ -36,7 +36,7 @@ def spread(hookline, tenant, pairs):
 
 @contextlib.contextmanager
 def nothing_is_stored(hookline):
-    """Meanwhile publishers wait for another program's lock."""
+    """During the block publishers wait for another program's lock."""
     with hookline.reader() as run:
         if hookline.store == "postgres":
             run("BEGIN")
@@ -57,7 +57,7 @@ def in_thread(work):
     return thread
 
 
-def test_events_of_another_tenant_are_answered_while_one_tenants_large_batch_is_stored(hookline):
+def test_small_events_of_other_tenants_are_answered_before_one_tenants_large_batch(hookline):
     large, small = hookline.new_tenant(), hookline.new_tenant()
     spread(hookline, large, MANY)
     answered = []
@@ -71,7 +71,7 @@ def test_events_of_another_tenant_are_answered_while_one_tenants_large_batch_is_
     with nothing_is_stored(hookline):
         threads = [in_thread(publish_batch)]
         wait_until(lambda: on_ring(hookline) == EVENTS, "the large batch to wait")
-        threads += [in_thread(publish_one) for _ in range(4)]  # of each acceptor and publisher
+        threads += [in_thread(publish_one) for _ in range(4)]  # enough for each acceptor and publisher
         wait_until(lambda: on_ring(hookline) == EVENTS + 4, "the small ones to wait behind it")
     for thread in threads:
         thread.join()
@@ -83,7 +83,7 @@ def test_events_of_another_tenant_are_answered_while_one_tenants_large_batch_is_
     wait_until(lambda: on_ring(hookline) == 0, "all to be released")
 
 
-def test_events_of_another_tenant_are_stored_while_one_tenants_spooled_batch_is_replayed(postgres, make_hookline):
+def test_events_of_other_tenants_are_stored_during_the_replay_of_one_tenants_batch(postgres, make_hookline):
     hookline = make_hookline("postgres", HL_PUBLISHERS=1, ACCEPTORS=1).start()
     large, small = hookline.new_tenant(), hookline.new_tenant()
     spread(hookline, large, MANY)
@@ -111,7 +111,7 @@ def test_events_of_another_tenant_are_stored_while_one_tenants_spooled_batch_is_
 
 
 @pytest.mark.parametrize("hookline", ["embedded"], indirect=True)
-def test_a_batch_of_more_jobs_than_a_request_may_make_is_cut_off_and_gets_further_when_it_is_sent_again(hookline):
+def test_a_batch_with_too_many_jobs_is_stored_in_part_and_a_repeat_stores_the_rest(hookline):
     tenant = hookline.new_tenant()
     spread(hookline, tenant, 10000)
     body = [{"topic": "t", "idempotency_key": f"k{i}"} for i in range(12)]

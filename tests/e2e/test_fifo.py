@@ -1,4 +1,4 @@
-"""Endpoints with fifo: what arrives at a receiver, and in which order. Over both stores."""
+"""Endpoints with fifo: a receiver gets events in order. Over both stores."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def waiting(hookline, tenant, table="jobs"):
     return hookline.value(f"SELECT count(*) FROM {table} WHERE tenant_id = :id", id=tenant.id)
 
 
-def test_fifty_changes_of_an_object_arrive_in_order_although_the_first_fails_twice(hookline, tenant, endpoints, receiver):
+def test_fifty_events_arrive_in_order_although_the_first_fails_twice(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = [Answer(500), Answer(503), Answer(200)]
     endpoints.add("/in", fifo=True, retry_schedule=["1s", "1s"])
     publish(tenant, *range(50))
@@ -44,7 +44,7 @@ def test_fifty_changes_of_an_object_arrive_in_order_although_the_first_fails_twi
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_an_order_whose_places_somebody_has_edited_loses_no_event(hookline, tenant, endpoints, receiver):
+def test_an_order_with_edited_positions_loses_no_event(hookline, tenant, endpoints, receiver):
     begun, edited = threading.Event(), threading.Event()
 
     def answer(_arrival):
@@ -68,7 +68,7 @@ def test_an_order_whose_places_somebody_has_edited_loses_no_event(hookline, tena
     assert {n for n in numbers_of(receiver.at("/in"))} == set(range(9))
 
 
-def test_what_many_clients_publish_at_once_arrives_one_by_one_in_the_order_of_its_places(hookline, tenant, endpoints, receiver):
+def test_events_of_many_clients_arrive_one_by_one_in_the_stored_order(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(200, delay=0.002)
     endpoint = endpoints.add("/in", fifo=True, paused=True, rate_limit_rps=10000)
     endpoints.add("/other", fifo=True)
@@ -97,7 +97,7 @@ def test_what_many_clients_publish_at_once_arrives_one_by_one_in_the_order_of_it
         assert own == sorted(own)
 
 
-def test_a_dead_event_lets_the_others_go(tenant, endpoints, receiver):
+def test_a_dead_event_does_not_stop_the_next_ones_by_default(tenant, endpoints, receiver):
     receiver.answers["/in"] = [Answer(200), Answer(422), Answer(200)]
     endpoints.add("/in", fifo=True)
     publish(tenant, *range(5))
@@ -105,7 +105,7 @@ def test_a_dead_event_lets_the_others_go(tenant, endpoints, receiver):
 
 
 @pytest.mark.parametrize("what", ["requeue", "delete"])
-def test_a_dead_event_stops_the_others_until_somebody_decides(hookline, tenant, endpoints, receiver, what):
+def test_a_dead_event_blocks_the_next_ones_until_a_requeue_or_delete(hookline, tenant, endpoints, receiver, what):
     receiver.answers["/in"] = [Answer(200), Answer(422), Answer(200)]
     endpoint = endpoints.add("/in", fifo=True, on_dead="block")
     publish(tenant, *range(5))
@@ -122,7 +122,7 @@ def test_a_dead_event_stops_the_others_until_somebody_decides(hookline, tenant, 
     assert numbers_of(receiver.wait(6 + len(again))) == [0, 1, *again, 2, 3, 4, 5]
 
 
-def test_each_ordering_key_is_an_order_by_itself(hookline, tenant, endpoints, receiver):
+def test_each_ordering_key_has_an_independent_order(hookline, tenant, endpoints, receiver):
     failing = threading.Event()
 
     def answer(arrival):
@@ -141,7 +141,7 @@ def test_each_ordering_key_is_an_order_by_itself(hookline, tenant, endpoints, re
     assert by_key == {"a": list(range(10)), "b": list(range(10))}
 
 
-def test_what_waits_when_an_endpoint_comes_to_have_fifo_goes_first(tenant, endpoints, receiver):
+def test_events_that_wait_when_fifo_is_switched_on_go_first(tenant, endpoints, receiver):
     endpoint = endpoints.add("/in", paused=True)
     publish(tenant, *range(5))
     change(tenant, endpoint, fifo=True)
@@ -164,8 +164,8 @@ def test_a_replay_is_sent_in_the_order_of_its_events(hookline, tenant, endpoints
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_the_order_holds_over_deaths_of_couriers_and_restarts(make_hookline, store):
-    """Each client's events arrive in its order; only the one that was under way when a process died comes again."""
+def test_the_order_holds_when_couriers_die_or_the_service_restarts(make_hookline, store):
+    """Each client's events arrive in order. Only an event that was under way at a process' death comes again."""
     with Receiver() as receiver:
         receiver.answers["/in"] = lambda arrival: Answer(500 if len(receiver.arrivals) % 40 == 39 else 200, delay=0.003)
         hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback").start()

@@ -1,6 +1,6 @@
 """
-The order of endpoints with fifo where several nodes share one PostgreSQL: one of them sends, whichever stores; and where
-somebody keeps the lock of an order. HL_NODE_TIMEOUT_SECS is short here.
+Endpoints with fifo on several nodes with one PostgreSQL: one node sends all events of an order, whichever node stores
+them. Also: another session holds the lock of an order. HL_NODE_TIMEOUT_SECS is short here.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.plain_postgres("several nodes over one server of their 
 
 
 class Nodes:
-    """Two of them, of which the first becomes the one that sends: it stores event 0."""
+    """Two nodes. The first becomes the sender because it stores event 0."""
 
     def __init__(self, make_hookline, receiver):
         options = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 2, "HL_NODE_TIMEOUT_SECS": TIMEOUT,
@@ -49,7 +49,7 @@ class Nodes:
         return [json.loads(arrival.body)["event"]["payload"]["n"] for arrival in list(self.receiver.at("/in"))]
 
     def wait_all(self, count):
-        """Until each has been accepted; what came, in its order."""
+        """Waits until each event has been accepted. Returns the numbers of all requests in order."""
         wait_until(lambda: {n for n, arrival in zip(self.arrived(), self.receiver.at("/in")) if arrival.answer.delivers} == set(range(count)),
                    "every event to arrive", 60)
         wait_until(lambda: self.second.value("SELECT count(*) FROM jobs WHERE tenant_id = :id", id=self.tenant.id) == 0,
@@ -72,11 +72,11 @@ def nodes(make_hookline, receiver):
     return Nodes(make_hookline, receiver)
 
 
-def test_one_order_is_kept_whichever_node_stores_the_events(nodes):
+def test_the_order_is_kept_whichever_node_stores_the_events(nodes):
     nodes.add_endpoint(fifo=True)
     publish(nodes.here, 0)
     publish(nodes.there, 1)
-    assert nodes.wait_all(2) == [0, 1]  # although nothing has come to the sender since
+    assert nodes.wait_all(2) == [0, 1]  # although only the other node has stored an event since
     for n in range(2, 30):
         publish(nodes.there if n % 3 else nodes.here, n)
     assert nodes.wait_all(30) == list(range(30))
@@ -84,7 +84,7 @@ def test_one_order_is_kept_whichever_node_stores_the_events(nodes):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_the_order_goes_on_by_another_node_when_its_sender_is_killed(nodes):
+def test_another_node_continues_the_order_of_a_killed_sender(nodes):
     works = threading.Event()
     nodes.receiver.answers["/in"] = lambda _arrival: Answer(200 if works.is_set() else 503)
     nodes.add_endpoint(fifo=True, retry_schedule=["1s"] * 15)
@@ -103,8 +103,8 @@ def test_the_order_goes_on_by_another_node_when_its_sender_is_killed(nodes):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_sender_that_stood_still_sends_nothing_beside_the_one_that_goes_on(nodes):
-    """Its courier was in the middle of an attempt."""
+def test_a_sender_that_hung_sends_nothing_after_another_node_continues(nodes):
+    """The sender's courier hangs in the middle of an attempt."""
     answers = iter([Answer(200), Answer(hang=True)])
     nodes.receiver.answers["/in"] = lambda _arrival: next(answers, Answer(200))
     nodes.add_endpoint(fifo=True, timeout_ms=300000)
@@ -121,7 +121,7 @@ def test_a_sender_that_stood_still_sends_nothing_beside_the_one_that_goes_on(nod
     assert arrived == sorted(arrived)
 
 
-def test_what_waits_on_both_nodes_when_fifo_is_switched_on_is_sent_once(nodes):
+def test_events_waiting_on_both_nodes_when_fifo_is_switched_on_are_sent_once(nodes):
     endpoint = nodes.add_endpoint(paused=True)
     publish(nodes.here, *range(10))
     publish(nodes.there, *range(10, 20))
@@ -136,7 +136,7 @@ def test_what_waits_on_both_nodes_when_fifo_is_switched_on_is_sent_once(nodes):
     assert sorted(nodes.wait_all(40)) == list(range(40))
 
 
-def test_an_order_that_somebody_keeps_locked_stops_no_other_tenant(make_hookline, receiver):
+def test_a_locked_order_stops_no_other_tenant(make_hookline, receiver):
     node = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, HL_COURIERS=1, STORE_TIMEOUT_MS=20000,
                          SPOOL_AFTER_MS=20000).start()
     tenant, other = node.new_tenant(), node.new_tenant()
@@ -163,7 +163,7 @@ def test_an_order_that_somebody_keeps_locked_stops_no_other_tenant(make_hookline
 
 @pytest.fixture
 def order(make_hookline, receiver):
-    """make(**options) -> (two tenants, and the lock of the first one's order, which is not taken yet)"""
+    """make(**options) returns two tenants and a lock of the first tenant's order, which the test takes later."""
 
     def make(**options):
         node = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, HL_COURIERS=1, **options).start()
@@ -184,8 +184,8 @@ def order(make_hookline, receiver):
     return make
 
 
-def test_events_of_an_order_that_stays_locked_do_not_fill_the_ring(order, receiver):
-    """They are more than it holds, and another tenant's come without a pause."""
+def test_events_of_a_locked_order_do_not_fill_the_ring(order, receiver):
+    """There are more of these events than the ring holds. Another tenant publishes without a pause."""
     client, other, locked = order(HL_RING_BYTES=12 << 20, HL_MAX_PAYLOAD_BYTES=1 << 20, MAX_BODY_BYTES=1 << 20, SPOOL_AFTER_MS=100)
     stop = threading.Event()
 
@@ -206,7 +206,7 @@ def test_events_of_an_order_that_stays_locked_do_not_fill_the_ring(order, receiv
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_without_a_spool_clients_of_an_order_that_stays_locked_are_told(order):
+def test_without_a_spool_events_of_a_locked_order_are_refused(order):
     client, other, locked = order(SPOOL_MAX_BYTES=0, STORE_TIMEOUT_MS=3000)
     with locked():
         reply = client.post("/v1/events", {"topic": "object.changed", "payload": {}})
@@ -215,8 +215,8 @@ def test_without_a_spool_clients_of_an_order_that_stays_locked_are_told(order):
     publish(client, 1)
 
 
-def test_spooled_events_behind_those_of_a_locked_order_are_stored_and_the_order_is_kept(postgres, make_hookline, receiver):
-    """There are more of these than a publisher reads from the spool at a time."""
+def test_spooled_events_of_other_orders_pass_a_locked_order_which_stays_in_order(postgres, make_hookline, receiver):
+    """There are more spooled events than a publisher reads at a time."""
     node = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, HL_COURIERS=1).start()
     tenant, other = node.new_tenant(), node.new_tenant()
     Endpoints(tenant, receiver).add("/in", fifo=True)

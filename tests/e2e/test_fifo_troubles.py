@@ -1,6 +1,6 @@
 """
-The order of an endpoint with fifo over several nodes: while a publisher stands still with it, over an outage of PostgreSQL,
-and whatever befalls nodes, processes and sessions.
+The order of an endpoint with fifo on several nodes: while a publisher hangs in its transaction, over an outage of
+PostgreSQL, and under random blows to nodes, processes and sessions.
 """
 
 import contextlib
@@ -34,14 +34,14 @@ def publish(client, n):
 
 
 def places(node, tenant):
-    """Of jobs that wait, in their order."""
+    """The ids of the waiting jobs in order. Their positions must be consecutive."""
     rows = node.query("SELECT job_id, fifo_seq FROM jobs WHERE tenant_id = :id ORDER BY fifo_seq", id=tenant.id)
     assert [row["fifo_seq"] for row in rows] == list(range(rows[0]["fifo_seq"], rows[0]["fifo_seq"] + len(rows)))
     return [str(row["job_id"]) for row in rows]
 
 
 def resume(node, tenant, endpoint, receiver):
-    """What waits is delivered once, in the order of its places. Returns how much that was."""
+    """Enables the deliveries. The waiting jobs are delivered once, in order. Returns their number."""
     node.daemon.wait_spool_empty()
     jobs, before = places(node, tenant), len(receiver.at("/in"))
     reply = client_of(node, tenant).patch(f"/v1/endpoints/{endpoint['id']}", {"paused": False})
@@ -53,7 +53,7 @@ def resume(node, tenant, endpoint, receiver):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
-def test_an_order_goes_on_when_a_publisher_stands_still_with_it(start_nodes, receiver, tmp_path):
+def test_an_order_continues_although_a_publisher_hangs_with_it(start_nodes, receiver, tmp_path):
     killpoint = Killpoint(tmp_path / "killpoint", process="publisher", stops=True)
     [one] = start_nodes(1, **killpoint.environment())
     others = start_nodes(2)
@@ -61,7 +61,7 @@ def test_an_order_goes_on_when_a_publisher_stands_still_with_it(start_nodes, rec
     endpoint = Endpoints(tenant, receiver).add("/in", fifo=True)
     Endpoints(neighbour, receiver).add("/neighbour")
     clients, neighbours = ([client_of(node, each) for node in others] for each in (tenant, neighbour))
-    assert publish(tenant.client, "first").status == 201  # so that this node is the one that sends
+    assert publish(tenant.client, "first").status == 201  # makes this node the sender
     receiver.wait(1, "/in")
     assert tenant.client.patch(f"/v1/endpoints/{endpoint['id']}", {"paused": True}).status == 200
     replies = []
@@ -90,7 +90,7 @@ def test_an_order_goes_on_when_a_publisher_stands_still_with_it(start_nodes, rec
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_what_was_spooled_has_its_place_in_the_order(make_hookline, receiver):
+def test_spooled_events_keep_their_place_in_the_order(make_hookline, receiver):
     node = make_hookline("postgres", STORAGE_TYPE="jsonl", HL_PUBLISHERS=2).start()
     tenant = node.new_tenant()
     endpoint = Endpoints(tenant, receiver).add("/in", fifo=True, paused=True, rate_limit_rps=10000)
@@ -109,7 +109,7 @@ def test_what_was_spooled_has_its_place_in_the_order(make_hookline, receiver):
 
 # ---- at random ----
 
-# Jobs of orders as they are stored; rows of jobs go with their delivery.
+# Records the jobs of orders when they are stored, because a delivery removes a job's row.
 REMEMBER = """
 CREATE TABLE remembered (job_id uuid PRIMARY KEY, place bigint);
 CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS
@@ -179,8 +179,8 @@ class Troubles:
 
 def goings_back(arrivals, places, key):
     """
-    How often an order went back to jobs that had arrived already, as it does to those whose outcomes were not committed when
-    another node took over. A job that arrives for the first time never does so behind a later one.
+    The number of times an order went back to jobs that had arrived already. A new sender repeats jobs whose outcomes
+    were not committed. A job never arrives for the first time after a later one.
     """
     arrived, highest, last, count = set(), {}, {}, 0
     for arrival in arrivals:
@@ -199,7 +199,7 @@ def key_of(arrival):
 
 @pytest.mark.wanted_by("FIFO_TROUBLES")
 @pytest.mark.timeout(240 + 30 * TROUBLES)
-def test_the_order_holds_over_nodes_whatever_befalls_them(start_nodes, receiver):
+def test_the_order_holds_on_nodes_under_random_blows(start_nodes, receiver):
     seed = int(os.environ.get("FIFO_SEED", random.SystemRandom().randrange(10**6)))
     print(f"FIFO_SEED={seed}")
     nodes = start_nodes(3)

@@ -1,4 +1,4 @@
-"""A first start by somebody who has set nothing: the API has a key of its own, and hooksctl finds it."""
+"""A first start without options: the service makes an API key, and hooksctl finds it."""
 
 import json
 import stat
@@ -16,7 +16,7 @@ KEY_FILE = ".agentic/hooksd/api-key"
 
 @pytest.fixture
 def own(make_hookline):
-    """A daemon that is not started, and makes its key."""
+    """A daemon that will make its key when it is started."""
     return make_hookline("embedded", HL_STORE_BACKEND=None, HL_API_KEY=None, HL_ADMIN_KEY=None, HL_MAKE_API_KEY="true")
 
 
@@ -37,7 +37,7 @@ def test_the_first_start_makes_a_key_and_later_ones_keep_it(own):
     assert own.keyless.get("/v1/tenants").status == 401
 
 
-def test_hooksctl_finds_the_key_beside_the_service_and_sends_it_nowhere_else(own, tmp_path):
+def test_hooksctl_finds_the_key_and_sends_it_only_to_the_own_service(own, tmp_path):
     own.start()
     port = {"PORT": own.daemon.port}
     there = own.daemon.directory
@@ -51,14 +51,14 @@ def test_hooksctl_finds_the_key_beside_the_service_and_sends_it_nowhere_else(own
         assert run.returncode == 64 and "no key is known" in run.stderr
 
 
-def test_a_look_at_the_configuration_makes_no_key(own):
+def test_check_config_and_print_config_make_no_key(own):
     for flag in ("--check-config", "--print-config"):
         assert run_program("hooksd", flag, options=own.daemon.options, cwd=own.daemon.directory).returncode == 0
     assert not (own.daemon.directory / KEY_FILE).exists()
 
 
 @pytest.mark.parametrize("content, sentence", [("", "is empty"), ("short", "must hold 8 to 255"), (None, "is not a regular file")])
-def test_a_file_that_holds_no_key_is_told(own, content, sentence):
+def test_an_invalid_file_of_the_key_is_an_error(own, content, sentence):
     path = own.daemon.directory / KEY_FILE
     path.parent.mkdir(parents=True)
     path.mkdir() if content is None else path.write_text(content)
@@ -66,14 +66,14 @@ def test_a_file_that_holds_no_key_is_told(own, content, sentence):
     assert run.returncode == 64 and KEY_FILE in run.stderr and sentence in run.stderr
 
 
-def test_a_key_that_is_set_comes_first(own):
+def test_a_configured_key_is_used_instead(own):
     own.daemon.options["HL_API_KEY"] = "a-key-of-the-operator"
     own.start()
     assert ApiClient(own, "a-key-of-the-operator").get("/v1/endpoints").status == 200
     assert not (own.daemon.directory / KEY_FILE).exists()
 
 
-# The directories of tests are often in /dev/shm themselves: the working directory stays where it is.
+# Mounts a small /dev/shm. The tests' directories are often in /dev/shm, so the working directory is bound back into it.
 SMALL = ["unshare", "--mount", "sh", "-ec", """
 mount -t tmpfs -o size=32m tmpfs /dev/shm
 mkdir -p "$PWD"
@@ -84,10 +84,10 @@ exec "$@"
 
 
 @pytest.mark.parametrize("shared_memory", ["plenty", "small"])
-def test_make_run_starts_with_the_api_also_where_there_is_little_shared_memory(make_hooksd, shared_memory):
+def test_make_run_starts_with_the_api_also_with_little_shared_memory(make_hooksd, shared_memory):
     daemon = make_hooksd(PORT=free_port(), RING_PATH="", ACCEPTORS=1)
     daemon.program, daemon.arguments = REPOSITORY / ".ci/serve", [BUILD_DIR]
-    # As in a container. Where nothing may be mounted this is the same test once more.
+    # A small /dev/shm, as in a container. Without the right to mount, both parameters run the same test.
     small = shared_memory == "small" and subprocess.run([*SMALL, "true"], capture_output=True).returncode == 0
     daemon.launcher = SMALL if small else []
     daemon.start()

@@ -1,4 +1,4 @@
-"""Requests that a proxy and hooksd could read two ways are refused, and what RFC 9112 allows is taken: harness/framing.py."""
+"""hooksd refuses requests that a proxy could read differently, and accepts valid ones (harness/framing.py)."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from harness.framing import ACCEPTED, CHUNKED, CLOSES, EVENT, HOST, LENGTH, REFU
 
 GOOD = post(LENGTH)
 GOOD_CHUNKS = post(CHUNKED, body=chunks())
-HIDDEN = post(LENGTH) * 2  # what one of two readers would find behind a request
+HIDDEN = post(LENGTH) * 2  # requests that one of two readers would find after the first one
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
-    """One for all cases. Its only acceptor has to live on."""
+    """One daemon for all cases. Its only acceptor must survive them."""
     directory = tmp_path_factory.mktemp("framing")
     daemon = Daemon(directory, {"HOST": "127.0.0.1", "PORT": 0, "ACCEPTORS": 1, "RING_PATH": str(directory / "ring")}).start()
     acceptors = daemon.pids("acceptor")
@@ -27,7 +27,7 @@ def received(daemon):
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_can_be_read_two_ways_is_refused_and_ends_its_connection(daemon, case):
+def test_ambiguous_requests_are_refused_and_end_their_connection(daemon, case):
     events = received(daemon)
     for before in (b"", GOOD, GOOD_CHUNKS):
         with daemon.raw() as connection:
@@ -42,7 +42,7 @@ def test_what_can_be_read_two_ways_is_refused_and_ends_its_connection(daemon, ca
 
 
 @pytest.mark.parametrize("case", ACCEPTED)
-def test_what_can_be_read_one_way_is_taken(daemon, case):
+def test_unambiguous_requests_are_accepted(daemon, case):
     sent, *answers = ACCEPTED[case]
     closes = CLOSES in answers
     statuses = [status for status in answers if status != CLOSES]
@@ -77,8 +77,11 @@ def test_a_client_that_waits_for_100_continue_sends_its_chunks_after_it(daemon):
 @pytest.mark.parametrize("sent, status", [
     (post(b"Connection: Upgrade", b"Upgrade: websocket"), 422),
     (get(HOST, b"Connection: upgrade", b"Upgrade: TLS/1.0", body=GOOD), 200)], ids=["a POST", "a GET"])
-def test_what_follows_a_request_for_another_protocol_is_no_body(daemon, sent, status):
-    """The other protocol is not granted. The answer is the last one of its connection, so what follows is no request either."""
+def test_bytes_after_a_request_for_another_protocol_are_not_processed(daemon, sent, status):
+    """
+    hooksd does not switch protocols. Its answer is the last one of the connection, so the bytes after the request are
+    not read as a request.
+    """
     events = received(daemon)
     with daemon.raw() as connection:
         connection.send(sent)

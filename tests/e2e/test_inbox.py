@@ -1,4 +1,7 @@
-"""The development receiver: a URL that takes whatever is sent to it, and shows it to the tenant that made it. Over both stores."""
+"""
+The development receiver: a URL that takes whatever is sent to it, and shows it to the tenant that made it. Over both
+stores.
+"""
 
 import base64
 import json
@@ -183,7 +186,7 @@ def test_the_url_is_the_one_that_the_client_used(tenant):
 
 @pytest.mark.parametrize("query, place", [("/messages/{id}", "token"), ("/messages/{id}?token=", "token"),
                                           ("?token={token}&cursor=x", "cursor"), ("?token={token}&limit=0", "limit")])
-def test_a_wrong_query_is_refused_with_its_place(tenant, receiver, query, place):
+def test_a_wrong_query_is_refused_with_the_parameter(tenant, receiver, query, place):
     reply = tenant.client.get(f"/v1/dev/inbox{query.format(**(receiver | {'id': new_id(now_ms())}))}")
     assert (reply.status, reply.json["error"]) == (400, "validation_error") and place in reply.json["detail"]
 

@@ -63,6 +63,6 @@ def test_a_page_holds_a_thousand_unless_told_otherwise(tenant, rows):
 @pytest.mark.parametrize("query, place", [
     ("status=done", "status"), ("endpoint_id=1", "endpoint_id"), ("event_id=x", "event_id"), ("cursor=ag", "cursor"),
     ("limit=-1", "limit"), ("order=up", "order")])
-def test_a_wrong_query_is_refused_with_its_place(tenant, query, place):
+def test_a_wrong_query_is_refused_with_the_parameter(tenant, query, place):
     reply = tenant.client.get(f"/v1/jobs?{query}")
     assert (reply.status, reply.json["error"]) == (400, "validation_error") and place in reply.json["detail"]

@@ -1,4 +1,6 @@
-"""Deliveries are paused and go on: of one tenant, over the session's daemons; of all tenants, over daemons of their own."""
+"""
+Deliveries are paused and go on: of one tenant, over the session's daemons; of all tenants, over daemons of their own.
+"""
 
 import os
 import signal
@@ -72,7 +74,10 @@ def test_a_paused_tenant_gets_nothing_until_it_goes_on(hookline, tenant, receive
 
 @pytest.mark.parametrize("way", ["pause", "endpoint"])
 def test_what_was_published_just_before_deliveries_go_on_is_sent_at_once(hookline, tenant, receiver, way):
-    """And not when it is five seconds old, as a job that only its row can bring. First its courier does not know the endpoint."""
+    """
+    And not when it is five seconds old, as a job that only its row can bring. First its courier does not know the
+    endpoint.
+    """
     endpoint = Endpoints(tenant, receiver).add("/in")["id"]
 
     def hold(holds):
@@ -170,7 +175,7 @@ def test_nobody_pauses_a_tenant_that_is_not_theirs(hookline, tenant):
 
 
 @pytest.mark.parametrize("body, place", [({"reason": 1}, "reason"), ({"reason": "x" * 256}, "reason"), ({"tenant_id": "a b"}, "tenant_id")])
-def test_a_wrong_body_is_refused_with_its_place(tenant, body, place):
+def test_a_wrong_body_is_refused_with_the_member(tenant, body, place):
     reply = tenant.client.post(PAUSE, body)
     assert reply.status == 400 and reply.json["detail"].startswith(place)
 

@@ -1,4 +1,7 @@
-"""Subscriptions in the API: fields, filters and transforms as they are sent, limits, and their endpoints. Over both stores."""
+"""
+Subscriptions in the API: fields, filters and transforms as they are sent, limits, and their endpoints. Over both
+stores.
+"""
 
 import uuid
 
@@ -93,7 +96,7 @@ BAD = [
 ]
 
 
-def test_whatever_is_wrong_is_told_with_its_place_and_nothing_is_stored(client, hookline, tenant, endpoint):
+def test_invalid_members_are_refused_by_name_and_nothing_is_stored(client, hookline, tenant, endpoint):
     subscription = subscribe(client, endpoint)
     deep = {"eq": "a", "value": 1}
     for _ in range(40):
@@ -124,7 +127,7 @@ def test_an_endpoint_that_is_not_there_or_anothers_is_not_found(client, hookline
     assert client.get(f"/v1/subscriptions?endpoint_id={foreign['id']}").json["count"] == 0
 
 
-def test_ids_that_are_none_or_anothers_are_not_found(client, hookline):
+def test_invalid_and_foreign_ids_are_not_found(client, hookline):
     other = hookline.new_tenant().client
     foreign = subscribe(other, make(other))
     for name in ["x", "%20", "'", str(uuid.uuid4()), foreign["id"], foreign["id"][:-1]]:
@@ -290,7 +293,7 @@ def test_a_tenant_has_10000_pairs_of_endpoint_and_transform_at_most(client, hook
     assert sorted(statuses) == [201, 400, 400]
 
 
-def test_a_document_has_64_kib_in_all(client, endpoint):
+def test_all_texts_of_an_object_may_have_64_kib(client, endpoint):
     body = {"endpoint_id": endpoint["id"], "topic_pattern": "a"}
     assert client.post("/v1/subscriptions", body | {"own": "x" * 65536}).status == 413
     subscription = subscribe(client, endpoint, own="x" * 40000)
@@ -299,7 +302,7 @@ def test_a_document_has_64_kib_in_all(client, endpoint):
     assert patched(client, subscription, {"own": None, "more": "x" * 40000})["version"] == 2
 
 
-def test_reading_needs_one_scope_and_writing_another(tenant, endpoint):
+def test_reading_and_writing_need_different_scopes(tenant, endpoint):
     reader, writer = tenant.key(["subscriptions.read"]), tenant.key(["subscriptions.write"])
     subscription = subscribe(writer, endpoint)
     assert reader.get(path_to(subscription)).status == reader.get("/v1/subscriptions").status == 200

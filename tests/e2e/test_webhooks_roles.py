@@ -54,7 +54,7 @@ def run_as(store, role, *statements):
         return rows
 
 
-def test_running_it_again_changes_nothing(store):
+def test_running_roles_sql_again_changes_nothing(store):
     before = store.query(RIGHTS)
     apply_roles(store)
     assert store.query(RIGHTS) == before
