@@ -1,6 +1,6 @@
 """
-PostgreSQL, PgBouncer, a lock or the network hangs: nobody is gone, nobody answers. The writers give up, the spool takes
-the events while it lasts (every answer below comes while it does), and afterwards each is stored once.
+PostgreSQL, PgBouncer, a lock or the network hangs: connections stay open without an answer. The writers give up and
+spool the events during the hang (every answer below comes then). Afterwards each event is stored once.
 """
 
 import contextlib
@@ -31,7 +31,10 @@ def batches(count, size, seed):
 
 
 def post(daemon, some, *acks):
-    """Any acknowledgement will do unless some are named: a busy machine is slow enough for a small STORE_TIMEOUT_MS."""
+    """
+    Posts the batches. Any acknowledgement is accepted unless some are named: on a busy machine a statement may exceed a
+    small STORE_TIMEOUT_MS.
+    """
     for batch in some:
         reply = daemon.post_batch(batch)
         assert reply.status == 202 and (not acks or reply.headers["X-Hooks-Ack"] in acks), reply
@@ -55,7 +58,9 @@ def sender():
 
 
 def keepalives(port):
-    """Of the open connections of a server's port: seconds until the kernel asks whether the client still is there."""
+    """
+    For each open connection of a server's port: the seconds until the kernel sends a keepalive probe to the client.
+    """
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     timers = [fields[5].split(":") for fields in lines if fields[1].endswith(f":{port:04X}") and fields[3] == "01"]
     return [int(when, 16) / 100 for kind, when in timers if kind == "02"]
@@ -70,7 +75,7 @@ def locked(database):
 
 @contextlib.contextmanager
 def black_hole(database):
-    """Instead of the server there is one that takes connections and never says a word."""
+    """Replaces the server during the block by one that accepts connections and never answers."""
     database.server.stop()
     with socket.create_server(("127.0.0.1", database.server.port)):
         yield
@@ -82,7 +87,7 @@ def trouble(name, database):
 
 
 @pytest.mark.parametrize("name", ["stopped", "locked"])
-def test_postgres_hangs_for_a_while(database, hooksd, name):
+def test_events_are_spooled_while_postgresql_hangs(database, hooksd, name):
     daemon = hooksd(database, WRITERS=2, **IMPATIENT)
     some = batches(12, 20, seed=81)
     post(daemon, some[:4])
@@ -93,7 +98,7 @@ def test_postgres_hangs_for_a_while(database, hooksd, name):
     assert accounted(metrics(daemon))
 
 
-def test_load_goes_on_through_hangs(database, hooksd):
+def test_clients_under_load_notice_no_hang(database, hooksd):
     daemon = hooksd(database, WRITERS=2, **IMPATIENT)
     load = Load(daemon, random_events(4000, sessions=4, seed=82), batch=20)
     with load:
@@ -107,10 +112,10 @@ def test_load_goes_on_through_hangs(database, hooksd):
 
 
 @pytest.mark.parametrize("statement", ["COPY", "INSERT"])
-def test_attempts_at_a_locked_table_leave_nothing_behind(database, hooksd, statement):
+def test_attempts_at_a_locked_table_leave_no_statement_in_the_server(database, hooksd, statement):
     daemon = hooksd(database, WRITERS=1, **IMPATIENT)
     some = batches(3, 20, seed=83)
-    if statement == "INSERT":  # after a batch that was there already
+    if statement == "INSERT":  # hooksd uses INSERT after a batch of duplicates
         post(daemon, some[:1] * 2)
     with locked(database):
         post(daemon, some, "spooled")
@@ -118,13 +123,13 @@ def test_attempts_at_a_locked_table_leave_nothing_behind(database, hooksd, state
         waiting = database.value(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
         assert waiting <= 1
-        # Nor do they make it seem that all is well again, which would be the next request's to find out.
+        # The attempts never report the store as ready, which would mislead the next request.
         assert len(re.findall("the store is ready", daemon.log())) == 1
     assert_stored_once(daemon, database, some)
 
 
 @pytest.mark.parametrize("directions", [(UP, DOWN), (UP,), (DOWN,)], ids=["both", "up", "down"])
-def test_a_network_that_swallows_everything(database, proxy, hooksd, directions):
+def test_events_are_spooled_while_the_network_loses_everything(database, proxy, hooksd, directions):
     daemon = hooksd(DATABASE_URL=proxy.url(database), WRITERS=2, **IMPATIENT)
     some = batches(12, 20, seed=84)
     post(daemon, some[:4])
@@ -135,20 +140,20 @@ def test_a_network_that_swallows_everything(database, proxy, hooksd, directions)
     assert accounted(metrics(daemon))
 
 
-def test_a_batch_of_which_half_arrives(database, proxy, hooksd):
-    """The server waits for the rest of the COPY and holds its rows' keys, until it hears that the connection is gone."""
+def test_a_batch_that_arrives_in_half_is_stored_once(database, proxy, hooksd):
+    """The server waits for the rest of the COPY, and locks its rows' keys until it notices the lost connection."""
     daemon = hooksd(DATABASE_URL=proxy.url(database), WRITERS=1, **IMPATIENT)
     events = random_events(2000, sessions=1, seed=85)[0]
-    # Early enough to be in the next attempts, too, each of which makes do with half as many rows.
+    # This row comes early enough to be in the next attempts too, each of which has half as many rows.
     proxy.swallow(UP, words=uuid.UUID(events[300]["event_id"]).bytes)
     post(daemon, [events], "spooled")
     assert database.count() == 0
-    assert any(seconds <= 10 for seconds in keepalives(database.server.port)), "the server should look for the client soon"
+    assert any(seconds <= 10 for seconds in keepalives(database.server.port)), "the server probes the client soon"
     proxy.release()
     assert_stored_once(daemon, database, [events])
 
 
-def test_a_commit_whose_answer_is_lost(database, proxy, hooksd):
+def test_a_batch_whose_commit_got_no_answer_is_stored_once(database, proxy, hooksd):
     daemon = hooksd(DATABASE_URL=proxy.url(database), WRITERS=1, **IMPATIENT)
     events = random_events(20, sessions=1, seed=86)[0]
     proxy.swallow(DOWN, words=b"COPY 20\0")
@@ -160,7 +165,7 @@ def test_a_commit_whose_answer_is_lost(database, proxy, hooksd):
     assert wait_accounted(daemon)["events_stored_total"] == 0
 
 
-def test_a_connection_that_is_cut_in_the_middle_of_a_batch(database, proxy, hooksd):
+def test_a_batch_whose_connection_is_cut_is_stored_once(database, proxy, hooksd):
     daemon = hooksd(DATABASE_URL=proxy.url(database), WRITERS=1, STORE_TIMEOUT_MS=10000)
     events = random_events(2000, sessions=1, seed=87)[0]
     proxy.cut_before(uuid.UUID(events[1000]["event_id"]).bytes)
@@ -172,7 +177,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_batch(database, proxy, hook
     assert accounted(metrics(daemon))
 
 
-def test_a_network_that_is_almost_gone(database, proxy, hooksd):
+def test_events_are_spooled_while_the_network_is_extremely_slow(database, proxy, hooksd):
     daemon = hooksd(DATABASE_URL=proxy.url(database), WRITERS=2, **IMPATIENT)
     some = batches(10, 20, seed=89)
     post(daemon, some[:2])
@@ -183,7 +188,7 @@ def test_a_network_that_is_almost_gone(database, proxy, hooksd):
     assert accounted(metrics(daemon))
 
 
-def test_pgbouncer_hangs_for_a_while(postgres, database, hooksd):
+def test_events_are_spooled_while_pgbouncer_hangs(postgres, database, hooksd):
     bouncer = PgBouncer(postgres)
     try:
         daemon = hooksd(DATABASE_URL=bouncer.start().url(database), WRITERS=2, **IMPATIENT)
@@ -217,7 +222,7 @@ def test_a_table_too_slow_for_large_batches_gets_smaller_ones(database, hooksd):
         assert_stored_once(daemon, database, [events])
 
 
-def test_a_table_too_slow_for_any_row_is_told(database, hooksd):
+def test_a_table_too_slow_for_any_row_is_logged(database, hooksd):
     daemon = hooksd(database, WRITERS=1, **IMPATIENT)
     some = batches(2, 1, seed=92)
     with slow_rows(database, 3600):
@@ -227,22 +232,22 @@ def test_a_table_too_slow_for_any_row_is_told(database, hooksd):
 
 
 @pytest.mark.parametrize("name", ["stopped", "locked"])
-def test_a_stop_while_a_statement_hangs(database, hooksd, sender, name):
+def test_a_stop_while_a_statement_hangs_spools_the_events(database, hooksd, sender, name):
     daemon = hooksd(database, WRITERS=2, DRAIN_TIMEOUT_SECONDS=5, **NEVER)
     some = batches(2, 20, seed=93)
     post(daemon, some[:1])
     with trouble(name, database):
         reply = sender.submit(daemon.post_batch, some[1])
         wait_until(lambda: metrics(daemon)["events_received_total"] == 40, "the request to wait")
-        daemon.stop()  # with exit code 0: nothing is left on the ring
+        daemon.stop()  # exits with 0, so no event is left on the ring
         assert reply.result().headers["X-Hooks-Ack"] == "spooled"
         assert daemon.spool_files()
     daemon.start()
     assert_stored_once(daemon, database, some)
 
 
-def test_a_stop_while_connecting_hangs(database, hooksd):
-    """What waits on the ring has its 202 already, and a SPOOL_AFTER_MS that is longer than the drain."""
+def test_a_stop_while_connecting_hangs_spools_the_events(database, hooksd):
+    """The waiting events have their 202 already, and SPOOL_AFTER_MS is longer than the drain."""
     daemon = hooksd(database, WRITERS=1, ACK="queued", DRAIN_TIMEOUT_SECONDS=5, SPOOL_AFTER_MS=3600000)
     some = batches(2, 20, seed=94)
     post(daemon, some[:1])
@@ -257,8 +262,8 @@ def test_a_stop_while_connecting_hangs(database, hooksd):
 
 
 @pytest.mark.parametrize("name", ["stopped", "locked"])
-def test_a_start_and_stop_while_postgres_hangs(database, hooksd, name):
-    """Connecting and looking at the schema hang as statements do."""
+def test_the_service_starts_and_stops_while_postgresql_hangs(database, hooksd, name):
+    """Connecting and checking the schema hang as statements do."""
     daemon = hooksd(database, DRAIN_TIMEOUT_SECONDS=5, **NEVER)
     daemon.stop()
     with trouble(name, database):

@@ -1,6 +1,6 @@
 """
-GET /events/stream: hook events as they are stored, without a gap across late commits, restarts, nodes and outages. Over
-both databases that hook events can have.
+GET /events/stream: hook events as they are stored, without a gap over late commits, restarts, nodes and outages. Over
+PostgreSQL and SQLite.
 """
 
 import base64
@@ -33,7 +33,7 @@ def options_of(store, database=None):
 
 @pytest.fixture(scope="module")
 def services(postgres_server, webhooks_template, tmp_path_factory):
-    """The daemons behind the fixture service, by store."""
+    """The daemons of the fixture service, by store."""
     services = {}
 
     def start(store):
@@ -63,7 +63,7 @@ def tenant(service):
 
 @pytest.fixture
 def stream(service, tenant):
-    """Opens streams of the tenant, and closes them."""
+    """Opens streams of the tenant, and closes them at the end."""
     with contextlib.ExitStack() as stack:
         yield lambda *args, key=tenant.client.key, **query: stack.enter_context(
             Stream(service.daemon, key, *args, path="/events/stream", **query))
@@ -84,7 +84,7 @@ def until(stream, events):
     return stream.until(events, name="event_id")
 
 
-def test_an_event_comes_as_it_was_stored(tenant, stream):
+def test_a_stream_shows_events_as_they_are_stored(tenant, stream):
     watching = stream().opened()
     assert watching.headers["Content-Type"] == "text/event-stream" and watching.headers["X-Tenant-Id"] == tenant.id
     event = post(tenant.client, event_type="tool_failed", session_id="s é", workflow_id="w", milestone_id="m",
@@ -100,7 +100,7 @@ def test_an_event_comes_as_it_was_stored(tenant, stream):
     assert watching.next().data["client_event_id"] == "mine"
 
 
-def test_a_stream_has_the_types_and_the_session_it_asks_for(tenant, stream):
+def test_a_stream_can_be_limited_to_types_and_a_session(tenant, stream):
     of_types, of_session = stream(type="a,b").opened(), stream(session="s&2").opened()
     of_both = stream(type="b", session="s&2").opened()
     sent = {(kind, session): post(tenant.client, event_type=kind, session_id=session)
@@ -110,7 +110,7 @@ def test_a_stream_has_the_types_and_the_session_it_asks_for(tenant, stream):
     assert ids(of_both.take(1)) == [sent["b", "s&2"]]
 
 
-def test_a_tenant_gets_its_own_events(service, tenant, stream):
+def test_a_stream_has_only_the_tenants_own_events(service, tenant, stream):
     other = service.new_tenant()
     watching = stream().opened()
     keyless = Stream(service.daemon, service.start_key.key, path="/events/stream")
@@ -122,28 +122,28 @@ def test_a_tenant_gets_its_own_events(service, tenant, stream):
     assert theirs != mine
 
 
-def test_a_client_goes_on_where_it_was(service, tenant, stream):
+def test_a_reconnecting_client_continues_at_its_position(service, tenant, stream):
     with stream().opened() as first:
         sent = [post(tenant.client) for _ in range(3)]
         frames = until(first, sent)
     missed = [post(tenant.client) for _ in range(3)]
     for again in (stream(frames[0].id), stream(last_event_id=frames[0].id)):
         got = ids(until(again.opened(), [*sent[1:], *missed]))
-        assert len(set(got)) == len(got), "nothing comes twice on one stream"
+        assert len(set(got)) == len(got), "each event comes once on a stream"
         if service.database is None:
             assert got == [*sent[1:], *missed]
     live = post(tenant.client)
     until(again, [live])
 
 
-def test_a_client_that_got_nothing_goes_on_where_it_began(tenant, stream):
+def test_a_reconnecting_client_without_events_continues_where_it_began(tenant, stream):
     with stream().opened() as first:
         assert first.place
     missed = post(tenant.client)
     until(stream(first.place).opened(), [missed])
 
 
-def test_a_silent_stream_says_where_it_is(tenant, stream):
+def test_an_idle_stream_sends_its_position(tenant, stream):
     watching = stream(type="of_nobody").opened()
     frame = watching.frame()
     assert frame.lines[0] == ":" and frame.data is None
@@ -151,7 +151,7 @@ def test_a_silent_stream_says_where_it_is(tenant, stream):
     until(stream(frame.id).opened(), [missed])
 
 
-def test_an_event_that_is_sent_again_comes_once(tenant, stream):
+def test_a_repeated_event_comes_once_on_a_stream(tenant, stream):
     watching = stream().opened()
     again = {"event_id": str(uuid.uuid4()), "timestamp": "2026-11-01T12:00:00Z"}
     for _ in range(2):
@@ -161,7 +161,7 @@ def test_an_event_that_is_sent_again_comes_once(tenant, stream):
     assert ids(watching.take(2)) == [again["event_id"], fresh["event_id"]]
 
 
-def test_a_client_that_reads_slowly_gets_everything(tenant, stream):
+def test_a_slow_reader_gets_every_event(tenant, stream):
     slow, quick = stream().opened(), stream().opened()
     sent = [[minimal(event_id=str(uuid.uuid4()), data={"text": "x" * 2000}) for _ in range(400)] for _ in range(4)]
     for batch in sent:
@@ -173,7 +173,7 @@ def test_a_client_that_reads_slowly_gets_everything(tenant, stream):
 
 
 @over_postgres
-def test_an_event_of_a_transaction_that_was_held_open_is_not_passed_over(service, tenant, stream):
+def test_events_of_a_transaction_that_commits_late_are_not_skipped(service, tenant, stream):
     watching, late = stream().opened(), str(uuid.uuid4())
     with service.database.server.connect(service.database.name) as connection:
         with connection.transaction():
@@ -189,7 +189,7 @@ def test_an_event_of_a_transaction_that_was_held_open_is_not_passed_over(service
 
 
 @over_postgres
-def test_an_event_that_was_removed_stands_in_nobodys_way(service, tenant, stream):
+def test_a_deleted_event_does_not_stop_a_stream(service, tenant, stream):
     with stream().opened() as first:
         gone = post(tenant.client)
         position = first.take(1)[0].id
@@ -200,7 +200,7 @@ def test_an_event_that_was_removed_stands_in_nobodys_way(service, tenant, stream
     until(stream(position).opened(), [live])
 
 
-def test_new_rows_with_the_numbers_of_removed_rows_come(make_hookline):
+def test_new_rows_with_the_numbers_of_deleted_rows_come(make_hookline):
     hookline = make_hookline("embedded", STORAGE_TYPE="sqlite").start()
     client, path = hookline.start_key, hookline.daemon.sqlite_path
 
@@ -220,7 +220,7 @@ def test_new_rows_with_the_numbers_of_removed_rows_come(make_hookline):
                 assert ids(until(again, sent)) == sent
 
 
-def test_who_may_not_stream_is_told_so(service, tenant, stream):
+def test_clients_without_the_right_to_stream_are_refused(service, tenant, stream):
     for key, query, status in ((None, {}, 401), ("wrong", {}, 401), (None, {"token": "wrong"}, 401),
                                (tenant.key(["events.read"]).key, {}, 403)):
         refused = stream(key=key, **query)
@@ -235,14 +235,14 @@ def test_who_may_not_stream_is_told_so(service, tenant, stream):
 
 
 @over_postgres
-def test_a_place_that_the_log_has_no_more_is_refused(tenant, stream):
+def test_a_position_that_is_older_than_the_log_is_refused(tenant, stream):
     place = base64.urlsafe_b64encode(f"sa{1_700_000_000_000_000}.{uuid.uuid4()}".encode()).decode().rstrip("=")
     refused = stream(place)
     assert refused.status == 410
     assert "EVENT_STREAM_SECONDS" in json.loads(refused.response.read())["detail"]
 
 
-def test_a_place_is_not_too_old_because_transactions_may_last_long(make_hookline, postgres_server, webhooks_template):
+def test_a_recent_position_is_valid_although_transactions_may_last_long(make_hookline, postgres_server, webhooks_template):
     postgres_server.start()
     database = postgres_server.new_database(webhooks_template)
     hookline = make_hookline("postgres", database, DATABASE_URL=database.url, EVENT_STREAM_SECONDS=60, STORE_TIMEOUT_MS=60_000)
@@ -258,7 +258,7 @@ def test_a_place_is_not_too_old_because_transactions_may_last_long(make_hookline
     ({"STORAGE_TYPE": "jsonl"}, "STORAGE_TYPE"),
     pytest.param({"STORAGE_TYPE": "null"}, "STORAGE_TYPE", marks=pytest.mark.wanted_by("SLOW_TESTS")),
     pytest.param({}, "EVENT_STREAM_SECONDS", marks=pytest.mark.wanted_by("SLOW_TESTS"))])
-def test_a_service_without_streams_says_what_it_lacks(make_hookline, request, options, word):
+def test_a_service_without_streams_names_the_missing_option(make_hookline, request, options, word):
     if options:
         hookline = make_hookline("embedded", **options)
     else:
@@ -291,8 +291,8 @@ def test_a_database_without_the_log_has_no_streams(make_hookline, postgres_serve
     assert reply["error"] == "event_stream_disabled" and word in reply["detail"]
 
 
-def test_a_client_goes_on_where_transactions_may_be_longer_than_the_log(make_hookline, postgres_server, webhooks_template):
-    """A place is two STORE_TIMEOUT_MS before the last event."""
+def test_a_client_continues_although_transactions_may_outlast_the_log(make_hookline, postgres_server, webhooks_template):
+    """A client's position lies two STORE_TIMEOUT_MS before the last event."""
     postgres_server.start()
     database = postgres_server.new_database(webhooks_template)
     hookline = make_hookline("embedded", DATABASE_URL=database.url, EVENT_STREAM_SECONDS=60, STORE_TIMEOUT_MS=60_000).start()
@@ -304,13 +304,13 @@ def test_a_client_goes_on_where_transactions_may_be_longer_than_the_log(make_hoo
         until(again, [missed])
 
 
-def test_without_keys_there_is_no_stream(hooksd):
+def test_streams_are_off_without_api_keys(hooksd):
     reply = hooksd().get("/events/stream")
     assert reply.status == 404 and b"HL_API_KEY" in reply.body
 
 
 @pytest.mark.parametrize("store", ["sqlite", pytest.param("postgres", marks=pytest.mark.wanted_by("SLOW_TESTS"))])
-def test_a_restart_costs_a_client_nothing(make_hookline, request, store):
+def test_a_client_misses_no_event_over_a_restart(make_hookline, request, store):
     database = None
     if store == "postgres":
         server = request.getfixturevalue("postgres_server")
@@ -333,7 +333,7 @@ def test_a_restart_costs_a_client_nothing(make_hookline, request, store):
         until(again, sent[2:])
 
 
-def test_nodes_and_an_outage_cost_a_client_nothing(make_hookline, postgres_server, webhooks_template):
+def test_a_client_misses_no_event_over_outages_and_changes_of_node(make_hookline, postgres_server, webhooks_template):
     postgres_server.start()
     database = postgres_server.new_database(webhooks_template)
     options = options_of("postgres", database) | {"SPOOL_AFTER_MS": 0, "HL_API_KEY": "start-" + uuid.uuid4().hex}
@@ -353,7 +353,7 @@ def test_nodes_and_an_outage_cost_a_client_nothing(make_hookline, postgres_serve
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.plain_postgres("looks at the tables of one server")
-def test_the_rights_of_roles_are_enough(make_hookline, postgres_server):
+def test_the_roles_of_the_schema_have_enough_rights_for_streams(make_hookline, postgres_server):
     postgres_server.start()
     database = postgres_server.new_database()
     apply_roles(database, webhooks="1")
@@ -371,8 +371,8 @@ def test_the_rights_of_roles_are_enough(make_hookline, postgres_server):
 
 @over_postgres
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_the_log_keeps_no_more_than_it_has_to(service):
-    """A minute goes by before it is tidied."""
+def test_old_rows_of_the_log_are_removed(service):
+    """Old rows are removed once a minute."""
     service.database.query("INSERT INTO hook_event_log (stored_at, first_day, last_day, event_ids) VALUES"
                            " (now() - interval '2 hours', '2026-11-03', '2026-11-03', '{}'), (now() - interval '1 day', '2026-11-03', '2026-11-03', '{}')")
     old = "SELECT count(*) FROM hook_event_log WHERE stored_at < now() - interval '61 minutes'"

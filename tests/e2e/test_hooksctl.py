@@ -1,4 +1,4 @@
-"""hooksctl: what an operator sees from outside."""
+"""hooksctl: the status of a service, as an operator sees it."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from harness.waiting import wait_until
 
 
 def processes(status):
-    """What status says: {"writer-0": pid}."""
+    """The processes in the output of status: {"writer-0": pid}."""
     return {name: int(pid) for name, pid in re.findall(r"^((?:acceptor|writer)-\d+) +(\d+) ", status, re.M)}
 
 
@@ -35,7 +35,7 @@ def test_status_shows_processes_lanes_depth_and_counters(hooksd):
     assert (metrics["events_received_total"], metrics["events_stored_total"]) == (7, 7)
 
 
-def test_status_shows_what_waits_on_the_lanes(hooksd):
+def test_status_shows_waiting_requests_of_each_lane(hooksd):
     daemon = hooksd(ACCEPTORS=1, ACK="queued")
     writer = daemon.pids("writer")[0]
     os.kill(writer, signal.SIGSTOP)
@@ -46,14 +46,14 @@ def test_status_shows_what_waits_on_the_lanes(hooksd):
     wait_until(lambda: " 0 events waiting" in daemon.hooksctl("status").stdout, "an empty ring")
 
 
-def test_status_finds_the_ring_by_flag(hooksd):
+def test_status_accepts_the_rings_path_by_a_flag(hooksd):
     daemon = hooksd()
     status = run_program("hooksctl", "status", f"--ring-path={daemon.options['RING_PATH']}")
     assert status.returncode == 0, status.stderr
     assert str(daemon.pid) in status.stdout
 
 
-def test_status_follows_respawns(hooksd):
+def test_status_shows_replaced_processes(hooksd):
     daemon = hooksd()
     before = processes(daemon.hooksctl("status").stdout)["writer-0"]
     os.kill(before, signal.SIGKILL)
@@ -71,7 +71,7 @@ def test_status_without_a_daemon_says_so(tmp_path):
     assert "none.ring" in result.stderr
 
 
-def test_status_of_a_file_that_is_no_ring(tmp_path):
+def test_status_refuses_a_file_that_is_no_ring(tmp_path):
     path = tmp_path / "file"
     for content in (b"", b"x", b"something else entirely" * 5000):
         path.write_bytes(content)
@@ -81,7 +81,7 @@ def test_status_of_a_file_that_is_no_ring(tmp_path):
         assert path.read_bytes() == content
 
 
-def test_status_of_a_stopped_daemon_does_not_claim_that_it_runs(hooksd):
+def test_status_of_a_stopped_daemon_says_that_it_does_not_run(hooksd):
     daemon = hooksd(ACK="queued")
     os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
     assert daemon.post_batch([minimal()] * 5).status == 202

@@ -1,4 +1,4 @@
-"""hooksctl and the management API: what an operator does from a terminal, on both stores."""
+"""hooksctl's commands for the management API, on both stores."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from harness.rows import Rows
 
 @pytest.fixture
 def ctl(hookline, tmp_path):
-    """Runs hooksctl for a tenant of the test's own; ctl.admin(...) with the key of the installation."""
+    """Runs hooksctl with a key of the test's tenant; ctl.admin(...) uses the installation's admin key."""
     return Ctl(hookline, hookline.new_tenant(), tmp_path)
 
 
@@ -38,16 +38,16 @@ class Ctl:
 
 
 def fields(text):
-    """What hooksctl prints of one object."""
+    """The JSON of one object that hooksctl prints."""
     return dict(re.split(r" {2,}", line, maxsplit=1) for line in text.splitlines())
 
 
 def table(text):
-    """What it prints of a list, without the head."""
+    """The lines of a list that hooksctl prints, without the header."""
     return [re.split(r" {2,}", line) for line in text.splitlines()[1:]]
 
 
-def test_an_endpoint_is_made_shown_changed_and_removed(ctl):
+def test_endpoints_can_be_created_shown_changed_and_deleted(ctl):
     made = fields(ctl("endpoints", "add", "https://shop.example/hooks?a=b", "--name=shop", "--timeout-ms=5000",
                       "--header=X-Team: a:b", "--enabled=false", "--metadata={\"n\":1234567890123456789}"))
     assert made["url"] == "https://shop.example/hooks?a=b"
@@ -63,7 +63,7 @@ def test_an_endpoint_is_made_shown_changed_and_removed(ctl):
     assert table(ctl("endpoints", "ls")) == []
 
 
-def test_a_subscription_is_made_of_options_or_of_a_document(ctl):
+def test_subscriptions_can_be_created_from_options_or_a_document(ctl):
     endpoint = ctl.json("endpoints", "add", "--url=https://shop.example/")["id"]
     filter = {"gt": "payload.total", "value": 9223372036854775807}
     made = ctl.json("subs", "add", f"--endpoint={endpoint}", "--topic=orders.*", f"--filter={json.dumps(filter)}")
@@ -74,7 +74,7 @@ def test_a_subscription_is_made_of_options_or_of_a_document(ctl):
     assert sorted(row[2] for row in table(ctl("subs", "ls", "--endpoint", endpoint))) == ["#", "orders.*"]
 
 
-def test_a_list_shows_every_page_and_one_with_a_limit(ctl):
+def test_a_list_shows_all_pages_or_one_page_with_a_limit(ctl):
     for number in range(3):
         ctl("endpoints", "add", f"https://shop.example/{number}")
     assert len(table(ctl("endpoints", "ls"))) == 3
@@ -83,7 +83,7 @@ def test_a_list_shows_every_page_and_one_with_a_limit(ctl):
     assert len(table(ctl("endpoints", "ls", "--cursor", cursor))) == 1
 
 
-def test_a_change_of_a_version_that_is_gone_is_refused(ctl):
+def test_a_change_of_an_outdated_version_is_refused(ctl):
     made = ctl.json("endpoints", "add", "https://shop.example/")
     ctl("endpoints", "update", made["id"], "--name=one", "--if-match=1")
     run = ctl.run("endpoints", "update", made["id"], "--name=two", "--if-match=1")
@@ -92,7 +92,7 @@ def test_a_change_of_a_version_that_is_gone_is_refused(ctl):
     assert ctl.json("endpoints", "get", made["id"])["name"] == "one"
 
 
-def test_a_tenant_and_its_keys_are_made_by_the_admin(ctl):
+def test_the_admin_can_create_tenants_and_keys(ctl):
     tenant = f"{ctl.tenant.id[:20]}.two"
     made = fields(ctl.admin("tenants", "add", tenant, "--name=Two"))
     assert made["id"] == tenant
@@ -108,13 +108,13 @@ def test_a_tenant_and_its_keys_are_made_by_the_admin(ctl):
     ctl.admin("tenants", "rm", tenant)
 
 
-def test_the_key_may_stand_in_a_file(ctl):
+def test_the_api_key_can_be_in_a_file(ctl):
     (ctl.directory / "key").write_text(ctl.tenant.client.key + "\n")
     assert ctl("subs", "ls", HL_API_KEY="", HL_API_KEY_FILE="key").startswith("id ")
     assert ctl("subs", "ls", "--hl-api-key-file=key", HL_API_KEY="a-key-that-is-none").startswith("id ")
 
 
-def test_an_object_that_is_not_there_is_a_failure(ctl):
+def test_an_unknown_object_is_a_failure(ctl):
     run = ctl.run("endpoints", "get", "no/such?thing")
     assert run.returncode == 1
     assert run.stderr.startswith("hooksctl: 404 not_found: ")
@@ -126,7 +126,7 @@ def test_control_characters_are_shown_as_escapes(ctl):
     assert (shown["name"], shown["metadata"]) == ("café", '{"note":"\\xc2\\x9b31m\\u001b[31m"}')
 
 
-def test_events_are_sent_again_by_id_and_by_options(ctl):
+def test_events_can_be_replayed_by_id_and_by_options(ctl):
     rows = Rows(ctl.hookline, ctl.tenant)
     endpoint = ctl.json("endpoints", "add", "https://shop.example/in", "--paused")["id"]
     ctl("subs", "add", "--endpoint", endpoint, "--topic=#")
@@ -144,7 +144,7 @@ def test_events_are_sent_again_by_id_and_by_options(ctl):
     assert "is required" in ctl.run("replay", "start").stderr
 
 
-def test_events_are_removed_by_options_and_a_word_that_confirms_it(ctl):
+def test_events_can_be_deleted_by_options_and_a_confirmation(ctl):
     rows = Rows(ctl.hookline, ctl.tenant)
     rows.event(topic="order.made"), rows.event(topic="invoice.made")
     words = ("events", "rm", "--tenant", ctl.tenant.id, "--topic=order.*")
@@ -154,7 +154,7 @@ def test_events_are_removed_by_options_and_a_word_that_confirms_it(ctl):
     assert [row[1] for row in table(ctl("events", "ls"))] == ["invoice.made"]
 
 
-def test_dead_letters_are_requeued_one_by_one_and_by_options(ctl):
+def test_dead_letters_can_be_requeued_one_by_one_and_by_options(ctl):
     endpoint = ctl.json("endpoints", "add", "https://shop.example/hooks", "--enabled=false")["id"]
     rows = Rows(ctl.hookline, ctl.tenant)
     first, second, third = (rows.dead_letter(endpoint, reason=reason) for reason in ("http_410", "http_403", "http_403"))
@@ -170,7 +170,7 @@ def test_dead_letters_are_requeued_one_by_one_and_by_options(ctl):
     assert [row[0] for row in table(ctl("dlq", "ls"))] == [third]
 
 
-def test_deliveries_of_a_tenant_are_paused_counted_and_resumed(ctl):
+def test_deliveries_of_a_tenant_can_be_paused_counted_and_resumed(ctl):
     tenant = ("--tenant", ctl.tenant.id)
     assert json.loads(ctl.admin("admin", "pause", *tenant, "--reason=a move", "--json")) == {"ok": True, "paused": True}
     assert fields(ctl.admin("admin", "stats", *tenant))["paused"] == "true"
@@ -178,7 +178,7 @@ def test_deliveries_of_a_tenant_are_paused_counted_and_resumed(ctl):
     assert fields(ctl.admin("admin", "stats", *tenant))["paused"] == "false"
 
 
-def test_an_endpoint_is_tested_and_the_result_shown(ctl, receiver):
+def test_an_endpoint_can_be_tested_and_the_result_is_shown(ctl, receiver):
     endpoint = ctl.json("endpoints", "add", receiver.url("/in"), "--enabled=false")["id"]
     shown = fields(ctl("test", endpoint))
     assert (shown["status"], shown["http_status"], shown["test"]) == ("success", "200", "true")
@@ -189,7 +189,7 @@ def test_an_endpoint_is_tested_and_the_result_shown(ctl, receiver):
     assert [row[1] for row in table(ctl("deliveries", "ls"))] == [told["id"], shown["id"]]
 
 
-def test_what_is_sent_again_with_its_idempotency_key_is_made_once(ctl):
+def test_a_repeated_command_with_an_idempotency_key_is_executed_once(ctl):
     event = ctl.json("events", "publish", "orders.made", "--payload=1", "--idempotency-key=one")
     (ctl.directory / "event.json").write_text(json.dumps({"topic": "orders.made", "payload": 1}))
     assert ctl.json("events", "publish", "--file=event.json", "--idempotency-key=one")["id"] == event["id"]

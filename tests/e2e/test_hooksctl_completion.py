@@ -1,4 +1,4 @@
-"""The script by which shells complete the words of hooksctl."""
+"""The script that completes hooksctl's commands in bash and zsh."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ import pytest
 
 from harness.daemon import BUILD_DIR, run_program
 
-# What a shell does when Tab is pressed behind these words; prints what it offers.
+# Prints the words that bash offers when Tab is pressed after these words.
 BASH = """
 source <({hooksctl} completion bash)
 COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=()
@@ -48,13 +48,13 @@ def test_verbs_and_options_are_completed(words, expected):
     assert offered(words) == expected
 
 
-def test_zsh_takes_the_script():
+def test_zsh_accepts_the_script():
     script = ZSH.format(hooksctl=BUILD_DIR / "hooksctl")
     run = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, timeout=30)
     assert run.returncode == 0, run.stderr
     assert "_hooksctl" in run.stdout, run.stdout + run.stderr
 
 
-def test_another_shell_is_wrong_usage():
+def test_an_unknown_shell_is_wrong_usage():
     for words in ([], ["fish"], ["bash", "zsh"]):
         assert run_program("hooksctl", "completion", *words).returncode == 64

@@ -1,4 +1,4 @@
-"""hooksctl health: what the health check of a container sees."""
+"""hooksctl health, the health check of a container."""
 
 import socket
 import threading
@@ -16,7 +16,7 @@ def health(daemon, *words, **options):
 
 @contextmanager
 def somebody(answer):
-    """Another service on some port; answer gets the connection of whoever comes."""
+    """Another service on some port. answer(connection) handles each connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve():
@@ -39,14 +39,14 @@ def test_a_daemon_that_serves_is_healthy(hooksd):
 
 
 @pytest.mark.parametrize("host, reached_by", [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("localhost", "localhost")])
-def test_host_and_port_are_the_daemons_own(hooksd, host, reached_by):
+def test_host_and_port_are_taken_from_the_daemons_options(hooksd, host, reached_by):
     daemon = hooksd(HOST=host)
     assert health(daemon).returncode == 0
     url_host = f"[{reached_by}]" if ":" in reached_by else reached_by
     assert health(daemon, f"http://{url_host}:{daemon.port}/livez", PORT=free_port()).stdout == "ok\n"
 
 
-def test_other_paths_may_be_asked(hooksd):
+def test_other_paths_can_be_checked(hooksd):
     daemon = hooksd()
     assert health(daemon, "/readyz").stdout == "ok\n"
     missing = health(daemon, "/nowhere")
@@ -54,7 +54,7 @@ def test_other_paths_may_be_asked(hooksd):
     assert "/nowhere answered 404: " in missing.stderr
 
 
-def test_health_and_readiness_part_while_the_store_has_not_been_reached(hooksd):
+def test_health_and_readiness_differ_before_the_store_is_reached(hooksd):
     daemon = hooksd(store_ready=False, DATABASE_URL=f"postgresql://127.0.0.1:{free_port()}/none")
     assert '"degraded"' in health(daemon).stdout
     ready = health(daemon, "/readyz")
@@ -62,7 +62,7 @@ def test_health_and_readiness_part_while_the_store_has_not_been_reached(hooksd):
     assert "/readyz answered 503: " in ready.stderr and "has not been reached" in ready.stderr
 
 
-def test_nobody_there_is_unhealthy(hooksd):
+def test_a_closed_port_is_unhealthy(hooksd):
     port = free_port()
     result = run_program("hooksctl", "health", options={"PORT": port})
     assert result.returncode == 1
@@ -76,7 +76,7 @@ def test_another_service_on_the_port_is_unhealthy(answer):
         connection.recv(4096)
         try:
             connection.sendall(answer)
-        except ConnectionError:  # it has read enough
+        except ConnectionError:  # hooksctl has read enough and closed
             pass
 
     with somebody(serve) as port:
@@ -85,7 +85,7 @@ def test_another_service_on_the_port_is_unhealthy(answer):
     assert "is not complete" in result.stderr or "no answer" in result.stderr
 
 
-def test_a_daemon_that_never_answers_is_given_up():
+def test_health_gives_up_on_a_daemon_that_never_answers():
     def serve(connection):
         while connection.recv(4096):
             pass
@@ -96,7 +96,7 @@ def test_a_daemon_that_never_answers_is_given_up():
     assert "no answer" in result.stderr and "timed out" in result.stderr
 
 
-def test_what_is_printed_cannot_control_a_terminal():
+def test_control_characters_of_an_answer_are_escaped():
     def serve(connection):
         connection.recv(4096)
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n\x1b[2Jfine\n")
@@ -110,13 +110,13 @@ def test_what_is_printed_cannot_control_a_terminal():
     ("health",), ("ftp://localhost/",), ("http://",), ("http://:80/",), ("http://[::1/",), ("https://a:b@localhost/",),
     ("http://localhost:80x/",), ("http://localhost:123456/",), ("http://localhost:80/a b",), ("/a\r\nHost: b",),
     ("/livez", "/readyz")])
-def test_what_is_no_url_is_wrong_usage(words):
+def test_an_invalid_url_is_wrong_usage(words):
     result = run_program("hooksctl", "health", *words)
     assert result.returncode == 64
     assert "health" in result.stderr
 
 
-def test_a_port_that_only_the_kernel_knows_has_to_be_told():
+def test_health_with_port_0_asks_for_the_port():
     result = run_program("hooksctl", "health", options={"PORT": 0})
     assert result.returncode == 64
     assert "PORT is 0" in result.stderr

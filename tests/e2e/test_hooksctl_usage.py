@@ -1,4 +1,4 @@
-"""hooksctl and the API: what is refused before anything is sent."""
+"""hooksctl's commands for the API: refusals before any request is sent."""
 
 import pytest
 
@@ -28,28 +28,28 @@ def refusal(*words, options=KEY):
     (["subs", "add", "--file=x", "--topic=a"], "--file holds the whole document"),
     (["subs", "add", "--file=/nothing/here"], "cannot open /nothing/here"),
 ])
-def test_a_wrong_command_is_told_what_is_wrong(words, sentence):
+def test_an_error_names_the_mistake_of_a_wrong_command(words, sentence):
     if sentence is None:
         assert run_program("hooksctl", *words, options=KEY).stdout.startswith("usage: hooksctl endpoints VERB")
     else:
         assert sentence in refusal(*words)
 
 
-def test_without_a_key_it_says_which_variable_holds_one():
+def test_an_error_names_the_variable_of_a_missing_key():
     assert "HL_API_KEY" in refusal("subs", "ls", options={})
 
 
-def test_a_file_of_a_key_that_cannot_be_read_is_named():
+def test_an_error_names_an_unreadable_file_of_a_key():
     assert "/nothing/here, cannot be read" in refusal("subs", "ls", options={"HL_API_KEY_FILE": "/nothing/here"})
 
 
-def test_no_answer_is_a_failure_that_names_the_address():
+def test_an_error_names_the_address_that_does_not_answer():
     run = run_program("hooksctl", "endpoints", "ls", options=KEY)
     assert run.returncode == 1
     assert "no answer from http://127.0.0.1:9" in run.stderr
 
 
-def test_help_of_each_group_fits_lines_of_80():
+def test_help_of_each_group_fits_80_columns():
     for group in ("endpoints", "subs", "tenants", "keys", "audit", "admin"):
         run = run_program("hooksctl", group, "--help")
         assert run.returncode == 0

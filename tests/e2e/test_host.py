@@ -1,4 +1,4 @@
-"""HOST: which addresses are served. ALLOWED_HOSTS: under which names."""
+"""HOST: the addresses to listen on. ALLOWED_HOSTS: the host names that requests may use."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ NO_IPV6 = {"LD_PRELOAD": BUILD_DIR / "tests/preload/noipv6.so",
            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 
-def test_the_wildcard_of_ipv6_serves_both_families(hooksd):
+def test_the_ipv6_wildcard_serves_both_families(hooksd):
     daemon = hooksd(HOST="::")
     for host in ("127.0.0.1", "::1"):
         with Client(daemon.port, host=host) as client:
@@ -22,7 +22,7 @@ def test_the_wildcard_of_ipv6_serves_both_families(hooksd):
     assert "warning" not in daemon.log()
 
 
-def test_without_ipv6_its_wildcard_is_that_of_ipv4(hooksd):
+def test_the_ipv6_wildcard_serves_ipv4_on_a_machine_without_ipv6(hooksd):
     daemon = hooksd(HOST="::", **NO_IPV6)
     assert daemon.post_event(minimal()).status == 202
     daemon.wait_for_log("warning master.* HOST=:: listens on 0.0.0.0")
@@ -30,7 +30,7 @@ def test_without_ipv6_its_wildcard_is_that_of_ipv4(hooksd):
     assert run_program("hooksctl", "health", options=daemon.options | {"PORT": daemon.port}).returncode == 0
 
 
-def test_an_address_of_ipv6_without_ipv6_is_an_error(make_hooksd):
+def test_an_ipv6_address_is_an_error_on_a_machine_without_ipv6(make_hooksd):
     daemon = make_hooksd(HOST="::1", **NO_IPV6)
     daemon.spawn()
     daemon.wait_exit(1)
@@ -38,7 +38,7 @@ def test_an_address_of_ipv6_without_ipv6_is_an_error(make_hooksd):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_a_port_that_has_somebody_on_ipv4_is_not_free(make_hooksd, host):
+def test_a_port_in_use_on_ipv4_is_an_error_for_the_ipv6_wildcard(make_hooksd, host):
     with socket.create_server(("127.0.0.1", 0), backlog=1) as other:
         daemon = make_hooksd(HOST=host, PORT=other.getsockname()[1])
         daemon.spawn()
@@ -46,15 +46,15 @@ def test_a_port_that_has_somebody_on_ipv4_is_not_free(make_hooksd, host):
         assert "another program has this port" in daemon.log()
 
 
-def test_pods_serve_whichever_family_the_cluster_has():
+def test_the_host_of_the_kubernetes_manifests_serves_both_families():
     lines = (REPOSITORY / "deploy/k8s/base/hooksd.env").read_text().splitlines()
     settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     assert settings["HOST"] == "::"
     assert refusal(settings | {"DATABASE_URL": "postgresql://u:p@h/d"}) is None
 
 
-def test_a_name_that_is_not_allowed_gets_nothing_done(hooksd):
-    """DNS rebinding: a page's own name leads to this service, so that it is of the page's origin."""
+def test_requests_with_a_host_that_is_not_allowed_are_refused(hooksd):
+    """DNS rebinding: the name of a page's origin leads to this service, so the page may read its replies."""
     daemon = hooksd(ALLOWED_HOSTS="localhost, 127.0.0.1, ::1, hooks.example")
     event = b'{"event_type":"a","session_id":"s"}'
     with daemon.client() as client:

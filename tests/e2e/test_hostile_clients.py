@@ -1,6 +1,6 @@
 """
-Thousands of clients that take connections, memory and time beside a few that only post events. HOSTILE_SCALE=0.1 for
-machines that have fewer descriptors. `make bench BENCH=hostile` tells what the latter's latency comes to.
+Thousands of hostile clients use up connections, memory and time beside a few good clients that post events. Set
+HOSTILE_SCALE=0.1 on machines with few descriptors. `make bench BENCH=hostile` measures the latency of the good clients.
 """
 
 import os
@@ -24,7 +24,7 @@ def memory_of_acceptors(daemon):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_good_clients_lose_nothing_to_thousands_of_hostile_ones(make_hooksd):
+def test_thousands_of_hostile_clients_cost_good_clients_no_request(make_hooksd):
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert files > ALL + 1000, f"only {files} descriptors: raise the limit (ulimit -Hn), or set HOSTILE_SCALE"
     bench_tools.build()
@@ -53,7 +53,7 @@ def test_good_clients_lose_nothing_to_thousands_of_hostile_ones(make_hooksd):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_at_the_limit_good_clients_keep_their_connections_and_probes_get_in(make_hooksd):
+def test_good_clients_and_probes_are_served_at_the_limit_of_connections(make_hooksd):
     bench_tools.build()
     hostile.build()
     daemon = make_hooksd(MAX_CONNECTIONS=500).start()
@@ -62,7 +62,7 @@ def test_at_the_limit_good_clients_keep_their_connections_and_probes_get_in(make
     with Hostile(daemon.port, 500, 500, 500):
         while load.process.poll() is None:
             assert daemon.get("/livez").status == daemon.get("/health").status == 200
-            assert metrics(daemon)["connections"] < 2 * (500 + 64 + 128)  # surplus ones, and refused ones that linger
+            assert metrics(daemon)["connections"] < 2 * (500 + 64 + 128)  # counts lingering refused ones too
         result = load.result()
     assert (result["refused"], result["failed"]) == (0, 0) and result["accepted"] == result["requests"] > 4000
     assert series(daemon)['connections_refused_total{reason="limit"}'] > 0

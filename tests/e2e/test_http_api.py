@@ -1,4 +1,4 @@
-"""HTTP: routes, methods, sizes, and clients that do not behave like the usual one."""
+"""HTTP: routes, methods, sizes, and unusual clients."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def client(daemon):
 
 
 def detail(reply):
-    """The text of an error reply, which is JSON whatever went wrong."""
+    """The text of an error reply. Every error reply is JSON."""
     assert reply.headers["Content-Type"].startswith("application/json")
     text = reply.json()["detail"]
     assert isinstance(text, str) and text
@@ -48,7 +48,7 @@ def detail(reply):
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_trailing_slash_is_the_same_route(client, path):
+def test_a_trailing_slash_is_the_same_route(client, path):
     bodies = {"/events": BODY, "/events/batch": b"[" + BODY + b"]"}
     for variant in (path, path + "/", path + "?source=test"):
         reply = client.request(ROUTES[path], variant, bodies.get(path))
@@ -56,7 +56,7 @@ def test_trailing_slash_is_the_same_route(client, path):
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_a_base_url_that_ends_with_a_slash(client, path):
+def test_repeated_slashes_are_the_same_route(client, path):
     bodies = {"/events": BODY, "/events/batch": b"[" + BODY + b"]"}
     for variant in ("/" + path, "///" + path, path.replace("/", "//"), "/" + path + "//", "/" + path + "?a=//b"):
         reply = client.request(ROUTES[path], variant, bodies.get(path))
@@ -91,7 +91,7 @@ def test_head_is_get_without_a_body(client, path):
     assert client.connection.sock is not None
 
 
-def test_the_address_alone_says_what_this_is_and_where_to_go(client):
+def test_the_root_page_names_the_service_and_its_routes(client):
     text = client.get("/").body.decode()
     assert text.startswith("hooksd ")
     for path, method in ROUTES.items():
@@ -112,7 +112,7 @@ PROMETHEUS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.
     (PROMETHEUS, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
     ("text/plain;version=0.0.4;q=1,*/*;q=0.1", "text/plain; version=0.0.4; charset=utf-8"),
 ])
-def test_metrics_for_a_prometheus_that_looks_at_the_usual_place(client, accept, content_type):
+def test_metrics_at_the_default_path_of_prometheus_are_in_its_format(client, accept, content_type):
     reply = client.request("GET", "/metrics", headers={"Accept": accept} if accept else {})
     assert reply.headers["Content-Type"] == content_type
     assert reply.headers["Vary"] == "Accept"
@@ -122,7 +122,7 @@ def test_metrics_for_a_prometheus_that_looks_at_the_usual_place(client, accept, 
         assert re.search(rb"\nhooks_events_received_total \d+\n", reply.body)
 
 
-def test_livez_and_readyz(client):
+def test_livez_and_readyz_answer_200(client):
     assert client.get("/livez").status == 200
     assert client.get("/readyz").status == 200
 
@@ -143,7 +143,7 @@ def padded_event(size):
     return json.dumps(minimal(data={"pad": "x" * (size - frame)}), separators=(",", ":")).encode()
 
 
-def test_bodies_up_to_max_body_bytes_are_taken_and_bigger_ones_are_413(hooksd):
+def test_bodies_up_to_max_body_bytes_are_accepted_and_bigger_ones_are_413(hooksd):
     daemon = hooksd(MAX_BODY_BYTES=100_000, MAX_EVENT_BYTES=100_000)
     with daemon.client() as client:
         assert client.post_event(padded_event(100_000)).status == 202
@@ -169,7 +169,7 @@ def test_a_huge_content_length_is_413_also_for_a_client_that_waits_for_100_conti
 
 
 def test_a_client_that_is_still_sending_sees_the_413(shared_hooksd):
-    """Closing a socket with unread input resets it, and a reset would take the reply away from the client."""
+    """A close with unread input resets the connection, and the client would lose the reply. So the server reads on."""
     daemon = shared_hooksd(MAX_BODY_BYTES=100_000)
     for _ in range(5):
         reply = daemon.post_event(b" " * (16 << 20))
@@ -177,8 +177,8 @@ def test_a_client_that_is_still_sending_sees_the_413(shared_hooksd):
         detail(reply)
 
 
-def test_clients_that_keep_a_refused_connection_open_harm_nobody(hooksd):
-    """The server reads on for a moment after such a refusal, then closes; it must live through that."""
+def test_clients_that_keep_a_refused_connection_open_are_cut_off(hooksd):
+    """The server reads on for a moment after such a refusal, then closes. It must survive that."""
     daemon = hooksd(ACCEPTORS=1, MAX_BODY_BYTES=2048)
     acceptors = daemon.pids("acceptor")
     connections = [daemon.raw() for _ in range(3)]
@@ -187,7 +187,7 @@ def test_clients_that_keep_a_refused_connection_open_harm_nobody(hooksd):
         assert connection.read_reply().status == 413
 
     def closed(connection):
-        """The server no longer reads: it answers what we send with a reset."""
+        """Whether the server answers further bytes with a reset."""
         try:
             connection.send(b" ")
             return False
@@ -201,7 +201,7 @@ def test_clients_that_keep_a_refused_connection_open_harm_nobody(hooksd):
     assert daemon.pids("acceptor") == acceptors
 
 
-def test_the_refusal_of_a_head_has_no_body(hooksd):
+def test_a_refused_head_request_gets_no_body(hooksd):
     daemon = hooksd(MAX_BODY_BYTES=2048)
     with daemon.raw() as connection:
         connection.send(b"HEAD /health HTTP/1.1\r\nHost: test\r\nContent-Length: 99999\r\n\r\n")
@@ -238,7 +238,7 @@ def test_more_than_max_batch_events_is_413(hooksd):
     assert len(daemon.jsonl_lines()) == 10
 
 
-def test_a_big_event_arrives_whole(daemon):
+def test_a_big_event_is_stored_whole(daemon):
     data = {"blob": "0123456789abcdef" * (3 << 16)}
     assert daemon.post_event(minimal(data=data)).status == 202
     assert daemon.jsonl_events()[0]["data"] == data
@@ -248,14 +248,14 @@ def test_a_big_event_arrives_whole(daemon):
 
 
 @pytest.mark.parametrize("ack,reached", [("durable", "stored"), ("queued", "queued")])
-def test_every_202_says_what_was_reached(hooksd, ack, reached):
+def test_every_202_names_its_acknowledgement(hooksd, ack, reached):
     daemon = hooksd(ACK=ack)
     assert daemon.post_event(minimal()).headers["X-Hooks-Ack"] == reached
     assert daemon.post_batch([minimal()] * 2).headers["X-Hooks-Ack"] == reached
     daemon.wait_stored(3)
 
 
-# Clients of all kinds
+# Unusual clients
 
 
 def test_keep_alive_serves_many_requests_on_one_connection(daemon):
@@ -273,7 +273,7 @@ def test_connection_close_is_honoured(daemon):
         assert connection.closed_by_peer()
 
 
-def test_http_1_0(daemon):
+def test_http_1_0_is_served(daemon):
     with daemon.raw() as connection:
         connection.send(b"POST /events HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY))
         assert connection.read_reply().status == 202
@@ -295,7 +295,7 @@ def test_pipelined_requests_are_answered_in_order(daemon):
     assert len(daemon.jsonl_lines()) == 4
 
 
-def test_chunked_bodies(daemon):
+def test_chunked_bodies_are_accepted(daemon):
     body = json.dumps([minimal(data={"n": n}) for n in range(50)]).encode()
     with daemon.raw() as connection:
         for size in (1, 7, 1000, len(body)):
@@ -308,7 +308,7 @@ def test_chunked_bodies(daemon):
     assert len(daemon.jsonl_lines()) == 200
 
 
-def test_expect_100_continue(daemon):
+def test_expect_100_continue_is_answered(daemon):
     with daemon.raw() as connection:
         request = http_post("/events", BODY, ["Expect: 100-continue"])
         head = request[: -len(BODY)]
@@ -344,7 +344,7 @@ def test_a_half_sent_body_stores_nothing(daemon):
 
 
 @pytest.mark.parametrize("ack", ["durable", "queued"])
-def test_a_client_that_leaves_before_the_answer_harms_nobody(hooksd, ack):
+def test_a_client_that_leaves_before_the_answer_affects_no_other(hooksd, ack):
     daemon = hooksd(ACK=ack, ACCEPTORS=1)
     for _ in range(50):
         with daemon.raw() as connection:
@@ -377,7 +377,7 @@ def test_garbage_instead_of_http_costs_only_its_connection(shared_hooksd, garbag
     assert daemon.pids("acceptor") == before
 
 
-def test_five_hundred_connections_at_once(daemon):
+def test_five_hundred_connections_are_served_at_once(daemon):
     before = daemon.metrics()["events_stored_total"]
     connections = [daemon.raw() for _ in range(500)]
     try:
@@ -393,7 +393,7 @@ def test_five_hundred_connections_at_once(daemon):
     wait_until(lambda: len(daemon.jsonl_lines()) == 1000, "all events")
 
 
-def test_upgrade_to_http2_is_not_offered(daemon):
+def test_an_upgrade_to_http2_is_not_offered(daemon):
     with daemon.raw() as connection:
         connection.send(
             b"GET /livez HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"

@@ -1,4 +1,4 @@
-"""A request with an Idempotency-Key can be repeated although its events have no ids: each is stored once."""
+"""A request with an Idempotency-Key can be repeated although its events have no ids: each event is stored once."""
 
 import os
 import signal
@@ -22,12 +22,12 @@ def identity(key, index):
 
 
 def version_7(moment):
-    """A UUIDv7 of that time, as newer Pythons make them."""
+    """A UUIDv7 of that time, as newer versions of Python make them."""
     milliseconds = int(moment.timestamp() * 1000)
     return uuid.UUID(int=milliseconds << 80 | 7 << 76 | 0xABC << 64 | 2 << 62 | 0x123456789)
 
 
-KEY = str(version_7(datetime.now(timezone.utc)))  # so that the tests may run at midnight
+KEY = str(version_7(datetime.now(timezone.utc)))  # a key with a time, so that the tests can run at midnight
 
 
 def chunk(count=20):
@@ -35,7 +35,7 @@ def chunk(count=20):
 
 
 def stored(database):
-    """How often each event is there, by its number."""
+    """The number of stored copies of each event, by its number."""
     return dict(database.query("SELECT (data->>'n')::int, count(*) FROM hook_events GROUP BY 1"))
 
 
@@ -52,13 +52,13 @@ def test_a_repeated_chunk_is_stored_once(database, hooksd, ack):
     numbers = wait_settled(daemon)
     assert stored(database) == ONCE
     assert (numbers["events_stored_total"], numbers["events_duplicate_total"]) == (20, 40)
-    # Another chunk is another one.
+    # The same events under another key are stored again.
     assert daemon.post_batch(chunk(), idempotency_key="chunk-2").status == 202
     wait_settled(daemon)
     assert stored(database) == {n: 2 for n in range(20)}
 
 
-def test_the_writer_dies_before_the_answer(database, hooksd):
+def test_a_request_whose_writer_died_can_be_repeated(database, hooksd):
     with HoldingProxy(database.server.port) as proxy:
         daemon = hooksd(DATABASE_URL=proxy.url(database), WRITERS=1)
         proxy.hold_before(b"COPY 20\0")
@@ -70,10 +70,10 @@ def test_the_writer_dies_before_the_answer(database, hooksd):
             assert reply.result() == 202
         assert daemon.post_batch(chunk(), idempotency_key=KEY).status == 202
         assert stored(database) == ONCE
-        daemon.stop()  # while the proxy is there
+        daemon.stop()  # before the proxy ends
 
 
-def test_the_client_goes_before_the_answer(database, hooksd):
+def test_a_request_whose_client_left_can_be_repeated(database, hooksd):
     with HoldingProxy(database.server.port) as proxy:
         daemon = hooksd(DATABASE_URL=proxy.url(database), WRITERS=1)
         proxy.hold_before(b"COPY 20\0")
@@ -97,14 +97,14 @@ def test_the_ids_are_made_of_key_and_index(hooksd):
     assert ids[2] == own
     assert daemon.jsonl_events()[3]["client_event_id"] == "mine"
     assert ids[4] == identity('a"b', 3)
-    # Without a key each time new ones.
+    # Without a key the ids are new each time.
     for _ in range(2):
         assert daemon.post_event(minimal()).status == 202
     assert len({event["event_id"] for event in daemon.jsonl_events()}) == 7
 
 
-def test_left_out_events_keep_their_place(database, hooksd):
-    """An event that was mended matches nothing, and the others match themselves."""
+def test_rejected_events_count_in_the_positions(database, hooksd):
+    """A corrected event is new. The other events match themselves."""
     daemon = hooksd(database)
     broken = chunk(3)
     del broken[1]["session_id"]
@@ -116,7 +116,7 @@ def test_left_out_events_keep_their_place(database, hooksd):
 
 @pytest.mark.parametrize("value", ["", "a b", '"', '""', '"a', "é", "x" * 256, '"a";b', "undefined", '"null"',
                                    "00000000-0000-0000-0000-000000000000", "0" * 26])
-def test_what_is_no_key_is_400(shared_hooksd, value):
+def test_an_invalid_key_is_400(shared_hooksd, value):
     daemon = shared_hooksd()
     before = series(daemon)
     with RawConnection(daemon.port) as connection:
@@ -129,14 +129,14 @@ def test_what_is_no_key_is_400(shared_hooksd, value):
     assert (series(daemon) - before)['requests_rejected_total{reason="idempotency_key"}'] == 1
 
 
-def test_two_keys_are_none(shared_hooksd):
+def test_two_keys_in_one_request_are_400(shared_hooksd):
     daemon = shared_hooksd()
     with RawConnection(daemon.port) as connection:
         connection.send(http_post("/events", encode(minimal()), ["Idempotency-Key: a", "Idempotency-Key: a"]))
         assert connection.read_reply().status == 400
 
 
-def test_a_key_with_a_time_dates_its_events_so_that_midnight_does_not_matter(database, hooksd):
+def test_a_key_with_a_time_gives_its_events_that_time(database, hooksd):
     daemon = hooksd(database)
     yesterday = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(days=1)
     key = version_7(yesterday)
@@ -148,7 +148,7 @@ def test_a_key_with_a_time_dates_its_events_so_that_midnight_does_not_matter(dat
 
 
 @pytest.mark.parametrize("key", ["chunk-1", "b27ceddf-bff2-4737-a10d-1f1ec0b42c9f", str(version_7(datetime(2020, 1, 1, tzinfo=timezone.utc)))])
-def test_any_other_key_says_nothing_of_time(shared_hooksd, key):
+def test_a_key_without_a_time_leaves_the_current_time(shared_hooksd, key):
     daemon = shared_hooksd()
     before = time.time()
     assert daemon.post_event(minimal(), idempotency_key=key).status == 202

@@ -1,6 +1,5 @@
 """
-The development receiver: a URL that takes whatever is sent to it, and shows it to the tenant that made it. Over both
-stores.
+The development inbox: a URL that accepts any request and shows it to the tenant that made it. Over both stores.
 """
 
 import base64
@@ -37,7 +36,7 @@ def send(hookline, receiver, body=b"", method="POST", headers=()):
     return reply
 
 
-def test_what_is_posted_can_be_read(hookline, tenant, receiver):
+def test_posted_messages_can_be_read(hookline, tenant, receiver):
     assert receiver["id"] == receiver["token"] and receiver["tenant_id"] == tenant.id
     assert receiver["receive_url"] == f"http://127.0.0.1:{hookline.daemon.port}{RECEIVE}{receiver['token']}"
     assert receiver["expires_at"] > receiver["created_at"] + 86_400_000
@@ -55,7 +54,7 @@ def test_what_is_posted_can_be_read(hookline, tenant, receiver):
     assert tenant.client.get(f"/v1/dev/inbox/messages?endpoint_id={receiver['token']}").json["items"] == [message]
 
 
-def test_an_endpoint_can_have_its_url_whatever_port_the_service_listens_on(hookline, tenant, receiver):
+def test_an_endpoint_can_have_the_inboxs_url_on_any_port(hookline, tenant, receiver):
     endpoint = tenant.client.post("/v1/endpoints", {"url": receiver["receive_url"]}).json
     assert tenant.client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": "#"}).status == 201
     event = tenant.client.post("/v1/events", {"topic": "a", "payload": {"n": 1}}).json
@@ -63,11 +62,11 @@ def test_an_endpoint_can_have_its_url_whatever_port_the_service_listens_on(hookl
     assert json.loads(message["body"])["event_id"] == event["id"]
 
 
-def test_a_receiver_of_topics_gets_what_is_published_there(hookline, tenant):
+def test_a_receiver_with_a_topic_pattern_gets_published_events(hookline, tenant):
     made = tenant.client.post("/v1/dev/inbox", {"topic_pattern": "order.#"}, headers={"Host": "hooks.example"})
     assert made.status == 201 and made.json["topic_pattern"] == "order.#"
     endpoint = tenant.client.get(f"/v1/endpoints/{made.json['endpoint_id']}").json
-    assert endpoint["url"] == f"http://localhost{RECEIVE}{made.json['token']}", "couriers reach it under whatever name it was asked for"
+    assert endpoint["url"] == f"http://localhost{RECEIVE}{made.json['token']}", "couriers reach it by localhost"
     subscription = tenant.client.get(f"/v1/subscriptions/{made.json['subscription_id']}").json
     assert (subscription["endpoint_id"], subscription["topic_pattern"]) == (endpoint["id"], "order.#")
     tenant.client.post("/v1/events", {"topic": "other", "payload": {}})
@@ -79,20 +78,20 @@ def test_a_receiver_of_topics_gets_what_is_published_there(hookline, tenant):
 
 @pytest.mark.parametrize("body, place", [({"topic_pattern": "a..b"}, "topic_pattern"), ({"topic_pattern": 1}, "topic_pattern"),
                                          ({"topic_pattern": "a" * 256}, "topic_pattern"), ("{", "byte")])
-def test_a_wrong_pattern_is_refused_and_makes_nothing(tenant, body, place):
+def test_a_receiver_with_a_wrong_pattern_is_refused(tenant, body, place):
     reply = tenant.client.post("/v1/dev/inbox", body)
     assert reply.status == 400 and place in reply.json["detail"]
     assert tenant.client.items("/v1/endpoints") == [] == tenant.client.items("/v1/subscriptions")
 
 
 @pytest.mark.parametrize("scope, missing", [("endpoints.write", "subscriptions.write"), ("subscriptions.write", "endpoints.write")])
-def test_a_receiver_of_topics_takes_the_scopes_of_what_is_made(tenant, scope, missing):
+def test_a_receiver_with_a_topic_pattern_needs_the_scopes_of_its_objects(tenant, scope, missing):
     reply = tenant.key([scope]).post("/v1/dev/inbox", {"topic_pattern": "#"})
     assert (reply.status, reply.json["required_scope"]) == (403, missing)
     assert tenant.client.items("/v1/endpoints") == []
 
 
-def test_without_a_token_the_list_is_of_all_receivers_of_the_tenant(hookline, tenant, receiver):
+def test_a_list_without_a_token_has_all_receivers_of_the_tenant(hookline, tenant, receiver):
     other, foreign = made(tenant.client), made(hookline.new_tenant().client)
     for number, one in enumerate([receiver, other, foreign, other, receiver]):
         send(hookline, one, str(number))
@@ -102,7 +101,7 @@ def test_without_a_token_the_list_is_of_all_receivers_of_the_tenant(hookline, te
     assert [message["body"] for message in tenant.client.items("/v1/dev/inbox/messages?token=&order=desc")] == ["4", "3", "1", "0"]
 
 
-def test_every_method_is_taken(hookline, tenant, receiver):
+def test_every_method_is_accepted(hookline, tenant, receiver):
     for method in ("GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"):
         send(hookline, receiver, method.encode(), method)
     assert hookline.keyless.request("HEAD", RECEIVE + receiver["token"]).status == 200
@@ -110,7 +109,7 @@ def test_every_method_is_taken(hookline, tenant, receiver):
         "GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", ""]
 
 
-def test_the_oldest_come_first_in_pages(hookline, tenant, receiver):
+def test_pages_have_the_oldest_messages_first(hookline, tenant, receiver):
     other = made(tenant.client)
     for number in range(5):
         send(hookline, receiver, str(number))
@@ -122,13 +121,13 @@ def test_the_oldest_come_first_in_pages(hookline, tenant, receiver):
 @pytest.mark.parametrize("body, kept", [
     (b"\xff\x00a\xc3", "\ufffd\ufffda\ufffd"), (b"", ""), (b"{", "{"), (b"a\nb\n", "a\nb\n"), (b"x" * 200_000, "x" * 200_000)],
     ids=["bytes", "nothing", "half", "lines", "long"])
-def test_any_bytes_are_taken(hookline, tenant, receiver, body, kept):
+def test_any_bytes_are_accepted(hookline, tenant, receiver, body, kept):
     send(hookline, receiver, body, headers={"Content-Type": "application/octet-stream", "X-Bytes": b"\xff\xfe".decode("latin-1")})
     (message,) = messages(tenant.client, receiver)
     assert message["body"] == kept and message["headers"]["x-bytes"] == "\ufffd\ufffd"
 
 
-def test_a_mebibyte_is_the_most(hookline, tenant, receiver):
+def test_a_message_may_have_a_mebibyte(hookline, tenant, receiver):
     send(hookline, receiver, b"x" * (1 << 20))
     reply = hookline.keyless.post(RECEIVE + receiver["token"], b"x" * ((1 << 20) + 1))
     assert (reply.status, reply.json["error"]) == (413, "payload_too_large")
@@ -141,7 +140,7 @@ def forged(token, change):
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def test_a_token_that_was_not_given_out_is_unknown(hookline, tenant, receiver):
+def test_a_forged_token_is_unknown(hookline, tenant, receiver):
     def flip(place):
         def change(data):
             data[place] ^= 1
@@ -158,7 +157,7 @@ def test_a_token_that_was_not_given_out_is_unknown(hookline, tenant, receiver):
     assert messages(tenant.client, receiver) == []
 
 
-def test_messages_are_their_tenants(hookline, tenant, receiver):
+def test_only_the_own_tenant_can_read_messages(hookline, tenant, receiver):
     send(hookline, receiver, "mine")
     (message,) = messages(tenant.client, receiver)
     other = hookline.new_tenant().client
@@ -169,7 +168,7 @@ def test_messages_are_their_tenants(hookline, tenant, receiver):
     assert other.get(f"/v1/dev/inbox/messages/{message['id']}?token={own['token']}").status == 404
 
 
-def test_any_key_will_do_and_none_will_not(hookline, tenant, receiver):
+def test_a_key_of_any_scope_is_enough_and_required(hookline, tenant, receiver):
     for operation in (one for one in ALL_OPERATIONS if one.resource == "DEV" and one.method != "ANY"):
         path = operation.path.replace("{id}", "x") + f"?token={receiver['token']}"
         assert hookline.keyless.request(operation.method, path).status == 401
@@ -177,7 +176,7 @@ def test_any_key_will_do_and_none_will_not(hookline, tenant, receiver):
         assert tenant.key(["metrics"]).request(operation.method, path).status in (200, 201, 404)
 
 
-def test_the_url_is_the_one_that_the_client_used(tenant):
+def test_a_receivers_url_has_the_host_that_the_client_used(tenant):
     for headers, wanted in (({"Host": "hooks.example"}, "http://hooks.example"),
                             ({"Host": "hooks.example:8443", "X-Forwarded-Proto": "https"}, "https://hooks.example:8443")):
         reply = tenant.client.post("/v1/dev/inbox", headers=headers)
@@ -191,17 +190,17 @@ def test_a_wrong_query_is_refused_with_the_parameter(tenant, receiver, query, pl
     assert (reply.status, reply.json["error"]) == (400, "validation_error") and place in reply.json["detail"]
 
 
-def test_a_thousand_of_a_day_are_kept(hookline, tenant, receiver):
+def test_a_thousand_messages_of_the_last_day_are_kept(hookline, tenant, receiver):
     rows, at = Rows(hookline, tenant), now_ms()
     rows.inbox_messages(receiver["token"], at - 3_600_000, 1000)
     send(hookline, receiver, "new")
     kept = messages(tenant.client, receiver)
     assert len(kept) == 1000 and kept[-1]["body"] == "new"
     rows.inbox_messages(receiver["token"], at - 86_500_000, 1)
-    assert len(messages(tenant.client, receiver)) == 1000, "the one that is older than a day is not shown"
+    assert len(messages(tenant.client, receiver)) == 1000, "a message older than a day is not shown"
 
 
-def test_tokens_stay_valid_over_restarts_and_the_switch_is_named_where_it_is_off(make_hookline):
+def test_tokens_survive_restarts_and_a_refusal_names_the_option(make_hookline):
     hookline = make_hookline("embedded", HL_PUBLIC_URL="https://hooks.example").start()
     tenant = hookline.new_tenant()
     receiver = made(tenant.client)

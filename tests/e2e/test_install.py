@@ -1,4 +1,4 @@
-"""What `meson install` puts on a machine: units, manual pages, the environment file."""
+"""The files of `meson install`: units, manual pages, the environment file."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def install(root):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A machine's root directory after `meson install`, with systemd's own units beside those of hooksd."""
+    """A root directory after `meson install`, with systemd's own units beside those of hooksd."""
     root = tmp_path_factory.mktemp("root")
     install(root)
     shutil.copytree("/lib/systemd/system", root / "lib/systemd/system", symlinks=True)
@@ -32,7 +32,7 @@ def root(tmp_path_factory):
 
 
 def find(root, name):
-    """The one file of that name; whatever prefix the build directory has."""
+    """The only file of that name, for any prefix of the build directory."""
     [path] = (path for path in root.rglob(name) if path.is_file())
     return path
 
@@ -49,13 +49,13 @@ def settings(lines):
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("# "))
 
 
-def test_systemd_understands_the_units(root):
+def test_systemd_verifies_the_units(root):
     for unit in ("hooksd.service", "hooksd.socket"):
         verified = run("systemd-analyze", "verify", "--man=no", f"--root={root}", unit)
         assert (verified.returncode, verified.stderr) == (0, "")
 
 
-def test_the_service_is_exposed_to_less_than_two_of_ten(root):
+def test_the_services_exposure_by_systemd_analyze_is_below_two_of_ten(root):
     rated = run("systemd-analyze", "security", "--offline=true", "--threshold=20", f"--root={root}", "hooksd.service")
     assert rated.returncode == 0, rated.stdout + rated.stderr
     assert float(re.search(r"exposure level for hooksd.service: (\S+)", rated.stdout)[1]) < 2.0
@@ -67,25 +67,25 @@ def test_the_unit_leaves_time_to_drain(root):
     assert int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M)[1]) > drain
 
 
-def test_the_environment_file_is_private_and_knows_every_option_and_no_other(root):
+def test_the_environment_file_is_private_and_has_exactly_the_options(root):
     path = environment_file(root)
     assert path.stat().st_mode & 0o777 == 0o640
     listed = [re.match(r"#?(\w+)=", line)[1] for line in path.read_text().splitlines() if line and line[:2] != "# "]
     assert listed == option_names()
 
 
-def test_hooksd_accepts_the_environment_file_as_it_is_and_with_every_line_uncommented(root, tmp_path):
+def test_hooksd_accepts_the_environment_file_also_with_all_lines_uncommented(root, tmp_path):
     lines = environment_file(root).read_text().splitlines()
     for values in (settings(line for line in lines if not line.startswith("#")),
                    settings(line.removeprefix("#") for line in lines if not line.startswith("# "))):
-        # The package makes the ring's directory.
+        # The Debian package creates the ring's directory, so this test does too.
         values["RING_PATH"] = tmp_path / "ring"
         checked = run_program("hooksd", "--check-config", options=values, cwd=tmp_path)
         assert (checked.returncode, checked.stdout) == (0, "configuration ok\n"), checked.stderr
 
 
 @pytest.mark.unsanitized("there SANDBOX is off")
-def test_a_line_with_a_hash_shows_the_default(root, tmp_path):
+def test_commented_lines_show_the_defaults(root, tmp_path):
     shown = settings(line[1:] for line in environment_file(root).read_text().splitlines()
                      if line.startswith("#") and not line.startswith("# "))
     assert shown["PORT"] == "8080"
@@ -94,7 +94,7 @@ def test_a_line_with_a_hash_shows_the_default(root, tmp_path):
     assert printed[0].stdout == printed[1].stdout
 
 
-def test_the_environment_file_tells_a_shell_what_it_tells_systemd(root):
+def test_a_shell_and_systemd_read_the_environment_file_alike(root):
     path = environment_file(root)
     script = 'set -a; . "$1"; exec "$2" --print-config'
     printed = settings(run("sh", "-c", script, "sh", path, BUILD_DIR / "hooksd", env=clean_environment({}))
@@ -134,7 +134,7 @@ def test_manual_pages_are_clean_and_readable(root, page):
 
 
 def text(root, page):
-    """Lower case, white space as one blank."""
+    """The text in lower case, with each run of white space as one blank."""
     plain = run("mandoc", "-T", "ascii", find(root, page)).stdout
     return " ".join(re.sub(".\b", "", plain).split())
 
@@ -180,10 +180,10 @@ def test_the_schema_is_installed_for_psql(root):
         assert find(root, f"agentic-hooks-backend/{source.name}").read_bytes() == source.read_bytes()
 
 
-def test_logrotate_takes_the_example_and_no_event_is_lost(root, tmp_path, hooksd):
+def test_logrotate_accepts_the_example_and_no_event_is_lost(root, tmp_path, hooksd):
     daemon = hooksd()
     events = daemon.jsonl_path
-    events.parent.chmod(0o755)  # logrotate refuses a directory that others may write to
+    events.parent.chmod(0o755)  # logrotate refuses a directory that others can write
     example = find(root, "logrotate.example").read_text()
     example = re.sub(r"^/\S+ \{", f"{events} {{", example, flags=re.M)
     example = re.sub(r"^\tsu .*$", "", example, flags=re.M)

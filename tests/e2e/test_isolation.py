@@ -1,6 +1,6 @@
 """
-Nobody gets at another tenant's objects, whatever a request says; and every operation asks for its scope. The cases are
-made from the table of operations: one that is added is tried as well.
+No request reaches another tenant's objects, and every operation requires its scope. The cases are made from the table
+of operations, so a new operation is tested too.
 """
 
 import secrets
@@ -22,7 +22,7 @@ class Victim:
     def __init__(self, hookline):
         self.mark = f"m{secrets.token_hex(8)}"
         self.tenant = hookline.new_tenant(name=f"tenant {self.mark}", metadata={"mark": self.mark})
-        self.ids = make_objects(self.tenant, self.mark, enabled=False)  # the service itself changes nothing of them
+        self.ids = make_objects(self.tenant, self.mark, enabled=False)  # disabled: the service changes no row by itself
         key = f"k-{self.mark}"
         self.idempotency_key = key
         hookline.admin.post("/v1/tenants", {"name": f"twin {self.mark}"}, headers={"Idempotency-Key": key})
@@ -30,12 +30,12 @@ class Victim:
 
 @pytest.fixture
 def victim(hookline):
-    """Made once a daemon: no test may change it."""
+    """A tenant that all tests of a daemon share. No test may change it."""
     return hookline.once("victim", Victim)
 
 
 class Attacker:
-    """Another tenant. Its objects are made anew where a test deletes them."""
+    """Another tenant. A test that deletes its objects makes new ones."""
 
     def __init__(self, hookline):
         self.tenant = hookline.new_tenant()
@@ -50,13 +50,13 @@ def attacker(hookline):
 
 @pytest.fixture
 def untouched(hookline):
-    """A tenant of whose requests none is allowed: nothing changes its rows."""
+    """A tenant whose requests are all refused, so its rows never change."""
     return hookline.once("untouched", Attacker)
 
 
 @pytest.fixture
 def unharmed(hookline, victim):
-    """The victim's rows are the same afterwards."""
+    """Checks that the victim's rows are unchanged after the test."""
     before = hookline.rows_of(victim.tenant.id)
     assert sum(map(len, before.values())) > 10
     yield
@@ -64,7 +64,7 @@ def unharmed(hookline, victim):
 
 
 def tenants_in(value):
-    """Every tenant_id that a reply holds, however deep, except in what clients may write as they like."""
+    """Every tenant_id in a reply at any depth, without the members that clients can fill freely."""
     if isinstance(value, list):
         return {tenant for item in value for tenant in tenants_in(item)}
     if not isinstance(value, dict):
@@ -81,7 +81,7 @@ def assert_silent(reply, victim, attacker):
 
 
 def smuggled(operation, victim):
-    """What to add to a request so that it may mean another tenant: query, headers, members of the body."""
+    """Yields additions to a request that name another tenant's objects: (query, headers, members of the body)."""
     ids = victim.ids
     for name in ("tenant_id", "tenant", "tenant_ids", "tenantId"):
         yield f"{name}={ids['tenant']}", {}, {}
@@ -106,14 +106,14 @@ def ask(client, operation, path, query="", headers=(), body=NOTHING):
     return client.request(operation.method, path + parameters, body, headers)
 
 
-def test_every_operation_that_takes_a_body_has_one_that_is_right():
+def test_every_operation_with_a_body_has_a_valid_one_here():
     assert {operation.symbol for operation in OPERATIONS if takes_body(operation)} == set(BODIES)
     assert len(OPERATIONS) > 25
 
 
 @one_store
-def test_every_route_of_the_api_is_one_of_these_operations_or_publishes(hookline):
-    published = {("POST", "/v1/events"), ("POST", "/v1/events/batch")}  # below
+def test_every_route_of_the_api_is_in_the_table_of_operations_or_publishes(hookline):
+    published = {("POST", "/v1/events"), ("POST", "/v1/events/batch")}  # tested below
     pages = {("GET", "/v1/dev/inbox/ui")}  # without data
     routes = {(method, path) for method, path, _ in hookline.document.operations()
               if path.startswith("/v1/") or path == "/events/stream"} - pages
@@ -124,7 +124,7 @@ def test_every_route_of_the_api_is_one_of_these_operations_or_publishes(hookline
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_ID, ids=names)
-def test_ids_of_another_tenant_in_the_path_are_unknown(attacker, victim, unharmed, operation):
+def test_ids_of_another_tenant_in_a_path_are_unknown(attacker, victim, unharmed, operation):
     own = attacker.own
     status = 403 if operation.scope == "admin" else 404
     for foreign in (victim.ids[kind] for kind in KINDS.values()):
@@ -139,14 +139,14 @@ def test_ids_of_another_tenant_in_the_path_are_unknown(attacker, victim, unharme
 
 
 @pytest.mark.parametrize("operation", [one for one in WITH_ID if one.scope != "admin"], ids=names)
-def test_admin_keys_get_at_objects_of_their_own_tenant_only(hookline, victim, unharmed, operation):
+def test_admin_keys_reach_only_objects_of_their_own_tenant(hookline, victim, unharmed, operation):
     body = body_of(operation, victim.ids) if takes_body(operation) else NOTHING
     assert ask(hookline.admin, operation, path_of(operation, victim.ids), body=body).status == 404
 
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
-def test_nothing_in_a_request_makes_it_another_tenants(attacker, victim, unharmed, operation):
+def test_no_part_of_a_request_changes_its_tenant(attacker, victim, unharmed, operation):
     own = attacker.own
     for query, headers, members in smuggled(operation, victim):
         if members and not takes_body(operation):
@@ -166,9 +166,9 @@ def test_nothing_in_a_request_makes_it_another_tenants(attacker, victim, unharme
 
 @postgres_is_slow
 @pytest.mark.parametrize("operation", LISTS, ids=names)
-def test_cursors_of_another_tenant_lead_to_ones_own_objects(attacker, victim, unharmed, operation):
+def test_cursors_of_another_tenant_list_only_own_objects(attacker, victim, unharmed, operation):
     if operation.scope == "admin":
-        return  # whoever may list these may list those of all tenants
+        return  # an administrator may list the objects of all tenants
     for order in ("asc", "desc"):
         page = victim.tenant.client.get(f"{operation.path}?limit=1&order={order}").json
         for _ in range(3):
@@ -220,7 +220,7 @@ def test_ids_of_another_tenant_find_nothing_in_lists(attacker, victim, unharmed)
     assert attacker.client.get(f"/v1/events?after_id={victim.ids['event']}").status == 400
 
 
-def test_what_is_published_is_the_tenants_of_the_key_whatever_it_says(attacker, victim, unharmed):
+def test_published_events_belong_to_the_keys_tenant(attacker, victim, unharmed):
     foreign = victim.tenant.id
     event = {"topic": f"{victim.mark}.created", "payload": {"tenant_id": foreign}, "tenant_id": foreign, "tenant": foreign,
              "id": victim.ids["event"], "event_id": victim.ids["event"], "endpoint_id": victim.ids["endpoint"]}
@@ -233,7 +233,7 @@ def test_what_is_published_is_the_tenants_of_the_key_whatever_it_says(attacker, 
             assert batch.status == 201 and batch.json["items"][0]["job_ids"] == []
 
 
-def test_events_of_another_tenant_are_deleted_by_administrators_alone(attacker, victim, unharmed):
+def test_only_administrators_delete_events_of_another_tenant(attacker, victim, unharmed):
     for key in (attacker.client, attacker.tenant.key(["events.*", "endpoints.*", "dlq.*", "deliveries.*"])):
         for confirm in (victim.tenant.id, attacker.id):
             reply = key.delete(f"/v1/events?topic=%23&tenant_id={victim.tenant.id}&confirm={confirm}")
@@ -276,7 +276,7 @@ def test_no_operation_is_open_without_a_key(hookline, victim, unharmed, operatio
 
 @one_store
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
-def test_a_key_without_the_scope_is_told_which_one_it_lacks(hookline, untouched, operation):
+def test_a_refusal_names_the_scope_that_a_key_lacks(hookline, untouched, operation):
     tenant, own = untouched.tenant, untouched.own
     others = set(SCOPES.values()) - {"*", "admin", operation.scope}
     lacking = [tenant.key(others)]
@@ -296,13 +296,13 @@ def test_a_key_without_the_scope_is_told_which_one_it_lacks(hookline, untouched,
 def test_a_key_with_the_scope_alone_is_enough(hookline, operation):
     tenant = hookline.new_tenant()
     own = make_objects(tenant, "own")
-    own["key"] = tenant.key([operation.scope]).id  # nobody may change a key that may do more
+    own["key"] = tenant.key([operation.scope]).id  # a key cannot change one with more scopes
     body = body_of(operation, own) if takes_body(operation) else NOTHING
     reply = ask(tenant.key([operation.scope]), operation, path_of(operation, own), body=body)
     assert reply.status in (200, 201, 202, 204, 409 if operation.symbol == "ADMIN_ROTATE_SECRETS" else 200), reply
 
 
-def test_keys_of_a_deleted_tenant_open_nothing(hookline):
+def test_keys_of_a_deleted_tenant_are_refused(hookline):
     tenant = hookline.new_tenant()
     own = make_objects(tenant, "own")
     assert hookline.admin.delete(f"/v1/tenants/{tenant.id}").status == 204
@@ -312,7 +312,7 @@ def test_keys_of_a_deleted_tenant_open_nothing(hookline):
 
 
 @one_store
-def test_unknown_paths_are_404_without_a_key_also(hookline):
+def test_unknown_paths_are_404_also_without_a_key(hookline):
     for client in (hookline.keyless, hookline.admin, ApiClient(hookline, "nonsense")):
         for path in ("/v1", "/v1/", "/v1/nothing", "/v1/endpoints/a/b/c", "/v1/tenants/a/stats/x"):
             for method in ("GET", "POST", "DELETE"):

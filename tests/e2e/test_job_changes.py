@@ -1,4 +1,4 @@
-"""People make jobs due and cancel them. Over both stores."""
+"""Requests that make jobs due at once or cancel them. Over both stores."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ FAILURE = Answer(status=500)
 
 
 def publish(tenant, count=1):
-    """The jobs of so many events."""
+    """Publishes so many events. Returns the ids of the jobs."""
     return [tenant.client.post("/v1/events", {"topic": "orders.made", "payload": {"n": number}}).json["job_ids"][0]
             for number in range(count)]
 
@@ -28,7 +28,7 @@ def wait_failed(tenant, jobs):
 
 
 @pytest.mark.parametrize("wait", ["30s", "10m"], ids=["in memory", "in its row"])
-def test_a_job_that_waits_is_sent_when_somebody_says_so(tenant, endpoints, receiver, wait):
+def test_a_waiting_job_is_sent_at_once_on_request(tenant, endpoints, receiver, wait):
     receiver.answers["/in"] = [FAILURE, FAILURE, Answer()]
     endpoints.add("/in", retry_schedule=[wait] * 5)
     first, second = publish(tenant, 2)
@@ -41,7 +41,7 @@ def test_a_job_that_waits_is_sent_when_somebody_says_so(tenant, endpoints, recei
     assert (told["object_id"], told["before"]["attempt_count"]) == (second, 1)
 
 
-def test_all_jobs_of_an_endpoint_are_sent_and_no_others(tenant, endpoints, receiver):
+def test_all_jobs_of_an_endpoint_are_sent_at_once_on_request_and_no_others(tenant, endpoints, receiver):
     receiver.answers["/in"] = [FAILURE] * 5 + [Answer()]
     receiver.answers["/other"] = FAILURE
     endpoint = endpoints.add("/in", retry_schedule=["10m"])["id"]
@@ -57,8 +57,8 @@ def test_all_jobs_of_an_endpoint_are_sent_and_no_others(tenant, endpoints, recei
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_jobs_for_which_a_request_has_no_time_are_hurried_by_the_next_one(make_hookline, store, receiver):
-    """A request that may take a second ends behind its first slice, of 1,000 jobs."""
+def test_a_second_request_makes_the_rest_of_very_many_jobs_due(make_hookline, store, receiver):
+    """A request with a limit of one second ends after its first slice of 1,000 jobs."""
     hookline = make_hookline(store, STORE_TIMEOUT_MS=1000).start()
     tenant = hookline.new_tenant()
     endpoint = Endpoints(tenant, receiver).add("/in")["id"]
@@ -77,7 +77,7 @@ def test_jobs_for_which_a_request_has_no_time_are_hurried_by_the_next_one(make_h
     assert len(waiting) == 2500 and all(job["next_attempt_at"] <= now_ms() for job in waiting)
 
 
-def test_a_job_that_is_held_says_why_it_cannot_be_hurried(hookline, tenant, endpoints):
+def test_a_refusal_says_why_a_held_job_cannot_be_sent(hookline, tenant, endpoints):
     endpoint = endpoints.add("/in", enabled=False)["id"]
     job, = publish(tenant)
     for path in (f"/v1/jobs/{job}/retry", f"/v1/endpoints/{endpoint}/retry"):
@@ -109,7 +109,7 @@ def test_no_attempt_of_a_cancelled_job_begins(hookline, tenant, endpoints, recei
     assert (told["object_kind"], told["object_id"], told["after"]) == ("job", cancelled, None)
 
 
-def test_an_attempt_under_way_ends_and_is_the_last_one(hookline, tenant, endpoints, receiver):
+def test_a_cancelled_jobs_attempt_under_way_is_its_last_one(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = [Answer(status=500, delay=3), FAILURE]
     endpoints.add("/in", retry_schedule=["1s"] * 5)
     endpoints.add("/clock", retry_schedule=["1s", "1s", "1s"])
@@ -126,13 +126,13 @@ def test_an_attempt_under_way_ends_and_is_the_last_one(hookline, tenant, endpoin
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_cancelled_job_is_not_sent_by_the_courier_that_takes_over(make_hookline, receiver, store):
+def test_the_next_courier_does_not_send_a_cancelled_job(make_hookline, receiver, store):
     hookline = make_hookline(store, HL_COURIERS=1).start()
     tenant = hookline.new_tenant()
     Endpoints(tenant, receiver).add("/in")
     first, = publish(tenant)
     receiver.wait(1)
-    # Else the courier that takes over would send it again.
+    # Otherwise the next courier would send the first job again.
     wait_until(lambda: tenant.client.get("/v1/jobs").json["count"] == 0, "the first to be done")
     courier, = hookline.daemon.pids("courier")
     os.kill(courier, signal.SIGSTOP)
@@ -149,7 +149,7 @@ def test_a_cancelled_job_is_not_sent_by_the_courier_that_takes_over(make_hooklin
     assert [arrival.job for arrival in receiver.arrivals] == [first, kept]
 
 
-def test_a_requeued_job_that_is_cancelled_leaves_nothing(hookline, tenant, endpoints):
+def test_a_cancelled_requeued_job_leaves_no_row(hookline, tenant, endpoints):
     rows = Rows(hookline, tenant)
     job = rows.dead_letter(endpoints.add("/in", enabled=False)["id"])
     assert tenant.client.post(f"/v1/dlq/{job}/requeue").status == 200
@@ -158,8 +158,11 @@ def test_a_requeued_job_that_is_cancelled_leaves_nothing(hookline, tenant, endpo
         assert hookline.value(f"SELECT count(*) FROM {table} WHERE tenant_id = :id", id=tenant.id) == 0, table
 
 
-def test_couriers_are_told_of_each_change_of_jobs_and_no_batch_of_a_publisher_goes_again(hookline, tenant, endpoints, receiver):
-    """A publisher's batch goes again, by SQLSTATE HL001, when the tenant's version has moved since its routes were read."""
+def test_couriers_learn_of_each_change_of_jobs_and_publishers_repeat_no_batch(hookline, tenant, endpoints, receiver):
+    """
+    A publisher repeats a batch (SQLSTATE HL001) if the tenant's version has changed since it read the routes. Changes
+    of jobs do not change that version.
+    """
     client, rows = tenant.client, Rows(hookline, tenant)
     receiver.answers["/in"] = FAILURE
     endpoint = endpoints.add("/in", retry_schedule=["10m"] * 5)["id"]
@@ -185,10 +188,10 @@ def test_couriers_are_told_of_each_change_of_jobs_and_no_batch_of_a_publisher_go
         wait_until(lambda: versions()[1] > told, "couriers to be told", 5)
         told = versions()[1]
     assert versions()[0] == before
-    assert not set(many) & {letter["id"] for letter in client.items("/v1/dlq")}, "nothing was left undone"
+    assert not set(many) & {letter["id"] for letter in client.items("/v1/dlq")}, "all of them were requeued"
 
 
-def test_what_does_not_wait_is_404_and_other_scopes_are_refused(hookline, tenant, endpoints):
+def test_unknown_jobs_are_404_and_other_scopes_are_refused(hookline, tenant, endpoints):
     endpoint = endpoints.add("/in", enabled=False)["id"]
     job, = publish(tenant)
     reader = tenant.key(["deliveries.read", "endpoints.write"])

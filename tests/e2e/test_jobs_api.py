@@ -1,4 +1,4 @@
-"""What waits to be delivered, and why, in the API. Over both stores."""
+"""Waiting jobs and their reasons in the API. Over both stores."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def ids(client, query=""):
     return [item["id"] for item in client.get(f"/v1/jobs?{query}").json["items"]]
 
 
-def test_a_job_tells_why_it_waits(tenant, rows):
+def test_a_job_shows_why_it_waits(tenant, rows):
     event, due = new_id(now_ms(), last=0), now_ms() + 3_600_000
     endpoint = make(tenant.client)["id"]
     job = rows.job(endpoint, event, attempt_count=4, next_attempt_at=due, expires_at=due + 1, last_error="connection refused")
@@ -24,7 +24,7 @@ def test_a_job_tells_why_it_waits(tenant, rows):
     assert tenant.client.get("/v1/jobs").json == {"items": [shown], "count": 1, "next_cursor": None, "cursor": None}
 
 
-def test_a_job_that_has_ended_or_is_anothers_is_404(tenant, rows, hookline):
+def test_an_ended_or_foreign_job_is_404(tenant, rows, hookline):
     job = rows.job(ENDPOINT, new_id(now_ms(), last=0))
     assert hookline.new_tenant().client.get(f"/v1/jobs/{job}").status == 404
     reply = tenant.client.get(f"/v1/jobs/{new_id(now_ms())}")
@@ -32,7 +32,7 @@ def test_a_job_that_has_ended_or_is_anothers_is_404(tenant, rows, hookline):
     assert tenant.client.get("/v1/jobs/nonsense").status == 404
 
 
-def test_the_newest_come_first_over_all_endpoints(tenant, rows):
+def test_the_newest_jobs_of_all_endpoints_come_first(tenant, rows):
     at = now_ms() - 1_000_000
     events = [new_id(at + number, last=0) for number in range(5)]
     jobs = [rows.job((ENDPOINT, OTHER)[number % 2], event) for number, event in enumerate(events)]
@@ -53,7 +53,7 @@ def test_filters_name_endpoint_event_and_status(tenant, rows):
         assert [one["id"] for one in tenant.client.items(f"/v1/jobs?limit=1&{query}")] == [jobs[number] for number in wanted], query
 
 
-def test_a_page_holds_a_thousand_unless_told_otherwise(tenant, rows):
+def test_a_page_has_a_thousand_jobs_by_default(tenant, rows):
     rows.jobs(ENDPOINT, 1001, due_in_ms=3_600_000, node_id=2**31 - 1)
     page = tenant.client.get("/v1/jobs").json
     assert page["count"] == 1000 and page["next_cursor"]

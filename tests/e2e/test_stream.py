@@ -67,7 +67,7 @@ def test_a_stream_has_the_topics_and_types_it_asks_for(tenant, stream, rows):
         "attempt_n": 1, "status": "failed", "http_status": 503, "latency_ms": 12, "ts": shown["started_at"] + 12}
 
 
-def test_a_client_goes_on_where_it_was(tenant, stream, hookline):
+def test_a_reconnecting_client_continues_at_its_position(tenant, stream, hookline):
     with stream().opened() as first:
         ids = [publish(tenant.client) for _ in range(3)]
         frames = first.until(ids)
@@ -81,7 +81,7 @@ def test_a_client_goes_on_where_it_was(tenant, stream, hookline):
     again.until([live])
 
 
-def test_a_client_that_got_nothing_goes_on_where_it_began(tenant, stream):
+def test_a_reconnecting_client_without_events_continues_where_it_began(tenant, stream):
     with stream().opened() as first:
         assert first.place
     missed = publish(tenant.client)
@@ -98,7 +98,7 @@ def test_what_was_stored_long_ago_comes_once_and_in_order(tenant, stream, rows):
     assert place.next().data["id"] == live
 
 
-def test_an_event_of_a_transaction_that_was_held_open_is_not_passed_over(hookline, tenant, stream, rows):
+def test_events_of_a_transaction_that_commits_late_are_not_skipped(hookline, tenant, stream, rows):
     watching, orders = stream().opened(), stream(topic="order.#").opened()
     begun = now_ms() - 3000
     later = [publish(tenant.client) for _ in range(3)]
@@ -138,7 +138,7 @@ def test_attempts_that_cannot_be_read_hold_up_no_events(hookline, tenant, stream
         hookline.database.query("ALTER TABLE attempts_away RENAME TO attempts")
 
 
-def test_who_may_not_stream_is_told_so(hookline, tenant, stream):
+def test_clients_without_the_right_to_stream_are_refused(hookline, tenant, stream):
     for key, query, status in ((None, {}, 401), ("wrong", {}, 401), (None, {"token": "wrong"}, 401),
                                (tenant.key(["events.read"]).key, {}, 403)):
         with Stream(hookline.daemon, key, **query) as refused:
@@ -196,7 +196,9 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
     position, got, published = None, set(), set()
 
     def try_to_go_on():
-        """A stream that has told of everything, and how far it is. None: it has ended, as it may until all is replaced."""
+        """
+        A stream that has told of everything, and how far it is. None: it has ended, as it may until all is replaced.
+        """
         stream = None
         try:
             stream = Stream(daemon, client.key, position)
