@@ -1,4 +1,7 @@
-"""What a courier's statements over `jobs` read: as much as they return, however many jobs wait and whatever the planner believes."""
+"""
+A courier's statements on `jobs` read about as much as they return, however many jobs wait and whatever statistics the
+planner has.
+"""
 
 import json
 
@@ -16,7 +19,7 @@ FIRST = "'00000000-0000-0000-0000-000000000000'"
 
 @pytest.fixture(scope="module")
 def store(postgres_server):
-    """So many jobs of three endpoints."""
+    """JOBS jobs of three endpoints, and other rows for some of them."""
     postgres_server.start()
     database = postgres_server.new_database()
     apply_webhooks(database)
@@ -25,7 +28,7 @@ def store(postgres_server):
         "INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status) SELECT 'acme', "
         f"('{{{','.join(ENDPOINTS)}}}'::uuid[])[1 + n * 3 / {JOBS}], lpad(to_hex(n), 32, '0')::uuid, "
         f"'{ENDPOINTS[0]}', 1, 'pending' FROM generate_series(0, {JOBS} - 1) AS n")
-    # Of some of these jobs, under the job's id, of the first millisecond.
+    # Events and dead letters for some of these jobs, with the job's id and the time of the first millisecond.
     for table, columns, values in (
             ("events", "event_id, created_at, job_count", "id, hl_time(1), 1"), ("dlq_events", "event_id, job_id", "id, id"),
             ("dlq", "event_id, job_id, endpoint_id, created_at, attempt_count, reason", f"id, id, '{ENDPOINTS[1]}', now(), 1, 'x'")):
@@ -42,7 +45,7 @@ def store(postgres_server):
 
 
 def pages(database, sql):
-    """The pages that it reads as couriers run it, and its plan."""
+    """The number of pages that the statement reads when run as couriers do, and its plan."""
     with database.server.connect(database.name) as connection:
         cursor = connection.cursor()
         cursor.execute("BEGIN")
@@ -64,19 +67,19 @@ def check(store):
     assert read < 600, plan
 
 
-def test_a_walk_over_many_jobs_reads_a_few_pages_for_each_endpoint(store):
+def test_reading_due_jobs_costs_a_few_pages_for_each_endpoint(store):
     check(store)
     store.query("ANALYZE jobs")
     check(store)
 
 
-def test_a_page_is_read_by_the_key_also_when_the_planner_takes_the_queue_for_empty(store):
-    """As after a VACUUM of a queue that was nearly empty, before the next burst."""
+def test_due_jobs_are_read_by_the_key_also_with_statistics_of_an_empty_queue(store):
+    """Statistics as after a VACUUM of a nearly empty queue, before the next burst."""
     store.query("UPDATE pg_class SET reltuples = 60 WHERE oid = 'jobs'::regclass")
     check(store)
 
 
-def test_a_look_for_full_queues_reads_as_much_of_each_tenant_as_may_wait(store):
+def test_a_check_for_full_queues_reads_at_most_the_limit_of_each_tenant(store):
     store.query("UPDATE pg_class SET reltuples = 60 WHERE oid = 'jobs'::regclass")
     sql = statement("queue_depth", "above", "10000", "1000")
     assert store.query(sql) == [("acme",)]
@@ -86,7 +89,7 @@ def test_a_look_for_full_queues_reads_as_much_of_each_tenant_as_may_wait(store):
 
 
 @pytest.mark.parametrize("tuples", [60, 0])
-def test_events_and_dead_letters_are_looked_up_by_their_ids_also_when_the_planner_takes_the_tables_for_empty(store, tuples):
+def test_events_and_dead_letters_are_found_by_their_ids_also_with_statistics_of_empty_tables(store, tuples):
     for table in ("events_default", "dlq"):
         store.query(f"UPDATE pg_class SET reltuples = {tuples}, relpages = greatest(relpages, 1) WHERE oid = '{table}'::regclass")
     one = f"'{JOBS // 2 + 77:032x}'"
@@ -109,7 +112,7 @@ def test_events_and_dead_letters_are_looked_up_by_their_ids_also_when_the_planne
 
 
 def keys(count):
-    """Arrays of that many jobs' keys: tenants, endpoints, jobs and attempt counts below which they are meant."""
+    """Arrays for so many jobs: tenants, endpoints, jobs, and the attempt counts below which the statement applies."""
     return (f"ARRAY(SELECT 'acme' FROM generate_series(1, {count}))::text[]",
             f"ARRAY(SELECT '{ENDPOINTS[1]}'::uuid FROM generate_series(1, {count}))",
             f"ARRAY(SELECT lpad(to_hex({JOBS} / 2 + n), 32, '0')::uuid FROM generate_series(1, {count}) AS n)",
@@ -117,8 +120,10 @@ def keys(count):
 
 
 @pytest.mark.parametrize("tuples", [60, 0])
-def test_outcomes_and_runs_are_written_by_the_key_also_when_the_planner_takes_the_tables_for_empty(store, tuples):
-    """As after a VACUUM of empty tables: the planner would read the index, and all outcomes for each of its entries."""
+def test_outcomes_and_runs_are_stored_by_the_key_also_with_statistics_of_empty_tables(store, tuples):
+    """
+    Statistics as after a VACUUM of empty tables: the planner would scan the index and compare all outcomes each time.
+    """
     count = 200
     tenants, endpoints, jobs, below = keys(count)
     numbers, texts = (f"ARRAY(SELECT {value} FROM generate_series(1, {count}))" for value in ("1", "'x'"))

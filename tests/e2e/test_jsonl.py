@@ -1,4 +1,4 @@
-"""The JSONL store: one file, appended in order, repaired after a crash, rotated without splitting a line."""
+"""The JSONL store appends to one file in order, repairs it after a crash, and rotates it between lines."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from harness.load import Load
 from harness.waiting import wait_until
 
 
-def test_parent_directories_are_made(hooksd):
+def test_missing_parent_directories_are_created(hooksd):
     daemon = hooksd(JSONL_PATH="a/b/c/d/events.jsonl")
     assert daemon.post_event(minimal()).status == 202
     assert len(daemon.jsonl_lines()) == 1
 
 
-def test_a_restart_appends(hooksd):
+def test_a_restart_appends_to_the_file(hooksd):
     daemon = hooksd()
     for number in range(3):
         assert daemon.post_event(minimal(session_id=f"s{number}")).status == 202
@@ -28,7 +28,7 @@ def test_a_restart_appends(hooksd):
     assert [event["session_id"] for event in daemon.jsonl_events()] == ["s0", "s1", "s2"]
 
 
-def test_durable_means_in_the_file(hooksd):
+def test_a_durable_event_is_in_the_file_before_the_answer(hooksd):
     daemon = hooksd(ACCEPTORS=1)
     with daemon.client() as client:
         for number in range(100):
@@ -51,7 +51,7 @@ def test_a_torn_last_line_is_repaired_at_start(make_hooksd, torn):
     for line in lines:
         json.loads(line)
     if torn.endswith(b"}"):
-        assert lines[3] == torn  # whole, only its newline was missing
+        assert lines[3] == torn  # a whole line that lacked only its newline
     else:
         assert "torn" in daemon.log()
 
@@ -100,7 +100,7 @@ def test_a_newline_in_pretty_printed_data_does_not_break_a_line(hooksd):
 
 
 def test_hup_reopens_a_file_that_was_moved_away(hooksd):
-    """What logrotate does: mv, HUP. Every event is in one of the two files, in order."""
+    """As logrotate does: mv, then HUP. Every event is in one of the two files, in order."""
     daemon = hooksd(ACCEPTORS=1)
     moved = daemon.jsonl_path.with_suffix(".1")
     assert daemon.post_event(minimal(data={"n": 0})).status == 202
@@ -115,7 +115,7 @@ def test_hup_reopens_a_file_that_was_moved_away(hooksd):
         try:
             assert daemon.post_event(minimal(data={"n": sent})).status == 202
         except ConnectionError:
-            return False  # this acceptor was being replaced
+            return False  # HUP was replacing this acceptor
         sent += 1
         return daemon.jsonl_path.exists()
 
@@ -158,13 +158,13 @@ def test_rotation_goes_on_after_a_restart(hooksd):
 
 
 def reserved(path):
-    """Bytes of the disk that the file takes up beyond its content, to a few blocks."""
+    """The bytes that the file occupies on disk beyond its content, give or take a few blocks."""
     status = path.stat()
     return max(0, status.st_blocks * 512 - status.st_size - 2 * status.st_blksize)
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_what_is_reserved_behind_the_end_is_given_back_at_a_stop(hooksd, killed):
+def test_reserved_blocks_after_the_end_are_released_at_a_stop(hooksd, killed):
     daemon = hooksd(WRITERS=2)
     for _ in range(30):
         assert daemon.post_batch([minimal(data={"pad": "x" * 1000})] * 100).status == 202
@@ -180,7 +180,7 @@ def test_what_is_reserved_behind_the_end_is_given_back_at_a_stop(hooksd, killed)
 
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("how", ["rotated", "moved"])
-def test_what_is_reserved_is_given_back_when_a_new_file_begins(hooksd, how, killed):
+def test_reserved_blocks_are_released_when_a_new_file_begins(hooksd, how, killed):
     daemon = hooksd(JSONL_ROTATE_BYTES="4M")
     batch = [minimal(data={"pad": "x" * 1000})] * 100
     while daemon.jsonl_path.stat().st_size < 3_500_000:
@@ -202,7 +202,7 @@ def test_rotation_is_off_by_default(hooksd):
     assert len(daemon.jsonl_lines()) == 5000
 
 
-def test_a_writer_killed_at_any_time_neither_loses_nor_doubles_lines(hooksd):
+def test_a_writer_killed_at_any_time_loses_and_doubles_no_line(hooksd):
     daemon = hooksd(ACCEPTORS=2)
     load = Load(daemon, random_events(8000, sessions=4, seed=5), batch=10)
     with load:
@@ -215,8 +215,8 @@ def test_a_writer_killed_at_any_time_neither_loses_nor_doubles_lines(hooksd):
     assert sorted(stored) == sorted(event["event_id"] for event in load.events())
 
 
-def test_an_unwritable_path_is_told_and_answered_with_503(hooksd, tmp_path):
-    """A directory stands where the file should be: nothing can be acknowledged as durable, until it goes away."""
+def test_an_unwritable_path_is_logged_and_answered_with_503(hooksd, tmp_path):
+    """A directory has the file's name: no event can be acknowledged as durable until the directory is removed."""
     obstacle = tmp_path / "events.jsonl"
     obstacle.mkdir()
     daemon = hooksd(store_ready=False, JSONL_PATH=str(obstacle))
@@ -232,7 +232,7 @@ def test_an_unwritable_path_is_told_and_answered_with_503(hooksd, tmp_path):
     assert len(obstacle.read_text().splitlines()) == 1
 
 
-def test_a_fifo_in_place_of_the_file_does_not_hold_up_the_writer(hooksd, tmp_path):
+def test_a_fifo_in_place_of_the_file_does_not_block_the_writer(hooksd, tmp_path):
     fifo = tmp_path / "events.jsonl"
     os.mkfifo(fifo)
     daemon = hooksd(store_ready=False, JSONL_PATH=str(fifo))
@@ -243,8 +243,8 @@ def test_a_fifo_in_place_of_the_file_does_not_hold_up_the_writer(hooksd, tmp_pat
     assert daemon.post_event(minimal()).status == 202
 
 
-def test_a_file_put_in_place_without_its_last_newline_is_repaired(hooksd):
-    """Somebody edits a copy and moves it over the file: our next line must not end up behind their last one."""
+def test_a_replacement_file_without_its_last_newline_is_repaired(hooksd):
+    """An editor moves a changed copy over the file. The next line of hooksd must not join the copy's last one."""
     daemon = hooksd()
     assert daemon.post_event(minimal(session_id="before")).status == 202
     edited = daemon.jsonl_path.with_suffix(".edited")
@@ -254,9 +254,9 @@ def test_a_file_put_in_place_without_its_last_newline_is_repaired(hooksd):
     assert [event["session_id"] for event in daemon.jsonl_events()] == ["before", "edited", "after"]
 
 
-def test_a_file_size_limit_is_a_failing_store_not_a_death(hooksd):
+def test_a_file_size_limit_fails_the_store_and_kills_no_process(hooksd):
     daemon = hooksd()
-    # A big one: the limit holds for the writer's log, too, which must stay below it.
+    # A large limit, because it also applies to the writer's log.
     assert daemon.post_event(minimal(data={"padding": "x" * 100_000})).status == 202
     writers = daemon.pids("writer")
     size = daemon.jsonl_path.stat().st_size

@@ -1,4 +1,4 @@
-"""JSONL_PATH names somebody else's file, by a mistake or because it was moved there: not one byte of it changes."""
+"""JSONL_PATH names another program's file, by mistake or because it was moved there. Not one byte of it changes."""
 
 import gzip
 import io
@@ -47,7 +47,7 @@ def beside(path):
     return sorted(other.name for other in path.parent.iterdir() if not other.name.startswith(".") and other != path)
 
 
-def test_a_file_that_is_not_one_of_events_is_left_alone(hooksd, tmp_path, foreign):
+def test_a_file_of_another_kind_is_left_unchanged(hooksd, tmp_path, foreign):
     path = tmp_path / "place/document"
     path.parent.mkdir()
     path.write_bytes(foreign)
@@ -66,7 +66,7 @@ def test_a_file_that_is_not_one_of_events_is_left_alone(hooksd, tmp_path, foreig
     assert (tmp_path / "moved away").read_bytes() == foreign
 
 
-def test_check_config_says_so(tmp_path, foreign):
+def test_check_config_refuses_a_file_of_another_kind(tmp_path, foreign):
     path = tmp_path / "document"
     path.write_bytes(foreign)
     checked = run_program("hooksd", "--check-config", options={"JSONL_PATH": path})
@@ -77,14 +77,14 @@ def test_check_config_says_so(tmp_path, foreign):
 
 @pytest.mark.parametrize("path,told", [("/dev/null", "not a regular file"), ("/dev/full", "not a regular file"),
                                        ("/tmp", "not a regular file")])
-def test_check_config_knows_what_can_be_no_file_of_events(path, told):
+def test_check_config_refuses_devices_and_directories(path, told):
     checked = run_program("hooksd", "--check-config", options={"JSONL_PATH": path})
     assert checked.returncode == 64
     assert f"JSONL_PATH={path} is {told}" in checked.stderr
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b'{"a":1}\n', b'{"a":1}', b'{"torn', b"{", b'\xef\xbb\xbf{"a":1}\n'])
-def test_check_config_has_nothing_against_what_can_be_appended_to(tmp_path, content):
+def test_check_config_accepts_files_that_can_be_appended_to(tmp_path, content):
     path = tmp_path / "events.jsonl"
     if content is not None:
         path.write_bytes(content)
@@ -107,7 +107,7 @@ def copy_over(path, foreign):
 
 
 @pytest.mark.parametrize("come", [move_in, copy_over])
-def test_one_that_comes_while_hooksd_runs_is_left_alone(hooksd, come, foreign):
+def test_a_foreign_file_that_comes_at_run_time_is_left_unchanged(hooksd, come, foreign):
     daemon = hooksd(SPOOL_AFTER_MS=0)
     assert daemon.post_event(minimal(session_id="before")).status == 202
     kept = daemon.jsonl_path.with_name("kept")
@@ -140,7 +140,7 @@ def lines(first, last):
     b"\n\n" + lines(0, 2),
     b"\n",
 ])
-def test_what_is_not_the_tail_of_an_append_is_left_alone(make_hooksd, content):
+def test_an_end_that_is_no_torn_append_is_left_unchanged(make_hooksd, content):
     daemon = make_hooksd()
     daemon.jsonl_path.parent.mkdir(parents=True)
     daemon.jsonl_path.write_bytes(content)
@@ -166,7 +166,7 @@ def test_a_last_line_that_is_not_torn_gets_its_newline(make_hooksd, rest):
 
 
 def sectors(text, *lost):
-    """What a disk has of it that has not written these sectors."""
+    """The text as on a disk that has not written these sectors."""
     content = bytearray(text)
     for number in lost:
         content[number * 512 : (number + 1) * 512] = bytes(len(content[number * 512 : (number + 1) * 512]))
@@ -181,7 +181,7 @@ def sectors(text, *lost):
     sectors(lines(0, 100)[:-50], 5),
     bytes(3000),
 ])
-def test_what_a_repair_takes_out_is_kept_beside(make_hooksd, content):
+def test_a_repair_keeps_the_removed_bytes_in_a_file_beside(make_hooksd, content):
     daemon = make_hooksd()
     daemon.jsonl_path.parent.mkdir(parents=True)
     daemon.jsonl_path.write_bytes(content)

@@ -1,6 +1,6 @@
 """
-What befalls a JSONL file in the hands of people, disks and other programs: while it lasts, what comes is refused or
-spooled; afterwards everything acknowledged is in the file, once, without a restart.
+People, disks and other programs damage a JSONL file or its directory. During the problem new events are refused or
+spooled. Afterwards every acknowledged event is in the file once, without a restart.
 """
 
 import ctypes
@@ -22,13 +22,13 @@ from harness.waiting import wait_until
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 
-# What root may always do, away: permissions hold for it, too.
+# Takes root's capabilities, so that permissions also bind root.
 OBEYING_PERMISSIONS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
 @pytest.fixture
 def start(make_hooksd):
-    """A daemon whose file is where permissions count, and that spools at once if it can."""
+    """Starts a daemon whose file's permissions bind it, and which spools at once if it can."""
 
     def start(**options):
         daemon = make_hooksd(SPOOL_AFTER_MS=0, **options)
@@ -48,7 +48,7 @@ def sessions(daemon):
 
 
 @pytest.mark.parametrize("data_dir", ["with it", "elsewhere"])
-def test_a_full_disk(disk, start, data_dir):
+def test_events_are_kept_over_a_full_disk(disk, start, data_dir):
     places = {"JSONL_PATH": disk.path / "events.jsonl"}
     if data_dir == "with it":
         places["DATA_DIR"] = disk.path / "data"
@@ -65,13 +65,13 @@ def test_a_full_disk(disk, start, data_dir):
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_start_on_a_full_disk(disk, make_hooksd, first):
+def test_the_service_starts_on_a_full_disk(disk, make_hooksd, first):
     daemon = make_hooksd(JSONL_PATH=disk.path / "events.jsonl", DATA_DIR=disk.path / "data")
     start_on_a_full_disk(daemon, disk, first, sessions)
 
 
-def test_a_directory_that_is_read_only(start):
-    """The file has been moved away, and no other can be made."""
+def test_events_are_kept_over_a_read_only_directory(start):
+    """The file was moved away, and no new one can be created."""
     daemon = start()
     writers = daemon.pids("writer")
     moved = daemon.jsonl_path.with_suffix(".moved")
@@ -86,7 +86,7 @@ def test_a_directory_that_is_read_only(start):
     judge(recorders, ids(moved, daemon.jsonl_path))
 
 
-def test_a_file_that_is_read_only(start):
+def test_events_are_kept_over_a_read_only_file(start):
     daemon = start()
     moved = daemon.jsonl_path.with_suffix(".moved")
     protected = daemon.jsonl_path.with_suffix(".protected")
@@ -105,13 +105,13 @@ def test_a_file_that_is_read_only(start):
 
 
 def exchange(one, other):
-    """In one step, so that the writer never finds nothing there."""
+    """Exchanges the paths in one step, so that the writer always finds a file."""
     libc = ctypes.CDLL(None, use_errno=True)
     failed = libc.renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE)
     assert not failed, os.strerror(ctypes.get_errno())
 
 
-def test_a_directory_in_place_of_the_file(start):
+def test_events_are_kept_over_a_directory_in_place_of_the_file(start):
     daemon = start()
     writers = daemon.pids("writer")
     other = daemon.jsonl_path.with_suffix(".other")
@@ -126,13 +126,13 @@ def test_a_directory_in_place_of_the_file(start):
     judge(recorders, ids(other, daemon.jsonl_path))
 
 
-def test_a_file_that_is_moved_is_made_again(start):
+def test_a_moved_file_is_created_again(start):
     daemon = start()
     parts = [daemon.jsonl_path.with_suffix(f".{number}") for number in range(5)]
     with recording(daemon, seed=5) as recorders:
         for part in parts:
             wait_acknowledged(recorders)
-            # What was acknowledged may have been under way to the file that was moved before.
+            # The last acknowledged events may have gone to the file that was moved before.
             wait_until(daemon.jsonl_path.exists, "the file to be made again")
             daemon.jsonl_path.rename(part)
         wait_acknowledged(recorders)
@@ -145,7 +145,7 @@ def remove_file(daemon):
 
 
 def remove_directory(daemon):
-    os.rename(daemon.jsonl_path.parent, gone := daemon.directory / "gone")  # in one step, beside a writer that makes it
+    os.rename(daemon.jsonl_path.parent, gone := daemon.directory / "gone")  # in one step, beside a writer
     shutil.rmtree(gone)
 
 
@@ -154,7 +154,7 @@ def empty_file(daemon):
 
 
 @pytest.mark.parametrize("remove", [remove_file, remove_directory, empty_file])
-def test_what_is_removed_stays_removed_and_what_comes_is_kept(start, remove):
+def test_removed_events_stay_removed_and_later_ones_are_kept(start, remove):
     daemon = start()
     writers = daemon.pids("writer")
     for number in range(3):
@@ -166,7 +166,7 @@ def test_what_is_removed_stays_removed_and_what_comes_is_kept(start, remove):
     assert daemon.pids("writer") == writers
 
 
-def test_a_file_that_is_replaced_is_continued(start):
+def test_a_replaced_file_is_continued(start):
     daemon = start()
     post(daemon, "replaced")
     other = daemon.jsonl_path.with_suffix(".other")
@@ -189,7 +189,7 @@ def rotation_failures(daemon):
     return metrics(daemon)["jsonl_rotation_failures_total"]
 
 
-def test_a_file_that_cannot_be_rotated_is_written_on(start):
+def test_a_file_that_cannot_be_rotated_is_appended_to(start):
     daemon = start(JSONL_ROTATE_BYTES="8K", SPOOL_MAX_BYTES=0)
     post(daemon, "first")
     daemon.jsonl_path.parent.chmod(0o500)
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_rotated_is_written_on(start):
     assert daemon.get("/health").json()["status"] == "healthy"
     assert rotation_failures(daemon) == 1
     daemon.jsonl_path.parent.chmod(0o700)
-    daemon.signal(signal.SIGHUP)  # it would be tried again in a minute
+    daemon.signal(signal.SIGHUP)  # otherwise the next try comes in a minute
     wait_until(lambda: (post(daemon, "after"), rotated(daemon))[1], "the rotation")
     assert rotation_failures(daemon) == 1
     [before] = rotated(daemon)
@@ -208,7 +208,7 @@ def test_a_file_that_cannot_be_rotated_is_written_on(start):
     assert len(rotated(daemon)) > 2
 
 
-def test_that_it_will_not_be_rotated_is_told_at_start(start):
+def test_the_log_says_at_start_that_the_file_cannot_be_rotated(start):
     daemon = start(JSONL_ROTATE_BYTES="8K")
     daemon.stop()
     daemon.jsonl_path.parent.chmod(0o500)
@@ -220,8 +220,8 @@ def test_that_it_will_not_be_rotated_is_told_at_start(start):
 
 
 @pytest.mark.skipif(subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0, reason="may not mount")
-def test_a_file_that_is_a_mount_is_written_on(make_hooksd, tmp_path):
-    """As containers get a single file of their host."""
+def test_a_file_that_is_a_mount_is_appended_to(make_hooksd, tmp_path):
+    """Containers get a single file of their host in this way."""
     real = tmp_path / "real"
     path = tmp_path / "events.jsonl"
     real.touch()
@@ -235,7 +235,7 @@ def test_a_file_that_is_a_mount_is_written_on(make_hooksd, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["beside it", "elsewhere"])
-def test_a_link_stays_and_what_it_leads_to_is_rotated(make_hooksd, tmp_path, place):
+def test_a_symbolic_link_stays_and_its_target_is_rotated(make_hooksd, tmp_path, place):
     there = tmp_path / place
     there.mkdir()
     daemon = make_hooksd(JSONL_PATH=there / "link" if place == "beside it" else tmp_path / "link", JSONL_ROTATE_BYTES="8K")

@@ -1,6 +1,6 @@
 """
-API keys of the store: known on every acceptor when they are made, refused when they are revoked or expire, limited, and
-kept through deaths. What "another replica" does is done here by SQL, unless a second daemon does it.
+API keys of the store: every acceptor knows a new key, refuses a revoked or expired one, enforces its limits, and keeps
+it when processes die. SQL plays the part of another replica unless a test starts a second daemon.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from harness.events import minimal
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
-ASKED = 24  # connections, so that each of two acceptors gets some
+ASKED = 24  # connections, enough for each of two acceptors to get some
 
 
 def new_key():
@@ -29,7 +29,7 @@ def new_key():
 
 
 class StoredKey:
-    """A row that is written beside the daemon."""
+    """A key whose row the test inserts by SQL."""
 
     def __init__(self, hookline, scopes=("*",), tenant="default", **limits):
         self.hookline = hookline
@@ -57,7 +57,7 @@ class StoredKey:
 
 
 def time_of(hookline, name):
-    """SQL for the parameter of that name, milliseconds."""
+    """SQL of the parameter with that name, a time in milliseconds."""
     return f"hl_time(:{name})" if hookline.store == "postgres" else f":{name}"
 
 
@@ -72,7 +72,7 @@ def post(hookline, key, body=None):
 
 
 def statuses(hookline, key):
-    """What many connections, so all acceptors, say of the key."""
+    """The statuses of requests with the key on many connections, and so from all acceptors."""
     return {post(hookline, key).status for _ in range(ASKED)}
 
 
@@ -81,7 +81,7 @@ def wait_known(hookline, key, within=10):
 
 
 def wait_known_uncharged(hookline, key, within=10):
-    """By requests that are refused for their events."""
+    """Waits until the key is known, by requests whose invalid events are not charged to it."""
     wait_until(lambda: post(hookline, key, {}).status == 422, "the key to be known", within)
 
 
@@ -90,15 +90,15 @@ def wait_refused(hookline, key, within=10):
 
 
 def wait_loaded(hookline):
-    """Until control has read the keys once: then an unknown one is 401."""
+    """Waits until control has read the keys, from when on an unknown key is 401."""
     wait_until(lambda: statuses(hookline, new_key()) == {401}, "the keys to be read", 20)
 
 
 # ---- what a key may do
 
 
-def test_a_key_made_elsewhere_is_known_within_a_second_and_refused_within_a_second(hookline):
-    """A busy machine makes it longer now and then."""
+def test_a_key_of_another_replica_is_valid_and_revoked_within_a_second(hookline):
+    """The best of five tries counts, because a busy machine may be slow."""
     took = []
     while len(took) < 5 and min(took, default=2) > 1:
         key, began = StoredKey(hookline), time.monotonic()
@@ -110,8 +110,8 @@ def test_a_key_made_elsewhere_is_known_within_a_second_and_refused_within_a_seco
     assert min(took) <= 1, took
 
 
-def test_a_key_is_refused_from_the_moment_at_which_it_expires(hookline):
-    """Others are valid until then; whether this one is seen before is a matter of the machine."""
+def test_a_key_is_refused_from_its_expiry_on(hookline):
+    """The machine's speed decides whether the key is accepted before it expires, so the test does not require it."""
     expires_ms = now_ms() + 1500
     key = StoredKey(hookline, expires_at=expires_ms)
     wait_until(lambda: "expired" in post(hookline, key.key).json().get("detail", ""), "the key to expire", 10)
@@ -119,7 +119,7 @@ def test_a_key_is_refused_from_the_moment_at_which_it_expires(hookline):
     assert statuses(hookline, key.key) == {401}
 
 
-def test_a_key_does_what_its_scopes_say(hookline):
+def test_a_key_is_limited_to_its_scopes(hookline):
     publisher = StoredKey(hookline, ["events:publish"])
     reader = StoredKey(hookline, ["events.read", "endpoints.read"])
     wait_known(hookline, publisher.key)
@@ -128,7 +128,7 @@ def test_a_key_does_what_its_scopes_say(hookline):
     assert refused.json()["required_scope"] == "events.publish"
 
 
-def test_the_management_api_says_who_is_missing_what(hookline):
+def test_a_refusal_of_the_management_api_names_the_missing_scope(hookline):
     reader = StoredKey(hookline, ["endpoints.read"], tenant="acme")
 
     def ask(key, path="/v1/tenants"):
@@ -148,7 +148,7 @@ def test_the_management_api_says_who_is_missing_what(hookline):
     assert ask("start-nobody", "/v1/no-such-thing").status == 404
 
 
-def test_the_events_of_a_key_are_its_tenants(hookline):
+def test_hook_events_belong_to_the_keys_tenant(hookline):
     key = StoredKey(hookline, tenant="acme")
     wait_known(hookline, key.key)
     session = secrets.token_hex(8)
@@ -161,12 +161,12 @@ def test_the_events_of_a_key_are_its_tenants(hookline):
 
 
 def post_at_once(hookline, key, count):
-    """The replies to posts that begin together, and how long they took."""
+    """Makes posts that begin together. Returns the replies and the duration."""
     barrier, replies = threading.Barrier(count + 1), []
 
     def run():
         with hookline.daemon.client() as client:
-            client.get("/livez")  # connected, so that the posts are together
+            client.get("/livez")  # connects before the posts begin
             barrier.wait()
             replies.append(client.post("/events", minimal(), authorization=f"Bearer {key}"))
 
@@ -180,7 +180,7 @@ def post_at_once(hookline, key, count):
     return replies, time.monotonic() - begun
 
 
-def test_of_ten_posts_at_once_five_a_second_let_exactly_five_through(hookline):
+def test_a_limit_of_five_events_a_second_accepts_five_of_ten_posts_at_once(hookline):
     key = StoredKey(hookline, events_per_second=5)
     wait_known_uncharged(hookline, key.key)
     replies, took = post_at_once(hookline, key.key, 10)
@@ -192,16 +192,16 @@ def test_of_ten_posts_at_once_five_a_second_let_exactly_five_through(hookline):
             assert "try again" in reply.json()["detail"]
 
 
-def test_a_batch_above_the_limit_passes_and_the_next_request_waits_for_it(hookline):
+def test_a_batch_above_the_limit_is_accepted_and_delays_the_next_request(hookline):
     key = StoredKey(hookline, events_per_second=5)
     wait_known_uncharged(hookline, key.key)
     began = time.monotonic()
     assert post(hookline, key.key, [minimal()] * 30).json()["accepted"] == 30
     refused = post(hookline, key.key)
     assert refused.status == 429
-    # 25 events of debt and the next one: 5.2 s, less what has passed
+    # 25 events of debt and the next one take 5.2 s, less the time since
     assert 5.2 - (time.monotonic() - began) <= int(refused.headers["Retry-After"]) <= 6
-    assert post(hookline, key.key, [{"nothing": "right"}]).status == 429  # before anything is looked at
+    assert post(hookline, key.key, [{"nothing": "right"}]).status == 429  # before its events are checked
 
 
 def test_a_limit_in_bytes_counts_the_body(hookline):
@@ -214,7 +214,7 @@ def test_a_limit_in_bytes_counts_the_body(hookline):
     assert 4 - (time.monotonic() - began) <= int(refused.headers["Retry-After"]) <= 5
 
 
-def test_what_is_refused_is_not_charged(hookline):
+def test_refused_events_are_not_charged(hookline):
     key = StoredKey(hookline, events_per_second=2)
     wait_known_uncharged(hookline, key.key)
     for _ in range(20):
@@ -231,7 +231,7 @@ def control_of(hookline):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_keys_outlive_control_which_follows_the_store_when_it_is_back(make_hookline, store):
+def test_keys_survive_control_and_follow_the_store_when_it_is_back(make_hookline, store):
     hookline = make_hookline(store).start()
     key, revoked = StoredKey(hookline), StoredKey(hookline)
     wait_known(hookline, key.key)
@@ -250,7 +250,7 @@ def test_keys_outlive_control_which_follows_the_store_when_it_is_back(make_hookl
     wait_until(lambda: key.row()["last_used_at"] is not None, "its use to be in the store", 10)
 
 
-def test_without_the_store_known_keys_are_valid_after_a_crash_of_everything_and_unknown_ones_are_503(make_hookline, postgres):
+def test_known_keys_are_valid_after_a_crash_without_the_store_and_unknown_ones_are_503(make_hookline, postgres):
     hookline = make_hookline("postgres")
     hookline.start()
     key = StoredKey(hookline)
@@ -261,7 +261,7 @@ def test_without_the_store_known_keys_are_valid_after_a_crash_of_everything_and_
     assert statuses(hookline, key.key) == {202}
     unknown = post(hookline, new_key())
     assert (unknown.status, unknown.headers["Retry-After"]) == (503, "1")
-    hookline.daemon.restart()  # an orderly one: the ring goes, and the table with it
+    hookline.daemon.restart()  # an orderly one, which removes the ring and its table of keys
     assert statuses(hookline, hookline.start_key.key) == {202}
     assert post(hookline, key.key).status == 503
     postgres.start()
@@ -269,8 +269,8 @@ def test_without_the_store_known_keys_are_valid_after_a_crash_of_everything_and_
     assert statuses(hookline, new_key()) == {401}
 
 
-def test_it_is_ready_only_when_the_keys_have_been_read(make_hookline):
-    """A balancer that asks for it sends nobody to a node that refuses all keys of the store."""
+def test_the_service_is_ready_only_after_it_has_read_the_keys(make_hookline):
+    """A load balancer that checks readiness sends no client to a node that still refuses all keys of the store."""
     hookline = make_hookline("postgres").start()
     key = hookline.new_tenant().client.key
     hookline.daemon.stop()
@@ -291,7 +291,7 @@ def test_it_is_ready_only_when_the_keys_have_been_read(make_hookline):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_hundred_thousand_keys_are_loaded_and_told_apart(make_hookline):
+def test_a_hundred_thousand_keys_are_loaded_and_distinguished(make_hookline):
     hookline = make_hookline("postgres")
     hookline.start()
     hookline.query(
@@ -312,7 +312,7 @@ def test_a_hundred_thousand_keys_are_loaded_and_told_apart(make_hookline):
     assert statuses(hookline, hookline.start_key.key) == {202}
 
 
-def test_keys_are_in_no_log_and_no_acceptor_or_writer_has_those_of_the_configuration(make_hookline):
+def test_keys_are_in_no_log_and_configured_ones_not_in_the_memory_of_acceptors(make_hookline):
     hookline = make_hookline("embedded", LOG_LEVEL="debug").start()
     wait_loaded(hookline)
     key = StoredKey(hookline)
@@ -336,7 +336,7 @@ def test_keys_are_in_no_log_and_no_acceptor_or_writer_has_those_of_the_configura
 # ---- keys of the management API
 
 
-def test_a_new_key_is_valid_on_every_acceptor_when_its_reply_arrives(hookline):
+def test_a_new_key_is_valid_on_every_acceptor_after_the_reply(hookline):
     tenant = hookline.new_tenant()
     for _ in range(5):
         assert statuses(hookline, tenant.key(["events.publish"]).key) == {202}
@@ -352,7 +352,7 @@ def test_a_revoked_key_is_refused_by_every_acceptor_after_the_reply(hookline):
     assert statuses(hookline, tenant.client.key) == {202}
 
 
-def test_changed_scopes_hold_after_the_reply(hookline):
+def test_changed_scopes_are_effective_after_the_reply(hookline):
     key = hookline.new_tenant().key(["events.read"])
     assert statuses(hookline, key.key) == {403}
     assert hookline.admin.patch(f"/v1/apikeys/{key.id}", {"scopes": ["events.publish"]}).status == 200
@@ -388,12 +388,12 @@ def test_the_overlap_of_a_rotation_survives_restarts_and_deaths(make_hookline, s
     assert statuses(hookline, old.key) == statuses(hookline, reply.json["key"]) == {202}
 
 
-def test_a_key_is_refused_within_a_second_while_a_task_of_upkeep_takes_long(make_hookline):
-    """As it does when it counts millions of rows: here somebody keeps the table."""
+def test_a_revoked_key_is_refused_within_a_second_during_a_slow_task_of_upkeep(make_hookline):
+    """Another session's lock on the table makes the task slow, as millions of rows would."""
     hookline = make_hookline("postgres", HL_MAX_QUEUE_DEPTH=1000, STORE_TIMEOUT_MS=60_000).start()
     key = StoredKey(hookline)
     wait_known(hookline, key.key)
-    # The look for HL_MAX_QUEUE_DEPTH, that for jobs which are past their time, or a slice of the tenants' figures.
+    # The check of HL_MAX_QUEUE_DEPTH, the search for expired jobs, or a slice of the tenants' figures.
     waiting = ("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND strpos(query, 'WITH RECURSIVE waiting')"
                " + strpos(query, 'attempt_count, last_error, CASE') + strpos(query, ') AS slice') > 0")
     with hookline.reader() as run:
@@ -402,11 +402,11 @@ def test_a_key_is_refused_within_a_second_while_a_task_of_upkeep_takes_long(make
         wait_until(lambda: hookline.value(waiting) > 0, "upkeep to wait", 20)
         key.revoke()
         wait_refused(hookline, key.key)
-        assert hookline.value(waiting) > 0, "it took no longer"
+        assert hookline.value(waiting) > 0, "the task still waits"
         run("COMMIT")
 
 
-def test_a_key_that_one_daemon_revokes_is_refused_by_the_other_within_a_second(make_hookline):
+def test_a_key_revoked_by_one_daemon_is_refused_by_the_other_within_a_second(make_hookline):
     one = make_hookline("postgres").start()
     other = make_hookline("postgres", one.database).start()
     key = one.new_tenant().key(["events.publish"])

@@ -1,6 +1,6 @@
 """
-Killed at any operation of a replay into a JSONL file, where no key tells what is stored again: whatever happens before
-hooksd gets to go on, each event is in the file once.
+hooksd is killed at any operation of a replay into a JSONL file, where no key finds duplicates. Whatever happens before
+the next successful start, each event is in the file once.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from harness.waiting import wait_until
 
 
 def block(daemon):
-    """Nothing can be appended: a directory stands where the file was."""
+    """Puts a directory in place of the file, so that nothing can be appended."""
     daemon.jsonl.rename(daemon.jsonl.with_name("aside"))
     daemon.jsonl.mkdir()
 
@@ -49,7 +49,7 @@ def start_and_stop_without_the_store(daemon):
 
 @pytest.fixture
 def spooling(make_hooksd, tmp_path):
-    """A daemon that is down, with a spool and a file that it could go to, and the machine under both."""
+    """A daemon on a machine whose power the test can cut."""
     machine = Machine(tmp_path / "disk")
     daemon = make_hooksd(
         STORAGE_TYPE="jsonl", JSONL_PATH=machine.root / "events.jsonl", DATA_DIR=machine.root / "data", WRITERS=1,
@@ -61,7 +61,7 @@ def spooling(make_hooksd, tmp_path):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("between", [start_in_another_shape, fail_to_start, start_and_stop_without_the_store])
-def test_each_event_is_stored_once(spooling, between):
+def test_a_replay_killed_at_any_operation_stores_each_event_once(spooling, between):
     daemon, machine = spooling
     usual = dict(daemon.options)
     batches = iter(random_events(1000, sessions=1, seed=41)[0])
@@ -79,7 +79,7 @@ def test_each_event_is_stored_once(spooling, between):
         daemon.spawn()
         wait_until(lambda: daemon.process.poll() is not None or "the spool is empty again" in daemon.log(), "the replay")
         replayed = daemon.process.poll() is None
-        daemon.stop(expect=(0, -9))  # that has operations, too
+        daemon.stop(expect=(0, -9))  # the kill may come at an operation of the stop
         daemon.options = dict(usual)
         between(daemon)
         daemon.start()

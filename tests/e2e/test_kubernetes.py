@@ -1,4 +1,4 @@
-"""deploy/k8s: what stands in the manifests fits the program they start, and each other."""
+"""deploy/k8s: the manifests agree with hooksd and with each other."""
 
 import configparser
 import re
@@ -46,7 +46,7 @@ def example_secrets():
 
 
 def mounted_secret(container, objects, path):
-    """The example's content of a file that the container has of a Secret."""
+    """The content of a file that a Secret mounts, from the example secrets."""
     directory, key = path.rsplit("/", 1)
     [mount] = [mount for mount in container["volumeMounts"] if mount["mountPath"] == directory]
     [volume] = [volume for workload in of_kind(objects, *WORKLOADS)
@@ -55,7 +55,7 @@ def mounted_secret(container, objects, path):
 
 
 def environment(container, objects):
-    """What the container is started with; secrets are those of the example, also where they are files."""
+    """The container's settings, with the example secrets, including those in files."""
     settings = {}
     for source in container.get("envFrom", []):
         settings |= one(objects, "ConfigMap", source["configMapRef"]["name"])["data"]
@@ -66,7 +66,7 @@ def environment(container, objects):
             continue
         reference = variable["valueFrom"]["secretKeyRef"]
         settings[variable["name"]] = example_secrets()[reference["name"]][reference["key"]]
-    for name in ("TLS_CERT_FILE", "TLS_KEY_FILE"):  # which the example has not
+    for name in ("TLS_CERT_FILE", "TLS_KEY_FILE"):  # the example secrets lack these
         if name in settings:
             assert mounted_secret(container, objects, settings.pop(name))
     return settings
@@ -120,7 +120,7 @@ def test_pods_keep_to_the_restricted_security_standard(directory):
 
 
 @each_server
-def test_probes_ask_paths_that_there_are(directory, hooksd):
+def test_probes_use_existing_paths(directory, hooksd):
     daemon = hooksd()
     _, container = server(render(directory))
     asked = {name: probe["httpGet"]["path"] for name, probe in probes(container).items()}
@@ -132,7 +132,7 @@ def test_probes_ask_paths_that_there_are(directory, hooksd):
 
 
 @each_server
-def test_ports_agree(directory):
+def test_all_ports_agree(directory):
     objects = render(directory)
     workload, container = server(objects)
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
@@ -159,14 +159,14 @@ def test_the_stop_timeout_covers_a_drain(directory):
 
 
 @each_server
-def test_a_stuck_process_is_replaced_before_its_pod_is(directory):
+def test_a_stuck_process_is_replaced_before_its_pod(directory):
     _, container = server(render(directory))
     probe = container["livenessProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] > seconds(option_defaults()["STUCK_AFTER_SECONDS"])
 
 
 @each_server
-def test_the_ring_fits_its_memory(directory):
+def test_the_ring_fits_into_its_memory_volume(directory):
     objects = render(directory)
     workload, container = server(objects)
     settings = environment(container, objects)
@@ -179,7 +179,7 @@ def test_the_ring_fits_its_memory(directory):
 
 
 @each_server
-def test_only_what_outlives_the_pod_holds_what_was_acknowledged(directory):
+def test_acknowledged_events_are_only_on_storage_that_outlives_the_pod(directory):
     objects = render(directory)
     workload, container = server(objects)
     settings = environment(container, objects)
@@ -194,7 +194,7 @@ def test_only_what_outlives_the_pod_holds_what_was_acknowledged(directory):
 
 
 @each_server
-def test_selectors_meet_the_pods_they_are_meant_for(directory):
+def test_selectors_match_the_intended_pods(directory):
     objects = render(directory) + render(K8S / "migrate")
     pods = {workload["metadata"]["name"]: workload["spec"]["template"]["metadata"]["labels"]
             for workload in of_kind(objects, *WORKLOADS)}
@@ -211,7 +211,7 @@ def test_selectors_meet_the_pods_they_are_meant_for(directory):
 
 
 @each_server
-def test_three_replicas_unless_something_else_sets_their_number(directory):
+def test_there_are_three_replicas_unless_an_autoscaler_sets_the_number(directory):
     objects = render(directory)
     workload, _ = server(objects)
     scalers = of_kind(objects, "HorizontalPodAutoscaler")
@@ -225,7 +225,7 @@ def test_three_replicas_unless_something_else_sets_their_number(directory):
 
 
 @each_kustomization
-def test_every_volume_and_every_reference_is_there(directory):
+def test_every_volume_and_every_reference_exists(directory):
     objects = render(directory)
     for workload in of_kind(objects, *WORKLOADS):
         pod = workload["spec"]["template"]["spec"]
@@ -241,7 +241,7 @@ def test_every_volume_and_every_reference_is_there(directory):
             assert one(objects, "ServiceAccount", pod["serviceAccountName"])
 
 
-def test_the_database_url_may_be_mounted_as_a_file():
+def test_the_database_url_can_be_mounted_as_a_file():
     objects = apply(K8S / "components/secret-file", render(K8S / "base"))
     workload, container = server(objects)
     [variable] = container["env"]
@@ -253,7 +253,7 @@ def test_the_database_url_may_be_mounted_as_a_file():
     assert key in example_secrets()[volume["secret"]["secretName"]]
 
 
-def test_over_tls_probes_and_services_speak_https():
+def test_probes_and_services_use_https_with_tls():
     objects = render(K8S / "overlays/tls")
     _, container = server(objects)
     assert {probe["httpGet"]["scheme"] for probe in probes(container).values()} == {"HTTPS"}
@@ -263,7 +263,7 @@ def test_over_tls_probes_and_services_speak_https():
         "TLS_CERT_FILE": "tls.crt", "TLS_KEY_FILE": "tls.key"}, "the keys of every Secret of type kubernetes.io/tls"
 
 
-def test_all_components_of_a_pod_go_together():
+def test_all_components_can_be_combined():
     objects = render(K8S / "base")
     for name in ("webhooks", "tls", "secret-file", "pgbouncer", "podmonitor", "spool-volume"):
         objects = apply(K8S / "components" / name, objects)
@@ -274,7 +274,7 @@ def test_all_components_of_a_pod_go_together():
     assert sorted(mounts) == sorted(volumes + ["data"]) == sorted(set(mounts))
 
 
-def test_webhooks_are_on_in_postgresql_and_their_keys_are_files():
+def test_webhooks_use_postgresql_and_their_keys_are_files():
     assert all(server(render(directory))[1]["env"][1:] == [] for directory in SERVERS if directory.name != "webhooks")
     objects = render(K8S / "overlays/webhooks")
     _, container = server(objects)
@@ -283,10 +283,10 @@ def test_webhooks_are_on_in_postgresql_and_their_keys_are_files():
     assert {variable["name"] for variable in container["env"]} == {
         "DATABASE_URL", "HL_POSTGRES_URL_FILE", "HL_API_KEY_FILE", "HL_ADMIN_KEY_FILE", "HL_MASTER_KEY_FILE"}
     without = settings | {"HL_POSTGRES_URL": "", "DATABASE_URL": "", "STORAGE_TYPE": "jsonl"}
-    assert "HL_POSTGRES_URL" in refusal(without), "a pod without a database makes no store of its own"
+    assert "HL_POSTGRES_URL" in refusal(without), "hooksd refuses to start in a pod without a database"
 
 
-def test_couriers_reach_the_endpoints_of_customers_and_no_pod_does_without_them():
+def test_only_pods_with_webhooks_may_connect_to_customers_endpoints():
     def networks(directory):
         rules = one(render(directory), "NetworkPolicy")["spec"]["egress"]
         return [block["ipBlock"] for rule in rules for block in rule.get("to", [])]
@@ -300,7 +300,7 @@ def test_couriers_reach_the_endpoints_of_customers_and_no_pod_does_without_them(
     assert rule["ports"] == [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 80}]
 
 
-def test_the_policy_refuses_the_networks_that_the_guard_refuses():
+def test_the_network_policy_refuses_the_networks_that_the_guard_refuses():
     guard = (REPOSITORY / "api/network_guard.c").read_text()
     rows = re.findall(r"IPV4\((\d+), (\d+), (\d+), (\d+), (\d+)\),", guard)
     ipv4, ipv6 = [rule["to"] for rule in one(render(K8S / "overlays/webhooks"), "NetworkPolicy")["spec"]["egress"] if "to" in rule][0]
@@ -311,7 +311,7 @@ def test_the_policy_refuses_the_networks_that_the_guard_refuses():
     assert ipv6["ipBlock"]["except"] == [as_network(*row) for row in refused]
 
 
-def test_the_commands_of_the_document_make_objects_of_all_rules():
+def test_the_documents_commands_create_rules_from_all_files():
     [block] = [block for block in blocks((REPOSITORY / "docs/kubernetes.md").read_text()) if "PrometheusRule" in block]
     run = subprocess.run(["bash", "-euo", "pipefail", "-c", block.replace("kubectl apply -f -", "cat")], cwd=REPOSITORY,
                          capture_output=True, text=True, check=True, timeout=30)
@@ -319,7 +319,7 @@ def test_the_commands_of_the_document_make_objects_of_all_rules():
     assert made == {f"hooksd-{name}": documents(REPOSITORY / f"deploy/prometheus/{name}.yml")[0] for name in ("recording", "alerts")}
 
 
-def test_no_manifest_is_left_out():
+def test_every_manifest_is_used():
     named = set()
     for kustomization in K8S.rglob("kustomization.yaml"):
         [content] = documents(kustomization)
@@ -333,7 +333,7 @@ def test_hooksd_stores_through_the_pgbouncer_of_the_manifests(empty_database, ho
     ini = configparser.ConfigParser(inline_comment_prefixes=None)
     ini.read(K8S / "components/pgbouncer/pgbouncer.ini")
     settings = dict(ini["pgbouncer"])
-    # Of the pod's surroundings: its address, its users' file, a PostgreSQL with TLS.
+    # Settings for the pod: its address, its file of users, a PostgreSQL with TLS.
     assert settings["listen_port"] == "6432" and settings["auth_file"] == "/etc/pgbouncer/userlist.txt"
     for name in ("listen_addr", "listen_port", "auth_file", "server_tls_sslmode"):
         del settings[name]

@@ -1,4 +1,4 @@
-"""Prefer: handling=lenient. The good events of a request are stored, and the answer tells of each that is not."""
+"""Prefer: handling=lenient. The valid events of a request are stored, and the answer lists each rejected one."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def types(daemon):
     return [event["event_type"] for event in daemon.jsonl_events()]
 
 
-def test_good_events_are_stored_and_bad_ones_told_by_index(daemon):
+def test_valid_events_are_stored_and_invalid_ones_listed_by_index(daemon):
     before = metrics(daemon)
     batch = [minimal(event_type="0"), {"event_type": "1"}, minimal(event_type="2"), 5, minimal(event_type="x" * 101)]
     reply = daemon.post_batch(batch, prefer=LENIENT)
@@ -39,7 +39,7 @@ def test_good_events_are_stored_and_bad_ones_told_by_index(daemon):
     assert [numbers[name] - before[name] for name in ("events_received_total", "events_rejected_total")] == [2, 3]
 
 
-def test_a_line_that_is_no_json_costs_itself(daemon):
+def test_a_line_of_invalid_json_costs_only_itself(daemon):
     before = series(daemon)
     body = b'{"event_type":"0","session_id":"s"}\n\n{"event_type":\n\xff\n{"event_type":"3","session_id":"s"}{}\n' \
            b'{"event_type":"4","session_id":"s"}'
@@ -52,7 +52,7 @@ def test_a_line_that_is_no_json_costs_itself(daemon):
     assert (series(daemon) - before)['events_rejected_total{reason="json"}'] == 3
 
 
-def test_an_event_that_is_too_large_costs_itself(hooksd):
+def test_an_event_that_is_too_large_costs_only_itself(hooksd):
     daemon = hooksd(MAX_EVENT_BYTES=1024)
     batch = [minimal(), minimal(data={"x": "x" * 2000}), minimal()]
     assert daemon.post_batch(batch).status == 413
@@ -71,7 +71,7 @@ def test_an_event_that_is_too_large_costs_itself(hooksd):
     ("/events/batch", b"{}", JSON),
     ("/events/batch", b"x\ny\n", NDJSON),
 ])
-def test_where_nothing_is_left_it_is_422(daemon, route, body, content_type):
+def test_a_request_without_a_valid_event_is_422(daemon, route, body, content_type):
     before = daemon.metrics()["events_received_total"]
     post = daemon.post_event if route == "/events" else daemon.post_batch
     reply = post(body, content_type=content_type, prefer=LENIENT)
@@ -80,7 +80,7 @@ def test_where_nothing_is_left_it_is_422(daemon, route, body, content_type):
     assert daemon.metrics()["events_received_total"] == before
 
 
-def test_the_answer_is_bounded_and_says_how_much_it_leaves_out(daemon):
+def test_the_answer_is_limited_and_counts_omitted_entries(daemon):
     answer = daemon.post_batch([minimal()] + [{}] * 5000, prefer=LENIENT)
     assert len(answer.body) < 20_000
     told = answer.json()
@@ -110,14 +110,14 @@ def test_a_lenient_answer_to_a_good_request_has_the_same_members(daemon):
     ["Prefer: respond-async, handling=lenient; foo"],
     ["Prefer: respond-async", "PREFER: wait=5 , Handling=\"lenient\""],
 ])
-def test_the_header_may_come_often_and_with_others(daemon, lines):
+def test_the_header_may_be_repeated_and_have_other_preferences(daemon, lines):
     with RawConnection(daemon.port) as connection:
         connection.send(http_post("/events/batch", b'[{"event_type":"a","session_id":"s"},5]', lines))
         assert connection.read_reply().json()["rejected"] == 1
 
 
-def test_answers_to_pipelined_requests_tell_of_their_own_events(database, hooksd):
-    """The bodies are gone from libh2o's buffer by the time of the answers."""
+def test_answers_to_pipelined_requests_list_their_own_events(database, hooksd):
+    """libh2o's buffer does not hold the bodies any more when the answers are written."""
     daemon = hooksd(database, UNKNOWN_FIELDS="refuse")
     bodies = [b'[{"event_type":"a","session_id":"s"},{"event_type":"a","session_id":"s","field-%03d":1}]' % n
               for n in range(50)]

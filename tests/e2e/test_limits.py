@@ -1,4 +1,4 @@
-"""What clients may take of the service: connections, memory, time, room on the ring. docs/security.md has the limits."""
+"""Limits for clients: connections, memory, time, room on the ring. docs/security.md lists them."""
 
 import contextlib
 import gzip
@@ -25,7 +25,9 @@ def refused(daemon, reason):
 
 
 def served(daemon):
-    """A connection that has its place: one that has just been closed elsewhere may be in the way of it for a moment."""
+    """
+    A connection that was accepted within the limit. A connection that was just closed may count for a moment longer.
+    """
 
     def connect():
         connection = daemon.raw()
@@ -47,7 +49,7 @@ def assert_told_to_come_again(reply, status, word):
 
 @contextlib.contextmanager
 def half_requests(daemon, count):
-    """Connections on which all but the last byte of a request has come."""
+    """Connections that have sent all but the last byte of a request."""
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(served(daemon)) for _ in range(count)]
         for connection in connections:
@@ -58,7 +60,7 @@ def half_requests(daemon, count):
 # Connections
 
 
-def test_at_the_limit_of_connections_others_get_503_and_probes_their_answers(hooksd):
+def test_new_clients_get_503_and_probes_an_answer_at_the_limit_of_connections(hooksd):
     daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=8)
     with half_requests(daemon, 8) as connections:
         with daemon.raw() as another, daemon.raw() as silent:
@@ -79,23 +81,23 @@ def test_at_the_limit_of_connections_others_get_503_and_probes_their_answers(hoo
     wait_until(lambda: daemon.post_event(minimal()).status == 202, "room for a connection")
 
 
-def test_silent_clients_beyond_the_limit_are_not_in_the_way_of_probes(hooksd):
+def test_silent_clients_beyond_the_limit_do_not_block_probes(hooksd):
     daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=2)
     with half_requests(daemon, 2), contextlib.ExitStack() as stack:
         oldest, *others = [stack.enter_context(daemon.raw()) for _ in range(80)]
         assert_told_to_come_again(oldest.read_reply(), 503, "MAX_CONNECTIONS")
-        assert 16 < refused(daemon, "limit") < 64, "only the oldest ones have made room"
+        assert 16 < refused(daemon, "limit") < 64, "the oldest connections were closed to make room"
         assert {connection.read_reply().status for connection in others} == {503}
 
 
-def test_descriptions_are_for_clients_within_the_limit(hooksd):
+def test_openapi_documents_are_refused_beyond_the_limit(hooksd):
     daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=2)
     with half_requests(daemon, 2):
         for path in ("/openapi.json", "/openapi.yaml"):
             assert_told_to_come_again(daemon.get(path), 503, "MAX_CONNECTIONS")
 
 
-def test_refused_clients_that_still_send_take_no_place(hooksd):
+def test_refused_clients_that_still_send_do_not_count(hooksd):
     daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=8)
     with contextlib.ExitStack() as stack:
         for _ in range(20):
@@ -106,7 +108,7 @@ def test_refused_clients_that_still_send_take_no_place(hooksd):
         assert refused(daemon, "limit") == 0
 
 
-def test_connections_that_rest_make_room(hooksd):
+def test_idle_connections_are_closed_to_make_room(hooksd):
     daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=16)
     with contextlib.ExitStack() as stack:
         for _ in range(20):
@@ -124,7 +126,7 @@ def test_one_address_gets_no_more_than_its_connections(hooksd):
             assert b" 202 " in elsewhere.recv(4096)
         assert refused(daemon, "address") == 1
         with contextlib.ExitStack() as stack:
-            for _ in range(200):  # no more than some are told so, and nobody else waits for them
+            for _ in range(200):  # only some get a reply, and no other client waits for them
                 stack.enter_context(daemon.raw())
             wait_until(lambda: series_elsewhere(daemon) > 100, "those beyond them to be closed")
     with served(daemon) as connection:
@@ -133,7 +135,7 @@ def test_one_address_gets_no_more_than_its_connections(hooksd):
 
 
 def series_elsewhere(daemon):
-    """The refusals, asked for by another address."""
+    """The number of refusals, read from another address."""
     with socket.create_connection(("127.0.0.1", daemon.port), 30, ("127.0.0.3", 0)) as elsewhere:
         elsewhere.sendall(b"GET /metrics/prometheus HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         text = b"".join(iter(lambda: elsewhere.recv(65536), b""))
@@ -143,7 +145,7 @@ def series_elsewhere(daemon):
 # Memory
 
 
-def test_memory_for_requests_is_bounded_and_the_slowest_go_first(hooksd):
+def test_memory_for_requests_is_bounded_and_the_slowest_are_dropped_first(hooksd):
     daemon = hooksd(ACCEPTORS=1, MAX_BODY_BYTES="256KiB", MAX_BUFFERED_BYTES="512KiB")
     body = b'{"event_type":"a","session_id":"s","data":{"pad":"' + 250_000 * b"x" + b'"}}'
     request = http_post("/events", body)
@@ -164,7 +166,7 @@ def test_memory_for_requests_is_bounded_and_the_slowest_go_first(hooksd):
         wait_until(lambda: series(daemon)["buffered_bytes"] == 0, "nothing to be held any more")
 
 
-def test_a_request_that_does_not_fit_beside_those_that_are_answered_is_refused_alone(hooksd):
+def test_a_request_without_memory_beside_active_ones_is_refused_alone(hooksd):
     daemon = hooksd(ACCEPTORS=1, WRITERS=1, MAX_BODY_BYTES="256KiB", MAX_BUFFERED_BYTES="512KiB")
     request = http_post("/events", b'{"event_type":"a","session_id":"s","data":{"pad":"' + 210_000 * b"x" + b'"}}')
     [writer] = daemon.pids("writer")
@@ -188,7 +190,7 @@ def test_a_request_that_does_not_fit_beside_those_that_are_answered_is_refused_a
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 300000", "Transfer-Encoding: chunked"])
-def test_what_a_client_sends_after_100_continue_counts_also(hooksd, framing):
+def test_a_body_after_100_continue_counts_too(hooksd, framing):
     daemon = hooksd(ACCEPTORS=1)
     with daemon.raw() as connection:
         connection.send(f"POST /events HTTP/1.1\r\nHost: h\r\n{framing}\r\nExpect: 100-continue\r\n\r\n".encode())
@@ -198,7 +200,7 @@ def test_what_a_client_sends_after_100_continue_counts_also(hooksd, framing):
     wait_until(lambda: series(daemon)["buffered_bytes"] == 0, "nothing to be held any more")
 
 
-def test_answers_that_nobody_reads_are_cut_off(hooksd):
+def test_clients_that_do_not_read_their_answers_are_cut_off(hooksd):
     daemon = hooksd(ACCEPTORS=1, REQUEST_TIMEOUT_SECONDS=1)
     asking = socket.socket()
     with contextlib.closing(asking):
@@ -216,7 +218,7 @@ def test_answers_that_nobody_reads_are_cut_off(hooksd):
     (b"GET /" + 3000 * b"x" + b" HTTP/1.1\r\nHost: h\r\n\r\n", 431),
     (b"GET /" + 3000 * b"x", 414),
 ], ids=["a head", "most of a head", "a request line", "most of a request line"])
-def test_a_head_has_its_limit(shared_hooksd, head, status):
+def test_a_head_over_the_limit_is_refused(shared_hooksd, head, status):
     daemon = shared_hooksd(MAX_HEADER_BYTES="2KiB")
     with daemon.raw() as connection:
         connection.send(b"GET /livez HTTP/1.1\r\nHost: h\r\nX-Long: " + 1900 * b"x" + b"\r\n\r\n")
@@ -227,13 +229,13 @@ def test_a_head_has_its_limit(shared_hooksd, head, status):
         assert connection.closed_by_peer()
 
 
-def test_heads_that_a_large_proxy_passes_on_are_taken(hooksd):
+def test_large_heads_from_proxies_are_accepted(hooksd):
     with hooksd().raw() as connection:
         connection.send(b"GET /livez HTTP/1.1\r\nHost: h\r\n" + 4 * (b"X-Long: " + 15_000 * b"x" + b"\r\n") + b"\r\n")
         assert connection.read_reply().status == 200
 
 
-def test_a_body_that_grows_too_much_is_refused_and_a_small_one_may_grow(hooksd):
+def test_a_body_that_expands_too_much_is_refused_unless_it_is_small(hooksd):
     event = b'{"event_type":"a","session_id":"s"}'
     bomb = gzip.compress(event + (6 << 20) * b" ")
     daemon = hooksd()
@@ -253,7 +255,7 @@ def test_a_body_that_grows_too_much_is_refused_and_a_small_one_may_grow(hooksd):
 # Time
 
 
-def test_requests_that_trickle_in_are_refused_before_their_time_is_over(hooksd):
+def test_requests_below_the_minimum_rate_are_refused_before_the_timeout(hooksd):
     daemon = hooksd(ACCEPTORS=1, REQUEST_TIMEOUT_SECONDS=60, MIN_REQUEST_RATE="1MiB")
     quick = hooksd(ACCEPTORS=1, REQUEST_TIMEOUT_SECONDS=3, MIN_REQUEST_RATE="1MiB")
     with daemon.raw() as patient, quick.raw() as head, quick.raw() as body, quick.raw() as chunks:
@@ -276,7 +278,7 @@ def test_requests_that_trickle_in_are_refused_before_their_time_is_over(hooksd):
 
 @pytest.fixture
 def two_keys(make_hooksd):
-    """A daemon with two API keys, of which each has its own share, and a small ring."""
+    """A daemon with a small ring and two API keys, each with its own share."""
     keys = [f"limits-{secrets.token_hex(16)}" for _ in range(2)]
     options = {"RING_BYTES": 36 << 20, "MAX_BODY_BYTES": 256 << 10, "MAX_BATCH_EVENTS": 1000}
 
@@ -331,7 +333,7 @@ def test_an_address_that_fills_the_ring_without_a_key_leaves_room_for_others(mak
         os.kill(writer, signal.SIGCONT)
 
 
-def test_a_key_whose_requests_all_wait_leaves_room_for_others(two_keys):
+def test_a_key_with_many_waiting_requests_leaves_room_for_others(two_keys):
     daemon, (greedy, other) = two_keys()
     [writer] = daemon.pids("writer")
     request = http_post("/events/batch", json.dumps(batch()).encode(), [f"Authorization: Bearer {greedy}"])
@@ -352,7 +354,7 @@ def test_a_key_whose_requests_all_wait_leaves_room_for_others(two_keys):
         assert {connection.read_reply().status for connection in waiting} == {202, 429}
 
 
-def test_a_key_with_most_connections_gets_no_more_of_them(two_keys):
+def test_a_key_with_most_connections_gets_no_further_ones(two_keys):
     daemon, (greedy, other) = two_keys(MAX_CONNECTIONS=200)
     asks = "GET /v1/events?limit=1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {}\r\n\r\n"
     with daemon.client() as client:
@@ -375,7 +377,7 @@ def test_a_key_with_most_connections_gets_no_more_of_them(two_keys):
         assert refused(daemon, "key") == 1
 
 
-def test_connections_stay_a_keys_own_when_acceptors_are_replaced(two_keys):
+def test_connections_count_for_their_key_after_acceptors_are_replaced(two_keys):
     daemon, (key, _) = two_keys(MAX_CONNECTIONS=200)
     ask = f"GET /v1/events?limit=1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
     with contextlib.ExitStack() as stack:

@@ -1,6 +1,6 @@
 """
-Clients follow lists on two nodes of one PostgreSQL, as docs/webhooks-reference.md tells them, a page on one node and the next on the
-other. Transactions commit late meanwhile, stand still, are ended and begin anew: each row is shown to each client.
+Clients follow lists on two nodes with one PostgreSQL as docs/webhooks-reference.md describes, and change the node for
+each page. In the meantime transactions commit late, hang, are ended and repeated. Each client sees each row.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.plain_postgres("a server that is stopped"), pytest.mar
 
 @pytest.fixture
 def nodes(start_nodes):
-    """Two, over one database and by one master key."""
+    """Two nodes with one database and one master key."""
     return start_nodes(2, HL_NODE_TIMEOUT_SECS=60 * PATIENCE, STORE_TIMEOUT_MS=TIMEOUT * 1000)
 
 
@@ -53,7 +53,7 @@ class Follower(Background):
         self.path = path
         self.limit = limit
         self.cursor = ""
-        self.handled = {}  # how often each id was shown, in the order in which they came
+        self.handled = {}  # {id: how often it was shown}, in the order of the first appearance
 
     def work(self):
         while not self.ending.is_set():
@@ -61,7 +61,7 @@ class Follower(Background):
                 self.ending.wait(0.02)
 
     def read(self):
-        """One page. Whether another one follows."""
+        """Reads one page. Returns whether another one follows."""
         try:
             reply = next(self.clients).get(f"{self.path}?order=asc&limit={self.limit}&cursor={self.cursor}")
         except (OSError, http.client.HTTPException):
@@ -76,7 +76,7 @@ class Follower(Background):
         return following is not None
 
     def came_late(self, places):
-        """How many were handled behind one of a later place."""
+        """The number of rows that came after a row with a later position."""
         highest, late = None, 0
         for place in (places[id] for id in self.handled):
             late += highest is not None and place < highest
@@ -85,7 +85,7 @@ class Follower(Background):
 
 
 def places(node, tenant, column, time_column, table):
-    """Of all rows in the order of a list, by id."""
+    """The positions of all rows in a list's order, by id."""
     rows = node.query(f"SELECT {column} AS id, {time_column} AS at FROM {table} WHERE tenant_id = :id", id=tenant.id)
     return {str(row["id"]): (row["at"], str(row["id"])) for row in rows}
 
@@ -100,7 +100,7 @@ def letter_places(node, tenant):
 
 @contextlib.contextmanager
 def locked(node, table):
-    """Who would change the table waits."""
+    """Locks the table during the block, so that transactions that change it wait."""
     with node.reader() as session:
         session("BEGIN")
         session("SET LOCAL lock_timeout = '1s'")
@@ -124,7 +124,7 @@ def follow(follower):
         pass
 
 
-def test_what_one_node_commits_after_the_younger_events_of_another_is_listed(nodes, tenant, clients, receiver):
+def test_an_event_committed_after_younger_ones_of_another_node_is_listed(nodes, tenant, clients, receiver):
     Endpoints(tenant, receiver).add("/in", "orders.*")
     whole, by_two = (Follower(clients, "/v1/events", limit) for limit in (1000, 2))
     with ThreadPoolExecutor(1) as pool:
@@ -142,7 +142,7 @@ def test_what_one_node_commits_after_the_younger_events_of_another_is_listed(nod
     assert set(whole.handled) == set(by_two.handled) == set(stored) == {first, *others}
 
 
-def test_an_event_whose_publisher_stands_still_for_longer_than_lists_wait_is_listed(nodes, tenant, clients, receiver):
+def test_an_event_whose_publisher_hangs_longer_than_lists_wait_is_listed(nodes, tenant, clients, receiver):
     Endpoints(tenant, receiver).add("/in", "orders.*")
     whole, by_two = (Follower(clients, "/v1/events", limit) for limit in (1000, 2))
     with ThreadPoolExecutor(1) as pool:
@@ -165,7 +165,7 @@ def test_an_event_whose_publisher_stands_still_for_longer_than_lists_wait_is_lis
 
 
 class LateCommits(Background):
-    """Another node's transactions, each of which takes nearly as long as one may."""
+    """Transactions as of another node, most of which take nearly as long as permitted."""
 
     def __init__(self, node, tenant, rng):
         super().__init__()
@@ -173,7 +173,7 @@ class LateCommits(Background):
         self.tenant = tenant
         self.rng = rng
         self.count = 0
-        self.excused = set()  # ids of those that took longer, or perhaps have
+        self.excused = set()  # ids of transactions that did, or perhaps did, take longer
 
     def work(self):
         while not self.ending.is_set():
@@ -197,7 +197,7 @@ class LateCommits(Background):
 
 
 class Troubles:
-    """Of the test's own thread: PostgreSQL ends with the thread that has started it."""
+    """Runs in the test's thread, because PostgreSQL ends with the thread that has started it."""
 
     def __init__(self, nodes, rng):
         self.nodes = nodes
@@ -259,10 +259,10 @@ def explain(follower, stored, excused):
     return f"{follower.path}, {follower.limit} a page: {len(left)} of {len(stored)} rows were not shown, as {left[:3]}"
 
 
-def test_every_row_is_shown_to_each_client_whatever_becomes_of_transactions(nodes, tenant, clients, receiver):
+def test_each_client_sees_every_row_whatever_happens_to_transactions(nodes, tenant, clients, receiver):
     seed = int(os.environ.get("LISTS_SEED", random.SystemRandom().randrange(10**6)))
     print(f"LISTS_SEED={seed}")
-    # Never ten failures in a row: the breaker stays closed.
+    # Never ten failures in a row, so the breaker stays closed.
     receiver.answers["/in"] = lambda arrival: OK if len(receiver.arrivals) % 2 else Answer(status=400)
     Endpoints(tenant, receiver).add("/in", "orders.*")
     publishers = [Publisher(node, tenant, number, ("orders.made", "bills.made"), pause=0.1)
@@ -292,4 +292,4 @@ def test_every_row_is_shown_to_each_client_whatever_becomes_of_transactions(node
         print(f"{follower.path} by {follower.limit}: {sum(follower.handled.values())} rows shown, {follower.came_late(stored)} came late")
     assert len(events) >= acknowledged + late.count
     assert all(any(follower.came_late(stored) for follower in followers if follower.path == path)
-               for path, stored in (("/v1/events", events), ("/v1/dlq", letters))), "nothing came late: the test shows nothing"
+               for path, stored in (("/v1/events", events), ("/v1/dlq", letters))), "no row came late: the test shows nothing"

@@ -1,4 +1,4 @@
-"""A database may have any locale: how it sorts is its own affair, what it stores and finds is not."""
+"""A database may have any locale: it stores and finds the same events."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Locks that cannot be had, because somebody has them, or because the file system has none, are told apart."""
+"""hooksd tells a lock that another process holds from a file system without locks."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ def refusal(daemon):
 
 @pytest.mark.parametrize("error", NONE)
 @pytest.mark.parametrize("call", ["flock", "fcntl"])
-def test_a_ring_where_there_are_no_locks_is_not_taken_for_one_in_use(make_hooksd, call, error):
+def test_a_ring_on_a_file_system_without_locks_is_not_reported_as_in_use(make_hooksd, call, error):
     daemon = make_hooksd()
     ring = daemon.options["RING_PATH"]
     daemon.options |= without_locks(call, error, os.path.basename(ring))
@@ -35,7 +35,7 @@ def test_a_ring_where_there_are_no_locks_is_not_taken_for_one_in_use(make_hooksd
 
 
 @pytest.mark.parametrize("error", NONE)
-def test_a_data_dir_where_there_are_no_locks_is_not_taken_for_one_in_use(make_hooksd, error):
+def test_a_data_dir_on_a_file_system_without_locks_is_not_reported_as_in_use(make_hooksd, error):
     daemon = make_hooksd()
     daemon.options |= without_locks("flock", error, "/hooksd/lock")
     log = refusal(daemon)
@@ -44,7 +44,7 @@ def test_a_data_dir_where_there_are_no_locks_is_not_taken_for_one_in_use(make_ho
 
 
 @pytest.mark.parametrize("error", NONE)
-def test_a_jsonl_file_where_there_are_no_locks_takes_events(make_hooksd, error):
+def test_a_jsonl_file_on_a_file_system_without_locks_stores_events(make_hooksd, error):
     daemon = make_hooksd()
     daemon.options |= without_locks("flock", error, ".events.jsonl.lock")
     daemon.start()
@@ -52,14 +52,14 @@ def test_a_jsonl_file_where_there_are_no_locks_takes_events(make_hooksd, error):
     assert daemon.post_event(minimal()).status == 202
 
 
-def test_a_ring_in_use_is_told_with_its_masters_pid(hooksd, make_hooksd):
+def test_an_error_about_a_ring_in_use_names_its_masters_pid(hooksd, make_hooksd):
     first = hooksd()
     second = make_hooksd(RING_PATH=first.options["RING_PATH"])
     assert f"is in use by another hooksd (master pid {first.pid})" in refusal(second)
 
 
-def test_somebody_elses_file_of_the_locks_name_is_left_alone(make_hooksd):
-    """DATA_DIR is a directory that has been there before, in use by another program."""
+def test_another_programs_file_with_the_locks_name_is_left_unchanged(make_hooksd):
+    """DATA_DIR is an existing directory of another program."""
     daemon = make_hooksd(DATA_DIR="project")
     lock = daemon.directory / "project/lock"
     lock.parent.mkdir()
@@ -71,7 +71,7 @@ def test_somebody_elses_file_of_the_locks_name_is_left_alone(make_hooksd):
 
 
 @pytest.mark.parametrize("left", [b"", b"12345\n", bytes(6), b"\xff" * 16, b"no pid\n"])
-def test_what_a_power_cut_leaves_of_a_lock_is_in_nobodys_way(make_hooksd, left):
+def test_the_service_starts_with_a_lock_file_torn_by_a_power_cut(make_hooksd, left):
     daemon = make_hooksd(DATA_DIR="data")
     lock = daemon.directory / "data/lock"
     lock.parent.mkdir()

@@ -1,4 +1,4 @@
-"""A log that nobody takes: hooksd goes on, and says later how many lines that has cost."""
+"""A log whose reader has stopped reading: hooksd goes on working, and logs later how many lines it has dropped."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ DROPPED = re.compile(r"log lines were dropped lines=(\d+)")
 
 
 class Pipe:
-    """With a reader that does not read."""
+    """A named pipe."""
 
     def __init__(self, path):
         os.mkfifo(path)
@@ -46,7 +46,7 @@ class Pipe:
 
 
 class PipeOfAnother(Pipe):
-    """hooksd's user may not open it again."""
+    """A pipe that hooksd's user may not open again."""
 
     user = 65534
 
@@ -56,7 +56,7 @@ class PipeOfAnother(Pipe):
 
 
 class Socket:
-    """As an init system or a supervisor gives it to its services."""
+    """A socket, as some init systems and supervisors give it to their services."""
 
     def __init__(self, path):
         self.own, self.stderr = socket.socketpair()
@@ -76,7 +76,7 @@ class Socket:
 
 
 class Terminal:
-    """Somebody has pressed Ctrl-S."""
+    """A terminal in which Ctrl-S was pressed."""
 
     def __init__(self, path):
         self.fd, self.stderr = pty.openpty()
@@ -104,7 +104,7 @@ def reader(request, tmp_path):
 
 @contextlib.contextmanager
 def reading(reader):
-    """Reads all the time in the block; gives the lines read so far."""
+    """Reads without pause during the block. Yields a function that returns the lines read so far."""
     done = threading.Event()
     read = bytearray()
 
@@ -130,16 +130,16 @@ def start(make_hooksd, reader, database, **options):
     daemon.stderr = reader.stderr
     if hasattr(reader, "user"):
         if os.geteuid() != 0:
-            pytest.skip("needs root, to be somebody else")
+            pytest.skip("needs root to become another user")
         os.chown(daemon.directory, reader.user, -1)
         for parent in list(daemon.directory.parents)[:3]:
             os.chmod(parent, 0o755)
-        shutil.copy(BUILD_DIR / "hooksd", daemon.directory)  # others may not see where it is built
+        shutil.copy(BUILD_DIR / "hooksd", daemon.directory)  # the other user may not see the build directory
         daemon.launcher = ["setpriv", f"--reuid={reader.user}", "--clear-groups", "sh", "-c", 'exec ./hooksd "$@"']
     return daemon.start_unheard()
 
 
-def test_an_outage_passes_whether_or_not_the_log_is_read(reader, database, make_hooksd, postgres):
+def test_an_outage_is_survived_although_the_log_is_not_read(reader, database, make_hooksd, postgres):
     daemon = start(make_hooksd, reader, database, WRITERS=2)
     assert daemon.post_event(minimal()).status == 202
     reader.stall()
@@ -148,7 +148,7 @@ def test_an_outage_passes_whether_or_not_the_log_is_read(reader, database, make_
         reply = daemon.post_event(minimal(session_id=f"s{number}"))
         assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, "spooled")
     assert daemon.get("/health").json()["status"] == "degraded"
-    # One that dies meanwhile is told of, too, and replaced.
+    # A writer that dies then is replaced.
     writers = daemon.pids("writer")
     os.kill(writers[0], signal.SIGKILL)
     wait_until(lambda: len(daemon.pids("writer")) == 2 and writers[0] not in daemon.pids("writer"), "a new writer")
@@ -159,17 +159,17 @@ def test_an_outage_passes_whether_or_not_the_log_is_read(reader, database, make_
 
 
 def hear_a_line_of(daemon, lines):
-    """Whether the master's line about a HUP is there soon; the first ones come before the log has room again."""
+    """Whether the master's line about a HUP comes soon. The first lines are dropped until the log has room again."""
     daemon.signal(signal.SIGHUP)
     with contextlib.suppress(AssertionError):
         return wait_until(lambda: any("SIGHUP" in line for line in lines()), "it", 1)
 
 
-def test_the_next_line_tells_how_many_were_dropped(reader, make_hooksd):
+def test_the_next_line_counts_the_dropped_lines(reader, make_hooksd):
     daemon = start(make_hooksd, reader, None)
     reader.stall()
     before = daemon.pids("acceptor")
-    os.kill(before[0], signal.SIGKILL)  # obituary and start: two lines of the master
+    os.kill(before[0], signal.SIGKILL)  # the master writes two lines: the death and the new start
     wait_until(lambda: len(daemon.pids("acceptor")) == 2 and before[0] not in daemon.pids("acceptor"), "a new acceptor")
     with reading(reader) as lines:
         wait_until(lambda: hear_a_line_of(daemon, lines), "a line of the master")
@@ -182,7 +182,7 @@ def test_the_next_line_tells_how_many_were_dropped(reader, make_hooksd):
     assert [line for line in heard if not LINE.fullmatch(line)] == []
 
 
-def test_a_log_that_is_closed_costs_its_lines_and_nothing_else(make_hooksd, tmp_path):
+def test_the_service_goes_on_with_a_closed_log(make_hooksd, tmp_path):
     reading, writing = os.pipe()
     daemon = make_hooksd(PORT=free_port())
     daemon.stderr = writing

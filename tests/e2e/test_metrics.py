@@ -1,4 +1,4 @@
-"""What monitoring gets: every family, in good form, counted right, and never too many series."""
+"""The metrics: every family in valid form, with right counts, and a limited number of series."""
 
 import gzip
 import os
@@ -16,7 +16,7 @@ from harness.metrics import metrics, series, text_of, wait_settled
 from harness.waiting import wait_until
 
 OPENMETRICS = "application/openmetrics-text"
-# What a Prometheus of Debian 12 asks for.
+# The Accept header of Debian 12's Prometheus.
 ACCEPT = f"{OPENMETRICS};version=1.0.0,{OPENMETRICS};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 SERIES_MAX = 450
 TABLE = run_program("hooksd", "--print-metrics-markdown").stdout
@@ -26,7 +26,7 @@ SAMPLES = re.compile(r"^(hook\w+(?:{.*})?) ", re.M)
 
 @pytest.fixture(params=["jsonl", "sqlite", "postgres"])
 def daemon(request, hooksd):
-    """With something counted."""
+    """A daemon that has counted some requests."""
     daemon = hooksd(request.getfixturevalue("database") if request.param == "postgres" else None, STORAGE_TYPE=request.param)
     assert daemon.post_batch([minimal()] * 3).status == 202
     assert daemon.post_event("[]").status == 422
@@ -41,7 +41,7 @@ def openmetrics(daemon):
 
 
 def grown(daemon, action):
-    """What the action adds to counters, and nothing else adds anything to those of requests."""
+    """The growth of the request counters by the action. Nothing else may add to them."""
     before = series(daemon)
     action()
     more = series(daemon) - before
@@ -56,14 +56,14 @@ def http(route, status):
 # Form
 
 
-def test_promtool_has_nothing_to_complain_of(daemon):
+def test_promtool_accepts_the_metrics(daemon):
     check = subprocess.run(["promtool", "check", "metrics"], input=text_of(daemon), capture_output=True, text=True)
     complaints = (check.stdout + check.stderr).splitlines()
-    # The name is that of the original.
+    # This name is that of the original service.
     assert [line for line in complaints if not line.startswith("hookline_delivery_latency_ms ")] == []
 
 
-def test_every_family_is_there_with_help_and_type(daemon):
+def test_every_family_has_help_and_type(daemon):
     text = text_of(daemon)
     assert len(FAMILIES) > 30
     for name, kind in FAMILIES:
@@ -72,7 +72,7 @@ def test_every_family_is_there_with_help_and_type(daemon):
     assert re.findall(r"^# TYPE (\w+)", text, re.M) == [name for name, _ in FAMILIES]
 
 
-def test_openmetrics_for_who_asks(daemon):
+def test_openmetrics_is_sent_on_request(daemon):
     text = openmetrics(daemon)
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert text.endswith("\n# EOF\n")
@@ -85,7 +85,7 @@ def test_openmetrics_for_who_asks(daemon):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/plain", ""])
-def test_the_text_format_for_all_others(shared_hooksd, accept):
+def test_the_text_format_is_the_default(shared_hooksd, accept):
     with shared_hooksd().client() as client:
         reply = client.request("GET", "/metrics/prometheus", headers={"Accept": accept})
     assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -93,7 +93,7 @@ def test_the_text_format_for_all_others(shared_hooksd, accept):
 
 
 def test_histograms_add_up(daemon):
-    # Nobody has asked for anything of the management API, and nothing is delivered.
+    # No request has used the management API, and no webhook was delivered.
     for name in [name for name, kind in FAMILIES if kind == "histogram" and not re.search("management|delivery", name)]:
         text = text_of(daemon)
         buckets = re.findall(rf'^{name}_bucket{{le="(\S+)"}} (\d+)$', text, re.M)
@@ -102,12 +102,12 @@ def test_histograms_add_up(daemon):
         assert counts == sorted(counts)
         count, total = (float(re.search(rf"^{name}_{end} (\S+)$", text, re.M).group(1)) for end in ("count", "sum"))
         assert count == counts[-1] == 1
-        # The one that was observed lies in the bucket where the counts begin.
+        # The observed value lies in the first bucket with a count.
         first = counts.index(1)
         assert (0 if first == 0 else bounds[first - 1]) < total <= bounds[first]
 
 
-def test_a_service_of_any_size_has_few_series(hooksd):
+def test_the_number_of_series_is_small_for_any_number_of_processes(hooksd):
     small = SAMPLES.findall(text_of(hooksd()))
     large = SAMPLES.findall(text_of(hooksd(ACCEPTORS=64, WRITERS=32, RING_BYTES="160M", MAX_BODY_BYTES=1024,
                                            MAX_EVENT_BYTES=1024, MAX_BATCH_EVENTS=10)))
@@ -115,7 +115,7 @@ def test_a_service_of_any_size_has_few_series(hooksd):
     assert len(large) < SERIES_MAX
 
 
-def test_the_reference_is_the_table():
+def test_the_reference_has_the_programs_table():
     assert TABLE in (REPOSITORY / "docs/metrics.md").read_text()
 
 
@@ -139,7 +139,7 @@ def test_the_reference_explains_every_label(daemon):
     ("GET", "/events", "4xx"),
     ("GET", "/nothing", "4xx"),
 ])
-def test_requests_by_route_and_status(shared_hooksd, method, path, status):
+def test_requests_are_counted_by_route_and_status(shared_hooksd, method, path, status):
     daemon = shared_hooksd()
     route = "other" if path == "/nothing" else path.split("?")[0].rstrip("/")
     with daemon.client() as client:
@@ -164,7 +164,7 @@ BODY = b'{"event_type":"a","session_id":"s"}'
     ("/events", b"{}", {}, 422, "fields"),
     ("/events/batch", b"{}", {}, 422, "fields"),
 ])
-def test_rejected_requests_by_reason(shared_hooksd, path, body, headers, status, reason):
+def test_rejected_requests_are_counted_by_reason(shared_hooksd, path, body, headers, status, reason):
     daemon = shared_hooksd(MAX_BODY_BYTES=50_000, MAX_EVENT_BYTES=8192, MAX_BATCH_EVENTS=10)
 
     def post():
@@ -174,7 +174,7 @@ def test_rejected_requests_by_reason(shared_hooksd, path, body, headers, status,
     assert grown(daemon, post) == {http(path, "4xx"): 1, f'requests_rejected_total{{reason="{reason}"}}': 1}
 
 
-def test_broken_http_is_a_reason(shared_hooksd):
+def test_invalid_http_is_counted_as_a_reason(shared_hooksd):
     daemon = shared_hooksd()
 
     def post():
@@ -190,15 +190,15 @@ def accepted(route, ack):
 
 
 @pytest.mark.parametrize("ack,said", [("durable", "stored"), ("queued", "queued")])
-def test_accepted_requests_by_ack(hooksd, ack, said):
+def test_accepted_requests_are_counted_by_ack(hooksd, ack, said):
     daemon = hooksd(ACK=ack)
     assert grown(daemon, lambda: daemon.post_event(BODY)) == accepted("/events", said)
     assert grown(daemon, lambda: daemon.post_batch("[]")) == accepted("/events/batch", said)
     assert metrics(daemon)["request_duration_seconds_count"] == 2
 
 
-def test_an_outage_shows(database, hooksd):
-    """The state of the writers, spooled acknowledgements, the spool's size and age."""
+def test_metrics_show_an_outage(database, hooksd):
+    """Metrics show the state of the writers, spooled acknowledgements, and the spool's size and age."""
     daemon = hooksd(database, SPOOL_AFTER_MS=0, WRITERS=2)
     assert series(daemon)['store_writers{state="ready"}'] == 2
     database.server.stop()
@@ -211,7 +211,7 @@ def test_an_outage_shows(database, hooksd):
     daemon.wait_spool_empty()
 
 
-def test_a_store_that_was_never_there_refuses(database, hooksd):
+def test_refusals_before_the_first_connection_are_counted(database, hooksd):
     database.server.stop()
     daemon = hooksd(database, store_ready=False, WRITERS=1)
     added = grown(daemon, lambda: daemon.post_event(BODY))
@@ -220,7 +220,7 @@ def test_a_store_that_was_never_there_refuses(database, hooksd):
     database.server.start()
 
 
-def test_a_full_ring_refuses_and_shows(hooksd):
+def test_refusals_because_of_a_full_ring_are_counted(hooksd):
     daemon = hooksd(ACK="queued", ACCEPTORS=1, RING_BYTES=4 << 20, MAX_BODY_BYTES=256 << 10, MAX_BATCH_EVENTS=1000)
     writer = daemon.pids("writer")[0]
     os.kill(writer, signal.SIGSTOP)
@@ -241,7 +241,7 @@ def test_a_full_ring_refuses_and_shows(hooksd):
     pytest.param("writer", signal.SIGSEGV, "SIGSEGV", marks=pytest.mark.unsanitized("they exit then")),
     ("writer", signal.SIGABRT, "SIGABRT"), ("acceptor", signal.SIGALRM, "signal"),
 ])
-def test_deaths_by_role_and_cause(hooksd, role, signo, cause):
+def test_deaths_are_counted_by_role_and_cause(hooksd, role, signo, cause):
     daemon = hooksd(ACCEPTORS=1)
     os.kill(daemon.pids(role)[0], signo)
     daemon.wait_for_log("process died")
@@ -250,7 +250,7 @@ def test_deaths_by_role_and_cause(hooksd, role, signo, cause):
     assert deaths == {f'process_restarts_total{{role="{role}",cause="{cause}"}}': 1}
 
 
-def test_cpu_time_does_not_fall_and_memory_is_of_the_living(hooksd):
+def test_cpu_time_never_falls_and_memory_is_that_of_living_processes(hooksd):
     daemon = hooksd(WRITERS=2)
     cpu, memory = ([f'process_{what}{{role="{role}"}}' for role in ("master", "acceptor", "writer")]
                    for what in ("cpu_seconds_total", "resident_memory_bytes"))

@@ -1,12 +1,12 @@
 """
-So many events that python is too slow for clients and receivers: tests/bench/load publishes DELIVERY_EVENTS events while
-processes are killed, one after the other, now and then all at once; tests/bench/receiver takes the deliveries. Each writes
-what it knows to a file, ids of 16 bytes, and SQLite holds the files against each other: for every acknowledged event and
-endpoint one 2xx at least, or one dead letter; and again only what was under way when a courier died.
+More events than clients and receivers in Python can handle: tests/bench/load publishes DELIVERY_EVENTS events while
+processes are killed, singly and sometimes all at once. tests/bench/receiver takes the deliveries. Both write the
+events' ids of 16 bytes to files, and SQLite compares the files: each acknowledged event has at least one 2xx or one
+dead letter for each endpoint, and only attempts under way at a courier's death came twice.
 
     DELIVERY_EVENTS=1000000 HOOKS_BUILD_DIR=$PWD/build /usr/bin/python3 -m pytest -s tests/e2e/test_million.py
 
-The seed is printed, KILL_SEED repeats the sequence of kills.
+The seed is printed. KILL_SEED repeats the sequence of kills.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ from harness.waiting import wait_until
 from harness.webhooks import STORES
 
 EVENTS = int(os.environ.get("DELIVERY_EVENTS", "0"))
-RATE = int(os.environ.get("DELIVERY_RATE", "5000"))  # events a second, if the machine can
+RATE = int(os.environ.get("DELIVERY_RATE", "5000"))  # events a second, if the machine is fast enough
 PAUSE = float(os.environ.get("KILL_EVERY", "5"))  # seconds on average
 SEED = int(os.environ.get("KILL_SEED", str(random.randrange(1 << 32))))
 BATCH = 10
 IN_FLIGHT = 10  # attempts at an endpoint at once
-PATHS = ("/0", "/refuse/1")  # the last characters are the names of endpoints in the receiver's file
-# What dies, by how often.
+PATHS = ("/0", "/refuse/1")  # the receiver's file names an endpoint by the last character
+# {what is killed: its weight}
 VICTIMS = {"courier": 8, "publisher": 5, "acceptor": 4, "control": 2, "tree": 1}
 
 pytestmark = pytest.mark.wanted_by("DELIVERY_EVENTS")  # takes minutes
@@ -52,7 +52,7 @@ class Kills(Background):
         self.courier_deaths = 0
 
     def work(self):
-        # The instant is the point: nothing is waited for here.
+        # A random instant for the kill, not a wait for a state.
         while not self.ending.wait(PAUSE * self.random.uniform(0.3, 1.7)):
             self._strike(*self.random.choices(list(VICTIMS), VICTIMS.values()))
 
@@ -73,10 +73,10 @@ class Kills(Background):
 
 
 class Books:
-    """The files of load and receiver, and the dead letters, as tables of an SQLite file: however many, in little memory."""
+    """The files of load and receiver and the dead letters as tables of an SQLite file, which needs little memory."""
 
     def __init__(self, path, published, delivered, dead):
-        """dead: pairs of an event and an endpoint, bytes and a number."""
+        """dead: pairs of an event's id (bytes) and an endpoint's number."""
         self.db = sqlite3.connect(path, isolation_level=None)
         for sql in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "BEGIN",
                     "CREATE TABLE acknowledged (event BLOB PRIMARY KEY) WITHOUT ROWID",
@@ -107,7 +107,7 @@ class Books:
         return self.value("SELECT ifnull(sum(times - 1), 0) FROM delivered")
 
     def unacknowledged(self):
-        """Published by requests whose answer was lost."""
+        """The number of delivered events whose acknowledgement was lost."""
         return self.value("SELECT count(DISTINCT event) FROM delivered WHERE event NOT IN (SELECT event FROM acknowledged)")
 
 
@@ -119,7 +119,7 @@ def entries(path, layout):
 
 
 def make_endpoints(tenant, receiver):
-    """Their numbers, by id."""
+    """Makes the endpoints. Returns their numbers by id."""
     numbers = {}
     for number, path in enumerate(PATHS):
         made = tenant.client.post("/v1/endpoints", {
@@ -133,7 +133,7 @@ def make_endpoints(tenant, receiver):
 
 
 def publish(daemon, tenant, ledger):
-    """All events; what tests/bench/load says of it."""
+    """Publishes all events. Returns the figures of tests/bench/load."""
     return Load(daemon, tenant.client.key, path="/v1/events/batch", events=BATCH, bytes=560, topic="orders", connections=32,
                 rate=RATE // BATCH, accepted=EVENTS // BATCH, seconds=36000, ledger=ledger).result()
 
@@ -151,7 +151,7 @@ def settled(hookline):
 
 @pytest.mark.timeout(120 + EVENTS // 100)
 @pytest.mark.parametrize("store", STORES)
-def test_of_so_many_events_none_is_lost_and_few_come_twice_whatever_is_killed(make_hookline, tmp_path, store):
+def test_no_event_is_lost_and_few_come_twice_whatever_is_killed(make_hookline, tmp_path, store):
     build()
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback", PORT=free_port()).start()
     began = time.monotonic()
@@ -164,7 +164,7 @@ def test_of_so_many_events_none_is_lost_and_few_come_twice_whatever_is_killed(ma
         wait_until(lambda: settled(hookline), "what was published to be stored", 60)
         wait_until(lambda: not hookline.query("SELECT 1 FROM jobs LIMIT 1"), "all jobs to end", 60 + EVENTS // 500)
         took = time.monotonic() - began
-        receiver.told("/so-far")  # which writes the file to its end
+        receiver.told("/so-far")  # flushes the receiver's file
         books = Books(tmp_path / "books", tmp_path / "published", tmp_path / "delivered", dead_letters(hookline, numbers))
     owed, duplicates = books.owed(), books.duplicates()
     dead, most = books.value("SELECT count(*) FROM dead"), kills.courier_deaths * IN_FLIGHT * len(PATHS)
@@ -176,4 +176,4 @@ def test_of_so_many_events_none_is_lost_and_few_come_twice_whatever_is_killed(ma
     assert owed >= EVENTS * len(PATHS) and 0 < dead < owed / 500
     assert duplicates <= most
     if EVENTS >= 1_000_000:
-        assert duplicates < owed / len(PATHS) / 1000, "0.1 % of the events"
+        assert duplicates < owed / len(PATHS) / 1000, "at most 0.1 % come twice"

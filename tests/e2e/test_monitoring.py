@@ -1,4 +1,4 @@
-"""Whoever loads deploy/prometheus and deploy/grafana: every rule and every panel works against the real service."""
+"""deploy/prometheus and deploy/grafana: every rule and every panel works with the real service."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from harness.waiting import wait_until
 
 FAMILIES = set(re.findall(r"^\| `(hook\w+)` \|", run_program("hooksd", "--print-metrics-markdown").stdout, re.M))
 KEY = "start-key-of-the-monitoring-tests"
-SECONDS = float(os.environ.get("PICTURE_SECONDS", 3))  # of load in the picture
+SECONDS = float(os.environ.get("PICTURE_SECONDS", 3))  # the duration of each load in the picture
 
 def promtool(*args):
     done = subprocess.run(["promtool", *args], cwd=RULES, capture_output=True, text=True, timeout=60)
@@ -29,14 +29,14 @@ def promtool(*args):
 
 @pytest.fixture(scope="module", autouse=True)
 def prometheus(tmp_path_factory):
-    """One for all tests, and from the first on, because five seconds go by until its first scrape."""
+    """One Prometheus for all tests. It starts with the first test because its first scrape takes five seconds."""
     with Prometheus(tmp_path_factory.mktemp("monitoring") / "prometheus", free_port()) as prometheus:
         yield prometheus
 
 
 @pytest.fixture
 def daemon(prometheus, database, hooksd):
-    """Stores in PostgreSQL, has the management API, and is watched."""
+    """A daemon with PostgreSQL and the management API that Prometheus scrapes."""
     daemon = hooksd(database, PORT=prometheus.target_port, HL_API_KEY=KEY, HL_ALLOW_NETWORKS="loopback",
                     HL_MAX_QUEUE_DEPTH=100000)
     wait_until(lambda: prometheus.query("up == 1"), "the first scrape")
@@ -44,7 +44,7 @@ def daemon(prometheus, database, hooksd):
 
 
 def without_thresholds(expression):
-    """What is compared, in place of the comparison, which is true only when something is wrong."""
+    """The left side of an alert's comparison. The comparison itself has a result only when something is wrong."""
     return re.sub(r" (?:==|!=|>=?|<=?) [0-9.]+", "", expression)
 
 
@@ -55,20 +55,20 @@ def has_data(prometheus, expression):
 # Rules
 
 
-def test_promtool_has_nothing_to_complain_of():
+def test_promtool_accepts_the_metrics():
     assert "SUCCESS" in promtool("check", "config", "prometheus.yml")
     for rules in ("recording.yml", "alerts.yml"):
         assert "SUCCESS" in promtool("check", "rules", "--lint=all", "--lint-fatal", rules)
 
 
-def test_each_alert_fires_when_it_should_and_only_then():
+def test_each_alert_fires_only_when_it_should():
     promtool("test", "rules", "alerts_test.yml")
     cases = re.findall(r"alertname: (\w+)\n +exp_alerts:( \[\])?\n", (RULES / "alerts_test.yml").read_text())
     alerts = re.findall(r"- alert: (\w+)", (RULES / "alerts.yml").read_text())
     assert {(name, bool(silent)) for name, silent in cases} == {(name, case) for name in alerts for case in (True, False)}
 
 
-# Against the real service
+# With the real service
 
 
 def test_every_rule_and_every_panel_has_data(daemon, prometheus, receiver):
@@ -98,7 +98,7 @@ def test_every_rule_and_every_panel_has_data(daemon, prometheus, receiver):
         wait_until(lambda: all(rule.get("state", "inactive") == "inactive" for rule in prometheus.rules()), "silence")
 
 
-def test_each_alert_says_how_bad_it_is_and_what_to_do(prometheus):
+def test_each_alert_has_a_severity_and_instructions(prometheus):
     runbook = (REPOSITORY / "docs/operations.md").read_text()
     for alert in [rule for rule in prometheus.rules() if rule["type"] == "alerting"]:
         assert alert["labels"]["severity"] in ("critical", "warning")
@@ -108,8 +108,8 @@ def test_each_alert_says_how_bad_it_is_and_what_to_do(prometheus):
 
 
 @pytest.mark.timeout(60 + 2 * SECONDS)
-def test_the_picture_of_an_outage(daemon, prometheus, database):
-    """Load, twice the load, an outage, its end. `make picture` keeps it for docs/running.md."""
+def test_the_dashboards_picture_shows_an_outage(daemon, prometheus, database):
+    """The picture shows load, twice the load, an outage and its end. `make picture` keeps it for docs/running.md."""
     begin = time.time()
     with SteadyLoad(daemon, acks=("stored", "spooled")) as load:
         part = int(RATE * SECONDS / 5)
@@ -164,13 +164,13 @@ def test_panels_do_not_overlap(path):
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
-def test_everything_that_is_measured_can_be_seen():
+def test_every_metric_is_on_a_dashboard():
     used = {name for path in DASHBOARDS for name in re.findall(r"\bhook(?:s|line)_\w+", path.read_text())}
     used = {re.sub(r"_(?:bucket|sum|count)$", "", name) for name in used}
     assert FAMILIES <= used
 
 
-def test_nothing_is_shown_by_two_dashboards():
+def test_no_panel_is_on_two_dashboards():
     shown = Counter(expression for path in DASHBOARDS for expression in {
         target["expr"].replace('namespace=~"$namespace",', "") for panel in panels(path) for target in panel["targets"]})
     assert [expression for expression, times in shown.items() if times > 1 and "ALERTS" not in expression] == []
@@ -183,7 +183,7 @@ def test_every_recorded_series_is_used():
 
 
 def test_the_dashboards_are_provisioned():
-    """Where deploy/docker-compose.yaml mounts them, from the data source it starts."""
+    """deploy/docker-compose.yaml mounts them at the provisioned path and starts their data source."""
     provisioning = REPOSITORY / "deploy/grafana/provisioning"
     assert "path: /var/lib/grafana/dashboards\n" in (provisioning / "dashboards/hooksd.yml").read_text()
     assert "url: http://prometheus:9090\n" in (provisioning / "datasources/prometheus.yml").read_text()

@@ -1,4 +1,4 @@
-"""Months: made ahead, made for late events, and what happens while one cannot be made."""
+"""Partitions of months: created ahead of time and for late events. Events are kept while one cannot be created."""
 
 import re
 import time
@@ -19,7 +19,7 @@ DEFAULT = "hook_events_default"
 
 
 def month(offset):
-    """(year, month) so many months from the current one."""
+    """(year, month) of the month so many months from the current one."""
     number = now().year * 12 + now().month - 1 + offset
     return number // 12, number % 12 + 1
 
@@ -29,19 +29,19 @@ def name(offset):
 
 
 def event_of(offset, **fields):
-    """An event of that month, with an id of its own."""
+    """An event in that month with a new id."""
     return minimal(event_id=str(uuid.uuid4()), timestamp="%04d-%02d-15T12:00:00Z" % month(offset), **fields)
 
 
 def partitions(database):
-    """Names of the months' partitions, in order."""
+    """The names of the months' partitions in order."""
     return [row[0] for row in database.query(
         "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
         f" WHERE inhparent = 'hook_events'::regclass AND relname <> '{DEFAULT}' ORDER BY 1")]
 
 
 def places(database):
-    """Where the events are: {partition: count}."""
+    """{partition: number of events}."""
     return dict(database.query(f"SELECT {PARTITION}, count(*) FROM hook_events GROUP BY 1"))
 
 
@@ -54,15 +54,15 @@ def post(daemon, events):
 
 
 @pytest.mark.parametrize("ahead", [0, 5])
-def test_as_many_months_as_asked_for(database, hooksd, ahead):
+def test_as_many_months_as_configured_are_created_ahead(database, hooksd, ahead):
     daemon = hooksd(database, PARTITIONS_AHEAD=ahead)
-    made = max(ahead, 3)  # the migration makes three
+    made = max(ahead, 3)  # the migration creates three
     assert partitions(database) == [name(offset) for offset in range(made + 1)]
     assert metrics(daemon)["partitions_ahead"] == made
     assert metrics(daemon)["default_partition_rows"] == 0
 
 
-def test_months_that_are_gone_are_made_at_start(database, hooksd):
+def test_missing_months_are_created_at_start(database, hooksd):
     daemon = hooksd(database)
     daemon.stop()
     for offset in (0, 1, 3):
@@ -71,8 +71,8 @@ def test_months_that_are_gone_are_made_at_start(database, hooksd):
     assert partitions(database) == [name(offset) for offset in range(4)]
 
 
-def test_many_processes_make_months_together(database, make_hooksd):
-    """Each month once, no error, and nobody's start is held up."""
+def test_many_processes_can_create_months_at_once(database, make_hooksd):
+    """Each month is created once, without an error, and no start is delayed."""
     daemons = [make_hooksd(database, WRITERS=3, ACCEPTORS=1, PARTITIONS_AHEAD=20) for _ in range(3)]
     for daemon in daemons:
         daemon.spawn()
@@ -85,8 +85,8 @@ def test_many_processes_make_months_together(database, make_hooksd):
         assert "cannot" not in daemon.log()
 
 
-def test_a_partition_of_another_name_counts(database, hooksd):
-    """A DBA may have cut time differently."""
+def test_a_partition_with_another_name_counts_as_the_month(database, hooksd):
+    """A DBA may use other ranges than months."""
     daemon = hooksd(database)
     daemon.stop()
     database.query(f"DROP TABLE {name(2)}, {name(3)}")
@@ -103,14 +103,14 @@ def test_a_partition_of_another_name_counts(database, hooksd):
 # On demand
 
 
-def test_late_events_get_their_month(database, hooksd):
+def test_a_month_is_created_for_late_events(database, hooksd):
     daemon = hooksd(database, PARTITIONS_AHEAD=0)
     post(daemon, [event_of(offset) for offset in (-24, -7, 0, -1, -7)])
     assert places(database) == {name(-24): 1, name(-7): 2, name(-1): 1, name(0): 1}
     assert metrics(daemon)["storage_errors_total"] == 0
 
 
-def test_the_window_ends_somewhere(database, hooksd):
+def test_events_outside_the_window_create_no_month(database, hooksd):
     daemon = hooksd(database, PARTITIONS_AHEAD=0)
     daemon.stop()
     database.query(f"DROP TABLE {name(1)}, {name(2)}, {name(3)}")
@@ -120,7 +120,7 @@ def test_the_window_ends_somewhere(database, hooksd):
     assert partitions(database) == [name(0), name(1)]
 
 
-def test_writers_that_want_the_same_month_at_once(database, hooksd):
+def test_writers_can_create_the_same_month_at_once(database, hooksd):
     replicas = [hooksd(database, WRITERS=3, ACCEPTORS=3) for _ in range(2)]
 
     def client(number):
@@ -128,7 +128,7 @@ def test_writers_that_want_the_same_month_at_once(database, hooksd):
 
     with ThreadPoolExecutor(12) as pool:
         assert set(pool.map(client, range(36))) == {202}
-    if DEFAULT in places(database):  # on a busy machine a lock may not be had in time: the next look moves them
+    if DEFAULT in places(database):  # on a busy machine the lock may come too late; the next check moves the events
         replicas[0].restart()
     assert places(database) == {name(-3): 60, name(-4): 60, name(-5): 60}
     for replica in replicas:
@@ -136,10 +136,10 @@ def test_writers_that_want_the_same_month_at_once(database, hooksd):
         assert (numbers["events_dead_lettered_total"], numbers["storage_errors_total"]) == (0, 0)
 
 
-# While a month cannot be made
+# While a month cannot be created
 
 
-def test_a_long_query_delays_a_month_and_no_event(database, hooksd):
+def test_a_long_query_delays_the_month_but_no_event(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     with database.server.connect(database.name) as dashboard:
         with dashboard.transaction():
@@ -155,7 +155,7 @@ def test_a_long_query_delays_a_month_and_no_event(database, hooksd):
     assert metrics(daemon)["default_partition_rows"] == 0
 
 
-def test_rows_in_the_default_partition_are_told_with_the_fix(database, hooksd):
+def test_rows_in_the_default_partition_are_logged_with_the_fix(database, hooksd):
     daemon = hooksd(database)
     post(daemon, [event_of(-300, session_id="old") for _ in range(3)] + [event_of(-301)])
     daemon.restart()
@@ -168,8 +168,8 @@ def test_rows_in_the_default_partition_are_told_with_the_fix(database, hooksd):
     assert places(database) == {name(-300): 3, DEFAULT: 1}
 
 
-def test_without_a_default_partition(database, hooksd):
-    """Some prefer it so: then events outside the window are dead letters, which wait for their month."""
+def test_events_outside_the_window_are_dead_letters_without_a_default_partition(database, hooksd):
+    """Without a default partition events outside the window become dead letters, which wait for their month."""
     daemon = hooksd(database)
     database.query(f"DROP TABLE {DEFAULT}")
     daemon.restart()
@@ -182,7 +182,7 @@ def test_without_a_default_partition(database, hooksd):
     assert places(database) == {name(0): 1, name(-2): 1, name(-300): 1}
 
 
-def test_without_the_right_to_make_months_events_are_stored(database, hooksd):
+def test_events_are_stored_without_the_right_to_create_months(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     database.query("ALTER FUNCTION ensure_partitions(int, date) RENAME TO somebody_elses")
     post(daemon, [event_of(-2)])
@@ -192,7 +192,7 @@ def test_without_the_right_to_make_months_events_are_stored(database, hooksd):
     assert metrics(daemon)["storage_errors_total"] == 0
 
 
-# Partitions that a DBA has made
+# Partitions of a DBA
 
 
 def make_own(database, bounds, name="own"):
@@ -203,7 +203,7 @@ def first_day(offset):
     return "%d-%02d-01" % month(offset)
 
 
-def test_a_dbas_own_past_holds_up_no_other_month(database, hooksd):
+def test_a_dbas_partition_of_the_past_blocks_no_other_month(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     daemon.stop()
     make_own(database, f"FROM (MINVALUE) TO ('{first_day(-4)}')")
@@ -214,7 +214,7 @@ def test_a_dbas_own_past_holds_up_no_other_month(database, hooksd):
     assert "cannot be made" not in daemon.log()
 
 
-def test_a_dbas_own_future_counts_for_all_its_months(database, hooksd):
+def test_a_dbas_partition_of_the_future_counts_for_all_its_months(database, hooksd):
     daemon = hooksd(database)
     daemon.stop()
     database.query(f"DROP TABLE {name(1)}, {name(2)}, {name(3)}")
@@ -236,7 +236,7 @@ def test_a_partition_that_ends_within_a_month_counts_for_it(database, hooksd):
     assert "cannot be made" not in daemon.log()
 
 
-def test_a_partition_that_a_dba_makes_meanwhile_counts_too(database, hooksd):
+def test_a_partition_that_a_dba_adds_at_run_time_counts(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     make_own(database, f"FROM ('{first_day(-6)}') TO ('{first_day(-3)}')")
     post(daemon, [event_of(-4), event_of(-7)])
@@ -244,7 +244,7 @@ def test_a_partition_that_a_dba_makes_meanwhile_counts_too(database, hooksd):
     assert "cannot be made" not in daemon.log()
 
 
-def test_a_month_that_cannot_be_made_stops_no_other(database, hooksd):
+def test_a_month_that_cannot_be_created_stops_no_other(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     database.query(f"CREATE TABLE {name(-2)} ()")
     post(daemon, [event_of(-2), event_of(-3)])
@@ -254,14 +254,14 @@ def test_a_month_that_cannot_be_made_stops_no_other(database, hooksd):
     assert len(re.findall("cannot be made", daemon.log())) == 1
 
 
-# Partitions that are there no more
+# Partitions that were removed
 
 
 def letters(database):
     return database.query("SELECT sqlstate FROM hook_events_dead_letters")
 
 
-def test_a_month_that_vanished_is_made_again(database, hooksd):
+def test_a_dropped_month_is_created_again(database, hooksd):
     daemon = hooksd(database)
     post(daemon, [event_of(0), event_of(-2)])
     database.query(f"DROP TABLE {DEFAULT}, {name(0)}, {name(-2)}")
@@ -273,7 +273,7 @@ def test_a_month_that_vanished_is_made_again(database, hooksd):
     assert (letters(database), numbers["storage_errors_total"]) == ([], 0)
 
 
-def test_a_month_that_another_replica_has_just_archived_is_made_anew(database, hooksd):
+def test_a_month_that_another_replica_has_just_archived_is_created_again(database, hooksd):
     daemon = hooksd(database)
     post(daemon, [event_of(-4)])
     database.query(f"DROP TABLE {DEFAULT}")
@@ -283,7 +283,7 @@ def test_a_month_that_another_replica_has_just_archived_is_made_anew(database, h
     assert letters(database) == []
 
 
-def test_days_outside_the_window_are_dead_letters_when_the_default_partition_vanishes(database, hooksd):
+def test_late_events_become_dead_letters_when_the_default_partition_is_dropped(database, hooksd):
     daemon = hooksd(database)
     post(daemon, [event_of(-300)])
     database.query(f"DROP TABLE {DEFAULT}")
@@ -293,13 +293,13 @@ def test_days_outside_the_window_are_dead_letters_when_the_default_partition_van
 
 
 def without_months(database):
-    """Nobody makes months here, and the current one is gone."""
+    """hooksd may not create months here, and the current month was dropped."""
     database.query("ALTER FUNCTION ensure_partitions(int, date) RENAME TO somebody_elses")
     database.query(f"DROP TABLE {DEFAULT}, {name(0)}")
 
 
-def test_a_month_that_cannot_be_made_again_keeps_its_events_in_the_spool(database, hooksd):
-    """All events of now would meet the same fate: no letters, which would be answered as stored."""
+def test_events_wait_in_the_spool_while_their_month_cannot_be_created_again(database, hooksd):
+    """All current events would fail alike, so they become no dead letters, which would count as stored."""
     daemon = hooksd(database, WRITERS=1, SPOOL_AFTER_MS=0)
     post(daemon, [event_of(0)])
     without_months(database)
@@ -312,7 +312,7 @@ def test_a_month_that_cannot_be_made_again_keeps_its_events_in_the_spool(databas
     assert letters(database) == []
 
 
-def test_without_a_place_for_events_of_now_it_is_not_ready(database, hooksd):
+def test_the_service_is_not_ready_without_a_partition_for_current_events(database, hooksd):
     daemon = hooksd(database)
     daemon.stop()
     without_months(database)
@@ -325,8 +325,11 @@ def test_without_a_place_for_events_of_now_it_is_not_ready(database, hooksd):
 
 
 @pytest.mark.parametrize("offset", [0, -2])
-def test_a_month_that_a_dba_has_detached(database, hooksd, offset):
-    """Its table is in the way of a new one. Late events of it are letters; for events of now the DBA must act."""
+def test_events_of_a_detached_month_are_kept(database, hooksd, offset):
+    """
+    The detached table blocks a new partition of its name. Late events of the month become dead letters. For current
+    events the DBA must act.
+    """
     daemon = hooksd(database, WRITERS=1, SPOOL_AFTER_MS=0)
     post(daemon, [event_of(offset), event_of(-3)])
     database.query(f"DROP TABLE {DEFAULT}")
@@ -346,8 +349,8 @@ def test_a_month_that_a_dba_has_detached(database, hooksd, offset):
 
 
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
-def test_a_clock_that_is_behind_this_release_makes_no_months(database, make_hooksd, tmp_path):
-    """A machine that has just started may think that it is 1970."""
+def test_a_clock_before_this_release_creates_no_months(database, make_hooksd, tmp_path):
+    """A machine that has just started may have a clock in 1970."""
     hooksd = make_hooksd(database)
     hooksd.start().stop()
     database.query(f"DROP TABLE {name(0)}, {name(3)}")
@@ -365,5 +368,5 @@ def test_a_clock_that_is_behind_this_release_makes_no_months(database, make_hook
     assert partitions(database) == [name(offset) for offset in range(4)]
 
 
-def test_gauges_are_postgresqls_alone(hooksd):
+def test_metrics_of_months_exist_only_with_postgresql(hooksd):
     assert "default_partition_rows" not in metrics(hooksd())

@@ -1,7 +1,7 @@
 """
-Valid HTTP, mutated, as fast as the daemon takes it: nobody dies, good requests go on being answered, and what was
-acknowledged is stored. MUTATED_SECONDS says how long (20), MUTATED_SEED repeats the same requests; the seed is printed.
-With HOOKS_BUILD_DIR of a build with sanitizers they look on.
+Mutations of valid HTTP, sent as fast as the daemon reads: no process dies, valid requests get answers, and each
+acknowledged event is stored. MUTATED_SECONDS is the duration (20). The seed is printed; MUTATED_SEED repeats the
+requests. With HOOKS_BUILD_DIR of a sanitized build the sanitizers check the parsers too.
 """
 
 import gzip
@@ -30,7 +30,7 @@ EVENT = json.dumps(minimal(session_id="mutated", event_id="run-7", data={"a": [1
 BATCH = json.dumps([minimal(session_id=f"mutated-{n}") for n in range(5)]).encode()
 LINES = b"\n".join(json.dumps(minimal(session_id=f"mutated-{n}")).encode() for n in range(5))
 
-# What makes parsers stumble, put in anywhere.
+# Bytes that confuse parsers, inserted at random places.
 PIECES = [b"\r\n", b"\n", b"\r", b"\0", b"\t", b" ", b":", b"\r\n\r\n", b"\x7f", b"\xff", b"\xc3\x28", b"\xef\xbb\xbf", b"%00", b"%2e%2e%2f", b"/../",
           b"//", b"?", b"#", b"{", b"}", b"[", b"]", b'"', b"\\u0000", b"\\ud800", b",", b"NaN", b"-", b"1e999", b"99999999999999999999", b"0x10",
           b"Content-Length: 5\r\n", b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: identity\r\n",
@@ -51,7 +51,7 @@ def get(path, *headers):
 
 
 def requests(key):
-    """Every one of them is right."""
+    """Valid requests."""
     bearer = f"Authorization: Bearer {key}"
     published = json.dumps({"topic": "order.created", "payload": {"n": 1}}).encode()
     return [
@@ -93,14 +93,16 @@ def mutate(rng, data):
 
 
 def stream(rng, good):
-    """What one connection sends: one request or a few behind each other, of which at least one is mutated."""
+    """The bytes of one connection: one request or a few in a row, at least one of them mutated."""
     count = rng.choice((1, 1, 2, 4))
     wrong = rng.randrange(count)
     return b"".join(mutate(rng, rng.choice(good)) if n == wrong or rng.random() < 0.3 else rng.choice(good) for n in range(count))
 
 
 def exchange(port, rng, data):
-    """Sends it, in one piece or a few, and nothing more; returns all that comes back. The daemon may cut it off."""
+    """
+    Sends the bytes in one or a few pieces and shuts down. Returns all bytes of the answer. The daemon may cut it off.
+    """
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=60 * PATIENCE) as connection:
         try:
@@ -118,7 +120,7 @@ def exchange(port, rng, data):
 
 
 class Attack(threading.Thread):
-    """Mutated requests until a time, and a good one after each fifty."""
+    """Sends mutated requests until a time, and a valid one after each fifty."""
 
     def __init__(self, number, hookline, until):
         super().__init__()
@@ -139,13 +141,13 @@ class Attack(threading.Thread):
                     reply = client.post_event(minimal(session_id=session))
                     assert reply.status == 202, reply
                     self.stored.append(session)
-        except Exception as problem:  # told by the test
+        except Exception as problem:  # the test reports it
             self.problem = problem
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.timeout(120 + 3 * SECONDS * PATIENCE)
-def test_mutated_requests_cost_nobody_anything(make_hookline):
+def test_mutated_requests_kill_no_process_and_lose_no_event(make_hookline):
     hookline = make_hookline("embedded").start()
     daemon = hookline.daemon
     pids = {role: daemon.pids(role) for role in ROLES}

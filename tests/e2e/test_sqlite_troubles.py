@@ -1,6 +1,6 @@
 """
-What befalls an SQLite database in the hands of people, disks and other programs: while it lasts, what comes is refused or
-spooled; afterwards everything acknowledged is in the database, once, without a restart.
+What befalls an SQLite database in the hands of people, disks and other programs: while it lasts, what comes is refused
+or spooled; afterwards everything acknowledged is in the database, once, without a restart.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def start(sqlite):
 
 
 @pytest.mark.parametrize("data_dir", ["with it", "elsewhere"])
-def test_a_full_disk(disk, start, data_dir):
+def test_events_are_kept_over_a_full_disk(disk, start, data_dir):
     if isinstance(disk, LimitedFiles):
         pytest.skip("wants a file system that can be filled")
     places = {"SQLITE_PATH": disk.path / "events.db"}
@@ -48,7 +48,7 @@ def test_a_full_disk(disk, start, data_dir):
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_start_on_a_full_disk(disk, make_hooksd, first):
+def test_the_service_starts_on_a_full_disk(disk, make_hooksd, first):
     daemon = make_hooksd(STORAGE_TYPE="sqlite", SQLITE_PATH=disk.path / "events.db", DATA_DIR=disk.path / "data")
     start_on_a_full_disk(daemon, disk, first, sessions)
 
@@ -56,7 +56,7 @@ def test_a_start_on_a_full_disk(disk, make_hooksd, first):
 # Permissions
 
 
-def test_a_directory_that_is_read_only(start):
+def test_events_are_kept_over_a_read_only_directory(start):
     """The database has been moved away, and no other can be made."""
     daemon = start()
     writers = daemon.pids("writer")
@@ -156,7 +156,7 @@ def remove_directory(daemon):
 
 
 @pytest.mark.parametrize("remove", [remove_database, remove_all, remove_directory])
-def test_what_is_removed_stays_removed_and_what_comes_is_kept(start, remove):
+def test_removed_events_stay_removed_and_later_ones_are_kept(start, remove):
     daemon = start(SPOOL_AFTER_MS=10_000)
     writers = daemon.pids("writer")
     for number in range(3):
