@@ -1,4 +1,4 @@
-"""Upkeep of the months while events pour in and somebody's long query is open: no request fails, nothing is lost."""
+"""Upkeep of months under load and beside a long query: no request fails, and no event is lost."""
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from harness.events import now
 from harness.steady import SteadyLoad
 from harness.waiting import wait_until
 
-# After so many seconds a writer gives a statement up and counts a storage error.
+# Seconds after which a writer gives up on a statement and counts a storage error.
 STORE_TIMEOUT = 10
 
 
@@ -26,7 +26,7 @@ def background():
 
 
 def month_from_now(count):
-    """A moment in the middle of that month."""
+    """A time in the middle of the month so many months from now."""
     year, month = divmod(now().year * 12 + now().month - 1 + count, 12)
     return now().replace(year=year, month=month + 1, day=15)
 
@@ -40,7 +40,7 @@ def create_month(database, moment):
 
 
 def months(database):
-    """Names of the partitions. Read from the catalogue, under no lock on any of them."""
+    """The names of the partitions, read from the catalogue without a lock on them."""
     return {row[0] for row in database.query("SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
                                              " WHERE inhparent = 'hook_events'::regclass")}
 
@@ -51,7 +51,7 @@ def in_default_partition(database):
 
 @contextlib.contextmanager
 def long_query(database):
-    """Somebody's dashboard: a query of all months in a transaction that stays open."""
+    """A query of all months in an open transaction during the block, as a dashboard's."""
     with database.server.connect(database.name) as connection, connection.transaction():
         connection.execute("SELECT count(*) FROM hook_events")
         yield
@@ -73,10 +73,10 @@ def steady_load(title, daemon, database):
     assert set(stored) == load.acknowledged
 
 
-def test_creating_months(daemon, database, background):
+def test_creating_months_under_load_fails_no_request(daemon, database, background):
     ahead = [month_from_now(n) for n in (6, 7, 8)]
     with steady_load("creating months", daemon, database) as load:
-        load.moments = [now(), *ahead]  # far ahead: these events go to the default partition
+        load.moments = [now(), *ahead]  # too far ahead: these events go to the default partition
         load.flow()
         assert in_default_partition(database) > 0
         for moment in ahead[:2]:
@@ -90,16 +90,16 @@ def test_creating_months(daemon, database, background):
     assert in_default_partition(database) == 0
 
 
-def test_rolling_over_into_other_months(daemon, database):
+def test_events_of_other_months_under_load_fail_no_request(daemon, database):
     late = [month_from_now(-n) for n in (5, 6, 7, 8)]
     with steady_load("rolling over", daemon, database) as load:
-        load.moments = [month_from_now(1)]  # made ahead
+        load.moments = [month_from_now(1)]  # created ahead of time
         load.flow()
-        load.moments = [now(), *late[:2]]  # made on demand
+        load.moments = [now(), *late[:2]]  # created on demand
         load.flow()
         wait_until(lambda: months(database) >= {partition_of(moment) for moment in late[:2]}, "months made on demand")
         with long_query(database):
-            load.moments = [now(), *late]  # cannot be made
+            load.moments = [now(), *late]  # cannot be created
             load.flow(5000)
             assert in_default_partition(database) > 0
             assert not months(database) & {partition_of(moment) for moment in late[2:]}
@@ -109,13 +109,13 @@ def test_rolling_over_into_other_months(daemon, database):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_archiving_and_restoring_months(daemon, database):
+def test_archiving_and_restoring_months_under_load_fails_no_request(daemon, database):
     late = [month_from_now(-n) for n in (5, 6, 7)]
     over = {partition_of(moment) for moment in late}
     with steady_load("archiving and restoring months", daemon, database) as load:
         for moment in late:
             create_month(database, moment)
-        load.moments = [now(), *late]  # late events go on coming in for months that are being archived
+        load.moments = [now(), *late]  # late events also come for months that are being archived
         load.flow()
         with long_query(database), pytest.raises(psycopg.errors.LockNotAvailable, match="in use by a long query") as refusal:
             database.query("SELECT * FROM archive_old_partitions(3)")
@@ -125,7 +125,7 @@ def test_archiving_and_restoring_months(daemon, database):
         assert {row[:2] for row in archived} == {(name, "archived") for name in over}
         assert all(row[2] > 0 for row in archived)
         load.flow(3000)
-        for moment in late:  # the late events of meanwhile make their month anew, and join it in the archive
+        for moment in late:  # late events have created their month again, and the next call archives them
             create_month(database, moment)
         again = database.query("SELECT partition_name, outcome FROM archive_old_partitions(3)")
         assert set(again) == {(name, "added to the archive") for name in over}

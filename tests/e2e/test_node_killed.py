@@ -1,7 +1,7 @@
 """
-Courier 0 is killed at a statement of its claim of the node's row, before it goes to the database or after it has taken
-effect: the node has one row all the same, by a new epoch, the file in DATA_DIR names it, and what waited is delivered.
-KILL_ALL=1 takes every statement in place of a sample.
+Courier 0 is killed at a statement of its claim of the node's row, before the statement goes to the database or after it
+has taken effect. Then the node has one row with a new epoch, the file in DATA_DIR names it, and waiting jobs are
+delivered. KILL_ALL=1 tries every statement instead of a sample.
 """
 
 import os
@@ -17,7 +17,7 @@ from harness.webhooks import STORES
 
 ALL = os.environ.get("KILL_ALL") == "1"
 SAMPLE = 2
-# What a start finds in the file, and how many statements its claim then has. SQLite steps twice over a row.
+# {state of the file: statements of the claim}. SQLite steps twice for a statement with a row.
 FOUND = {
     "postgres": {"nothing": 3, "a claim that ended": 3, "a claim that never reached the row": 6, "a claim that reached the row": 6},
     "embedded": {"nothing": 4, "a claim that ended": 4, "a claim that never reached the row": 7, "a claim that reached the row": 8},
@@ -34,7 +34,7 @@ def crc32c(data):
 
 
 class Node:
-    """The node's row and its file."""
+    """The node's row and its file in DATA_DIR."""
 
     def __init__(self, hookline):
         self.hookline = hookline
@@ -44,17 +44,17 @@ class Node:
         return [(row["node_id"], row["epoch"]) for row in self.hookline.query("SELECT node_id, epoch FROM delivery_nodes")]
 
     def named(self):
-        """Node, epoch and next epoch, or None while the file is being made."""
+        """Node, epoch and next epoch, or None while the file is incomplete."""
         words = self.path.read_text().split() if self.path.exists() else []
         return tuple(map(int, words[2:5])) or None
 
     def claimed(self):
-        """The one row, once the file names it and no other epoch."""
+        """The only row, if the file names its epoch and no other."""
         rows = self.rows()
         return len(rows) == 1 and self.named() == (*rows[0], rows[0][1]) and rows[0]
 
     def leave(self, found):
-        """As a machine may be found at the next start."""
+        """Puts the row and the file into that state."""
         node, epoch = self.rows()[0]
         named = {"a claim that never reached the row": (epoch, epoch + 1), "a claim that reached the row": (epoch + 1, epoch)}
         if found == "nothing":
@@ -68,7 +68,7 @@ class Node:
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
 @pytest.mark.timeout(600 if ALL else 60)
 @pytest.mark.parametrize("store", STORES)
-def test_a_node_has_one_row_and_delivers_though_courier_0_dies_in_its_claim(make_hookline, tmp_path, store):
+def test_a_node_has_one_row_and_delivers_although_courier_0_dies_in_its_claim(make_hookline, tmp_path, store):
     killpoint = Killpoint(tmp_path / "killpoint", process="courier-0")
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_COURIERS=1, HL_PUBLISHERS=1,
                              HL_ALLOW_NETWORKS="loopback", **killpoint.environment()).start()

@@ -1,4 +1,4 @@
-"""Changes that must hold at once, over nodes. HL_NODE_TIMEOUT_SECS is short here."""
+"""Changes that must be effective at once, on several nodes. HL_NODE_TIMEOUT_SECS is short here."""
 
 import time
 
@@ -15,21 +15,21 @@ pytestmark = pytest.mark.plain_postgres("several nodes over one server of their 
 
 @pytest.fixture
 def network(postgres):
-    """To be asked for before the nodes that use it."""
+    """A network to PostgreSQL. A test names this fixture before its nodes, so that they end first."""
     with BadNetwork(postgres.port) as network:
         yield network
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.timeout(240)
-def test_after_an_outage_a_node_sends_nothing_before_it_knows_what_has_changed(network, start_nodes, receiver, postgres):
-    """A change is answered while the node's row is so old that nobody waits for it."""
+def test_a_node_sends_nothing_after_an_outage_before_it_knows_all_changes(network, start_nodes, receiver, postgres):
+    """The other node's row is so old that a change is answered without waiting for that node."""
     one, = start_nodes(1)
     other, = start_nodes(1, HL_POSTGRES_URL=network.through(one.database.url, postgres.port))
     tenant = one.new_tenant()
     receiver.answers["/in"] = Answer(503)
     made = Endpoints(tenant, receiver).add("/in", retry_schedule=["1s"] * 30)
-    jobs = publish(client_of(other, tenant), 5)  # no breaker opens
+    jobs = publish(client_of(other, tenant), 5)  # too few failures to open the breaker
     wait_until(lambda: one.value("SELECT count(*) FROM jobs WHERE attempt_count > 0") == len(jobs), "the first attempts")
     postgres.stop()
     time.sleep(NODE_TIMEOUT * 1.2)  # longer than a node may be silent

@@ -1,11 +1,14 @@
 """
-Three nodes over one PostgreSQL. Clients publish to all of them, with idempotency keys and without, while blows fall, one
-or two at once (harness/node_chaos.py): nodes are killed, stand still, stop, lose their way to PostgreSQL or the room for
-their spool; processes, PostgreSQL, receivers, name servers, clocks and users do what they do. After each lap all is well
-again, and the accounts must hold: what was acknowledged has arrived, by one job, or is a dead letter; what was refused has
-not; what came twice was under way; what has an order came in it; no row is left to a node that is gone, and no process died by itself.
+Three nodes with one PostgreSQL. Clients publish to all nodes, with and without idempotency keys, while random blows
+fall, one or two at once (harness/node_chaos.py): nodes are killed, hang, stop, lose their network to PostgreSQL or the
+room for their spool; processes, PostgreSQL, receivers, name servers and clocks fail; users change their endpoints.
+After each lap the faults end, and the accounts must be right:
 
-NODES_ROUNDS says how often blows fall, LAP of them a lap; the seed is printed, NODES_SEED repeats the sequence.
+* each acknowledged event has arrived by one job, or is a dead letter; no refused event has arrived;
+* only attempts under way at a blow came twice, and events of an order came in order;
+* no job's row belongs to a node that is gone, and no process died by itself.
+
+NODES_ROUNDS is the number of strikes, LAP of them a lap. The seed is printed; NODES_SEED repeats the sequence.
 """
 
 import contextlib
@@ -36,33 +39,33 @@ ROUNDS = int(os.environ.get("NODES_ROUNDS", "6"))
 SEED = int(os.environ.get("NODES_SEED", str(random.randrange(1 << 32))))
 LAP = 6
 COUNT = 3
-TIMEOUT = 6 * PATIENCE  # of a node
-IN_FLIGHT = 30  # attempts at an endpoint at once, of all nodes
+TIMEOUT = 6 * PATIENCE  # HL_NODE_TIMEOUT_SECS
+IN_FLIGHT = 30  # attempts at an endpoint at once, by all nodes together
 TOPICS = ("orders.made", "orders.paid", "users.made")
-# One is paused until the blows are over, and the last one is put off by 429 for ever.
+# /held is paused until the end of the blows. The receiver of /busy answers 429 for ever.
 PATTERNS = {"/steady": "#", "/one": "#", "/two": "orders.*", "/three": "*.made", "/four": "#", "/held": "#", "/busy": "users.*",
             "/ordered": "ordered.*"}
-NAMED = {"/one": "one.example", "/three": "three.example"}  # hosts of URLs; of the others addresses
-STRUCK = ("/two", "/four", "/ordered")  # whose receivers get blows
+NAMED = {"/one": "one.example", "/three": "three.example"}  # the hosts of these URLs; others have addresses
+STRUCK = ("/two", "/four", "/ordered")  # blows hit the receivers of these
 USUAL = {"paused": False, "enabled": True, "rate_limit_rps": 10000, "max_in_flight": IN_FLIGHT}
-SCHEDULES = {"/four": "1s"}  # which makes dead letters
+SCHEDULES = {"/four": "1s"}  # so short that jobs become dead letters
 OPTIONS = {
     "STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_ALLOW_NETWORKS": "loopback", "MAX_BODY_BYTES": "256KiB", "MAX_BATCH_EVENTS": 100,
     "HL_MAX_PAYLOAD_BYTES": "64KiB", "RING_BYTES": "48MiB", "STUCK_AFTER_SECONDS": PATIENCE, "DRAIN_TIMEOUT_SECONDS": 4 * PATIENCE,
     "STORE_TIMEOUT_MS": 1500 * PATIENCE, "HL_NODE_TIMEOUT_SECS": TIMEOUT}
 
-# Blows after which something comes again: attempts end whose receiver has taken the event (at a stop in good order those that last
-# longer than the drain), or another node takes jobs over before it can know what came of them.
+# Blows after which a request may come twice: they end an attempt after the receiver has taken the event (an orderly stop
+# does so if the attempt outlasts the drain), or another node adopts jobs whose outcomes were not committed.
 AGAIN = ("kill_node", "kill_master", "restart_node", "change_node", "kill_courier", "stop_courier", "refuse_receiver",
          "kill_node_until_adopted", "stop_node_until_adopted", "freeze_node_until_adopted", "stall_network_until_adopted",
          "freeze_courier_until_adopted", "freeze_courier")
 SILENCING = ("kill_node_until_adopted", "freeze_node_until_adopted", "stall_network_until_adopted", "freeze_courier_until_adopted")
-# While these last, and LAG seconds before, what came of attempts may not be stored.
+# During these, and LAG seconds before, outcomes of attempts may not be stored.
 OUTAGES = ("stall_network", "slow_network", "cut_stalled_network", "stall_network_until_adopted", "fill_disk", "freeze_database", "hang_database",
            "leave_database", "crash_database", "restart_database", "lock_tables")
 LAG = 3 * PATIENCE
 SILENT = "a node is silent: this node takes over its jobs"
-# What must stand in the logs when that has happened a few times.
+# {blow: a line that the logs must have after three blows of the kind}.
 TRACES = {
     "kill_courier": "process died", "stop_courier": "process is stuck: killing it",
     "kill_node_until_adopted": SILENT,
@@ -80,7 +83,7 @@ def receiver():
 
 @pytest.fixture
 def names(tmp_path):
-    """None: a sanitizer wants to be the first library."""
+    """The name servers. None with a sanitizer, whose library must be preloaded first."""
     if SANITIZED:
         yield None
         return
@@ -126,12 +129,12 @@ def preloaded(names, clock):
 
 
 def since(begin, blows):
-    """From when on what came of attempts may not have been stored when a blow fell."""
+    """Outcomes of attempts from this time on may not have been stored when a blow began at `begin`."""
     return min([begin] + [blow.begin for blow in blows if blow.name in OUTAGES and blow.begin < begin < blow.end + LAG]) - LAG
 
 
 class Lap:
-    """A tenant of its own, whose endpoints, clients and accounts these are."""
+    """A tenant with endpoints, clients and accounts for one lap."""
 
     def __init__(self, nodes, receiver, users, number):
         self.nodes = nodes
@@ -139,7 +142,8 @@ class Lap:
         self.tenant = self.hookline.new_tenant()
         self.endpoints = users.endpoints = Endpoints(self.tenant, receiver)
         receiver.arrivals.clear()
-        # Attempts are under way for a while, and one event in twenty is refused for good; the named ones look their names up.
+        # Attempts take a while, and one event in twenty is refused for good. The endpoints of NAMED close their
+        # connections, so that each attempt looks up its name.
         receiver.answers = {
             "/busy": busy(1), "/steady": lambda arrival: Answer(422 if arrival.job[-6:-4] < "0d" else 200, delay=0.1),
             "/one": Answer(200, close=True), "/three": Answer(200, close=True)}
@@ -160,10 +164,10 @@ class Lap:
         resumed = self.tenant.client.patch(f"/v1/endpoints/{self.endpoints.ids['/held']}", {"paused": False})
         assert resumed.status in (200, 202), resumed
         self.ledger = Ledger(self.hookline, self.endpoints, self.publishers, never=("/busy",))
-        self.ledger.wait_delivered(240)  # a lie about a name is known for a minute, and a breaker that it has opened waits also
+        self.ledger.wait_delivered(240)  # a wrong address is cached for a minute, and may have opened a breaker
 
     def account(self, blows, silent):
-        """silent: how many nodes were taken for dead."""
+        """silent: the number of adoptions."""
         self.ledger.check(self.check_again(blows, silent))
         self.ledger.check_rows()
         refused = {name for publisher in self.unkeyed for name in publisher.refused}
@@ -171,7 +175,10 @@ class Lap:
         assert not refused & stored
 
     def check_again(self, blows, silent):
-        """What came again was under way when a blow of AGAIN fell, or had been answered and was not stored. Returns how much could."""
+        """
+        Each repeated request was under way at a blow of AGAIN, or its outcome was not stored then. Returns the number
+        of requests that may be repeated.
+        """
         spans = [(blow.name, since(blow.begin, blows), blow.end + 1) for blow in blows if blow.name in AGAIN]
         firsts, causes, could = {}, Counter(), 0
         for arrival in self.endpoints.receiver.arrivals:
@@ -181,14 +188,17 @@ class Lap:
             first = firsts.setdefault(arrival.job, arrival)
             if first is not arrival:
                 causes[" + ".join(name for name, begin, end in spans if begin <= (first.ended or first.at) and first.at <= end)] += 1
-        # A machine that is so slow that a node seems dead that nothing has befallen: nobody knows when that was.
+        # On a very slow machine a node may be adopted without a blow, at an unknown time.
         besides = silent - sum(blow.name in SILENCING and blow.effect == "adopted" for blow in blows)
         print(f"came again at: {dict(causes)}; {besides} nodes were silent besides")
-        assert not causes[""] or besides > 0, "nothing explains these"
+        assert not causes[""] or besides > 0, "these were repeated without a cause"
         return could + causes[""]
 
     def check_order(self):
-        """Each client's events arrive in its order, each one after the one before was taken or had died; what came may come again."""
+        """
+        Each client's events arrive in order: an event comes after its predecessor was accepted or has died. Earlier
+        events may come again.
+        """
         dead = {name for path, name in self.ledger.dead() if path == "/ordered"}
         again = 0
         for publisher in self.ordered:
@@ -204,24 +214,24 @@ class Lap:
         print(f"{sum(len(publisher.in_order) for publisher in self.ordered)} events in order, {again} of them came again")
 
     def check_owners(self):
-        """What waits is the living nodes'."""
+        """Waiting jobs belong to living nodes."""
         owners = {row["node_id"] for row in self.hookline.query("SELECT DISTINCT node_id FROM jobs")}
         assert owners <= {row["node_id"] for row in self.nodes.rows()}
 
     def attempts(self):
-        """What they came to, by the words of it."""
+        """The number of attempts by outcome."""
         rows = self.hookline.query("SELECT coalesce('HTTP ' || http_status, regexp_replace(error, '[0-9]+', 'N', 'g')) AS what,"
                                    " count(*) AS n FROM attempts WHERE tenant_id = :id GROUP BY 1", id=self.tenant.id)
         return {row["what"]: row["n"] for row in rows}
 
     def clocks(self):
-        """How far off the clocks were by which requests were signed."""
+        """The differences between the signing clocks and the real one."""
         real = time.time() - time.monotonic()
         return {round(int(arrival.header("x-hl-timestamp")) / 1000 - real - arrival.at, -1)
                 for arrival in self.endpoints.receiver.arrivals}
 
     def end(self):
-        """What was put off for ever goes with the tenant."""
+        """Deletes the tenant, and with it the jobs of /busy."""
         assert self.hookline.admin.delete(f"/v1/tenants/{self.tenant.id}").status in (202, 204)
         wait_until(lambda: not self.hookline.query("SELECT 1 FROM jobs WHERE tenant_id = :id LIMIT 1", id=self.tenant.id),
                    "its jobs to be removed", 60)
@@ -234,7 +244,7 @@ def settled(node):
 
 
 def check_logs(nodes):
-    """Warnings and errors by their words."""
+    """The number of warnings and errors by text."""
     found = Counter()
     for node in nodes.all:
         log = node.daemon.whole_log()
@@ -245,7 +255,7 @@ def check_logs(nodes):
 
 
 class Evidence:
-    """What shows that blows had an effect."""
+    """The effects of the blows."""
 
     def __init__(self):
         self.acks = Counter()
@@ -267,7 +277,7 @@ class Evidence:
         print(f"requests that came while nothing was to be sent, seconds after a second after the reply: {late}")
 
     def judge(self, blows, logged):
-        """A blow that falls a few times leaves its trace."""
+        """Blows that came three times or more must have had an effect."""
         often = {name for name, count in Counter(blow.name for blow in blows).items() if count >= 3}
         assert {name for name in often & TRACES.keys() if not logged[TRACES[name]]} == set()
         assert self.acks["spooled"] or not often & {"leave_database", "hang_database"}
@@ -277,10 +287,10 @@ class Evidence:
 
 @pytest.mark.plain_postgres("several nodes over one server of their own")
 @pytest.mark.wanted_by("SLOW_TESTS")
-# A receiver that begins to refuse may leave a socket that it was about to accept.
+# A receiver that begins to refuse may leave an unaccepted socket.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(PATIENCE * (300 + 60 * ROUNDS))
-def test_three_nodes_lose_nothing_whatever_befalls_them(nodes, receiver, names):
+def test_three_nodes_lose_no_event_under_random_blows(nodes, receiver, names):
     print(f"\nNODES_SEED={SEED} NODES_ROUNDS={ROUNDS}")
     users = UserBlows(nodes, [path for path in PATTERNS if path not in ("/held", "/busy")], USUAL)
     groups = [NodeBlows(nodes), AnyProcessBlows(nodes), NetworkBlows(nodes), SpoolBlows(nodes), ServerBlows(nodes), users,
@@ -306,4 +316,4 @@ def test_three_nodes_lose_nothing_whatever_befalls_them(nodes, receiver, names):
         lap.end()
     evidence.tell(storm.blows, logged, users.late, names)
     evidence.judge(storm.blows, logged)
-    assert sum(map(len, users.late)) <= IN_FLIGHT, "a node that stood still may have begun some before"
+    assert sum(map(len, users.late)) <= IN_FLIGHT, "a hanging node may have begun some attempts before the pause"

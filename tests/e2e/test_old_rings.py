@@ -1,6 +1,6 @@
 """
-Upgrades over the ring that hooksd 0.1.0 left behind, in every state in which a kill can leave it (tests/old_rings): each
-event that was acknowledged is stored exactly once, and the books balance.
+Upgrades with a ring of hooksd 0.1.0 in every state that a kill can leave (tests/old_rings): each acknowledged event is
+stored exactly once, and the books balance.
 """
 
 import fcntl
@@ -15,14 +15,16 @@ from harness.faults import FILES, SHORT, Faults
 from harness.metrics import metrics, wait_settled
 from harness.old_rings import BOOT_ID, CONTROLS, LEDGER, STATES, OldRing, numbers
 
-STRIDE = 1 if os.environ.get("TORTURE") == "all" else 3  # of the calls that fail
+STRIDE = 1 if os.environ.get("TORTURE") == "all" else 3  # step between the calls that fail
 IMPORTED = "imported the ring of hooksd 0.1.0: its events are in the spool"
 COUNTED = ("events_received_total", "events_stored_total", "events_discarded_total", "events_damaged_total")
 
 
 @pytest.fixture
 def old(make_hooksd):
-    """Makes a daemon that will start over the files of that state; and removes what its start renames."""
+    """
+    Makes daemons that will start with the files of a state. At the end it removes the files that a start has renamed.
+    """
     rings = []
 
     def make(state, database=None, **options):
@@ -51,7 +53,7 @@ def test_every_acknowledged_event_is_stored_once(old, request, state, storage):
     assert books == (len(ring.acknowledged + ring.discarded), len(ring.acknowledged), len(ring.discarded), 0)
     assert daemon.log().count(IMPORTED) == len(ring.named_aside("imported")) == (state != "being_made")
     assert not ring.named_aside("set-aside")
-    # Nothing is left for the next start, whatever ended this run.
+    # The next start finds nothing left, even after a kill.
     daemon.kill()
     daemon.start()
     assert counted(daemon) == books
@@ -60,14 +62,14 @@ def test_every_acknowledged_event_is_stored_once(old, request, state, storage):
 
 
 @pytest.mark.parametrize("shape", [{"ACCEPTORS": 1, "WRITERS": 1}, {"WRITERS": 3}, {"SPOOL_MAX_BYTES": 0}], ids=str)
-def test_another_shape_or_no_room_for_a_spool_changes_nothing(old, shape):
+def test_other_options_do_not_change_the_import_of_an_old_ring(old, shape):
     daemon, ring = old("replay", **shape)
     daemon.start()
     assert counted(daemon)[:2] == (len(ring.acknowledged), len(ring.acknowledged))
     assert numbers(daemon) == ring.acknowledged
 
 
-def test_the_key_finds_out_what_postgresql_has_already(old, database):
+def test_events_of_an_old_ring_that_postgresql_has_are_duplicates(old, database):
     for _ in range(2):
         daemon, ring = old("waiting", database)
         daemon.start()
@@ -79,7 +81,7 @@ def test_the_key_finds_out_what_postgresql_has_already(old, database):
     assert len(set(stored)) == len(ring.acknowledged)
 
 
-def test_a_ring_that_0_1_0_still_uses_is_left_to_it(old):
+def test_a_ring_that_hooksd_0_1_0_still_uses_is_refused(old):
     daemon, ring = old("waiting")
     before = ring.path.read_bytes()
     ring.patch(56, os.getpid().to_bytes(4, "little"))  # the master's pid
@@ -94,7 +96,7 @@ def test_a_ring_that_0_1_0_still_uses_is_left_to_it(old):
     assert numbers(daemon) == ring.acknowledged
 
 
-def test_a_restart_of_the_machine_loses_nothing(old):
+def test_an_old_ring_is_imported_after_a_restart_of_the_machine(old):
     daemon, ring = old("jsonl_append_open")
     ring.patch(BOOT_ID, b"another-boot\n\0")
     daemon.start()
@@ -104,7 +106,7 @@ def test_a_restart_of_the_machine_loses_nothing(old):
     assert "the machine has restarted since the ring was last used" in daemon.log()
 
 
-def test_a_damaged_record_is_counted_and_the_ring_keeps_its_bytes(old):
+def test_a_damaged_record_of_an_old_ring_is_counted_and_its_bytes_are_kept(old):
     daemon, ring = old("page_turned")
     at = ring.written.rindex(b'{"n": 15}')
     ring.patch(at, b"{")
@@ -117,7 +119,7 @@ def test_a_damaged_record_is_counted_and_the_ring_keeps_its_bytes(old):
     assert aside.read_bytes()[at:].startswith(b'{"n": 95}')
 
 
-# Where in the file what is written.
+# {name: (offset in the file, bytes)}
 DAMAGE = {
     "writers": (12, b"\xff\xff\xff\xff"),
     "lane_slots": (16, b"\x03\0\0\0"),
@@ -131,7 +133,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", [*DAMAGE, "truncated", "header_only"])
-def test_a_damaged_ring_is_set_aside_and_the_service_starts(old, damage):
+def test_the_service_sets_a_damaged_old_ring_aside_and_starts(old, damage):
     daemon, ring = old("idle" if damage == "ledger_release" else "waiting")
     if damage in DAMAGE:
         ring.patch(*DAMAGE[damage])
@@ -145,7 +147,7 @@ def test_a_damaged_ring_is_set_aside_and_the_service_starts(old, damage):
     counted(daemon)
 
 
-def test_without_room_in_data_dir_it_does_not_start_and_loses_nothing(old, disk):
+def test_without_room_in_data_dir_the_service_does_not_start_and_loses_no_event(old, disk):
     daemon, ring = old("spool_append_open")
     if not isinstance(disk, SmallDisk):
         pytest.skip("nothing may be mounted here")
@@ -164,7 +166,7 @@ def test_without_room_in_data_dir_it_does_not_start_and_loses_nothing(old, disk)
 
 
 def fail_at_each_call(old, faults, state, groups, boot_id=None, **arm):
-    """For each n a start in which the n-th call fails, as arm() says; the start after it stores each event once."""
+    """For each n: in one start the n-th call fails as arm() says, and the next start stores each event once."""
     number, failed = 1, True
     while failed:
         daemon, ring = old(state)
@@ -192,13 +194,13 @@ def fail_at_each_call(old, faults, state, groups, boot_id=None, **arm):
 @pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded")
 @pytest.mark.parametrize("groups", [FILES, SHORT], ids=["a-call", "a-short-transfer"])
 @pytest.mark.parametrize("state", ["replay", "spool_append_torn", "jsonl_append_open"])
-def test_a_start_that_failed_at_any_call_is_made_good_by_the_next(old, tmp_path, state, groups):
+def test_the_next_start_completes_an_import_that_failed_at_any_call(old, tmp_path, state, groups):
     fail_at_each_call(old, Faults(tmp_path / "faults", "hooksd"), state, groups)
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded")
-def test_a_start_that_could_not_even_clean_up_is_made_good_by_the_next(old, tmp_path):
+def test_the_next_start_completes_an_import_whose_cleanup_failed_too(old, tmp_path):
     faults = Faults(tmp_path / "faults", "hooksd")
-    # The first start after one of the machine: what a start of this boot leaves must still be found.
+    # The first start after a boot. The next start must find the files that this one leaves.
     fail_at_each_call(old, faults, "replay", FILES, boot_id=b"another-boot\n\0", for_ever=True)

@@ -1,7 +1,7 @@
 """
 What statements over `jobs` read while a session holds an old snapshot, and nothing that is gone is removed: counted in
-pages. Publishing, outcomes and pages that begin at a row read as much as ever; walks and pages that begin at the front of an
-endpoint also read what is gone since, once.
+pages. Publishing, outcomes and pages that begin at a row read as much as ever; walks and pages that begin at the front
+of an endpoint also read what is gone since, once.
 """
 
 import json
@@ -17,26 +17,26 @@ pytestmark = [pytest.mark.plain_postgres("it is about the table of one server"),
 
 ENDPOINTS = 20
 BATCH = 1000
-A_JOB = 0.6  # pages at most for one that is gone: entry and row, many of which share a page
+A_JOB = 0.6  # at most so many pages for a removed job: many index entries and rows share a page
 FRONT = "'00000000-0000-0000-0000-000000000000'"
-# Of the jobs with these numbers, each of the next endpoint.
+# The keys of the jobs with these numbers. The endpoints take turns.
 KEYS = (f"SELECT 'acme' AS tenant_id, lpad(to_hex(1 + n % {ENDPOINTS}), 32, '0')::uuid AS endpoint_id, lpad(to_hex(n), 32, '0')::uuid"
         " AS job_id FROM generate_series({first}, {last}) AS n")
 
 
 class Queue:
-    """The table with jobs that wait. Jobs have numbers, which are also the order of their ids."""
+    """A table of waiting jobs. Jobs are numbered in the order of their ids."""
 
     def __init__(self, database):
         self.database = database
-        self.waiting = 1 << 40  # the numbers of these are behind all others
+        self.waiting = 1 << 40  # the first number of waiting jobs, above all others
         self.published = 0
         database.query("ALTER TABLE jobs SET (autovacuum_enabled = off)")
         self.pages(self.publish_sql(self.waiting, ENDPOINTS * BATCH))
         database.query("VACUUM (ANALYZE) jobs")
 
     def pages(self, sql):
-        """Those that the statement reads, run as publishers and couriers run theirs."""
+        """The number of pages that the statement reads when run as publishers and couriers do."""
         with self.database.server.connect(self.database.name) as connection:
             connection.execute("BEGIN")
             connection.execute(statement("job_outcomes", "by_indexes"))
@@ -59,11 +59,11 @@ class Queue:
         return self.pages(self.publish_sql(self.published - BATCH, BATCH))
 
     def finish(self):
-        """What was published last."""
+        """Finishes the jobs of the last publish()."""
         return self.pages(statement("job_outcomes", "finish", *self.arrays(self.published - BATCH, BATCH, "9", "1")))
 
     def pass_through(self, batches):
-        """The pages of the last one's publish and finish."""
+        """Publishes and finishes so many batches. Returns the pages of the last publish and finish."""
         for _ in range(batches):
             last = self.publish(), self.finish()
         return last
@@ -73,7 +73,7 @@ class Queue:
             self.waiting, 200, "9", "1", "1::smallint", "1::bigint", "1::bigint", "'x'")))
 
     def page(self, after=FRONT):
-        """Of the first endpoint."""
+        """Reads a page of the first endpoint's jobs."""
         return self.pages(statement("job_rows", "page", "'acme'", f"'{1:032x}'::uuid", after, "1", "100"))
 
     def page_behind_a_row(self):
@@ -94,7 +94,7 @@ def queue(postgres):
     database.drop()
 
 
-def test_an_old_snapshot_costs_what_is_gone_since_and_publishing_and_outcomes_nothing(queue):
+def test_an_old_snapshot_slows_only_walks_and_first_pages_by_the_removed_jobs(queue):
     batches = 10
     fresh = queue.pass_through(1)
     queue.database.query("VACUUM jobs")
@@ -112,17 +112,17 @@ def test_an_old_snapshot_costs_what_is_gone_since_and_publishing_and_outcomes_no
         queue.database.query("VACUUM jobs")
         assert queue.page_behind_a_row() < 2 * behind
         assert queue.walk() < walk + A_JOB * gone
-    queue.walk()  # who passes them marks them
+    queue.walk()  # marks dead index entries
     assert queue.walk() < walk + gone / 20
     assert queue.page() < page + gone / ENDPOINTS / 5
     queue.database.query("VACUUM jobs")
     assert queue.walk() < 2 * walk
     size = queue.size()
     queue.pass_through(batches)
-    assert queue.size() < 1.3 * size, "room of what is gone is used again"
+    assert queue.size() < 1.3 * size, "the room of removed jobs is used again"
 
 
-def test_without_autovacuum_what_is_gone_is_passed_once(queue):
+def test_removed_jobs_are_read_only_once_without_autovacuum(queue):
     batches = 10
     page, walk = queue.page(), queue.walk()
     fresh = queue.pass_through(1)
@@ -134,8 +134,8 @@ def test_without_autovacuum_what_is_gone_is_passed_once(queue):
     assert queue.walk() < walk + gone / 20
 
 
-def test_the_place_of_a_job_costs_a_page_for_many_places_that_were_taken_since(postgres):
-    """The one row of an order is changed by each transaction that stores a job for it."""
+def test_a_position_in_an_order_stays_cheap_with_an_old_snapshot(postgres):
+    """Each transaction that stores a job of an order updates the order's row."""
     database, count = postgres.new_database(), 2000
     apply_webhooks(database)
     claim = statement("fifo_heads", "claim_all", "ARRAY['acme']", f"ARRAY['{1:032x}'::uuid]", "ARRAY[1]::bigint[]", "ARRAY[1]::int[]")
@@ -153,12 +153,12 @@ def test_the_place_of_a_job_costs_a_page_for_many_places_that_were_taken_since(p
             connection.execute(claim, prepare=True)
         assert pages() < fresh + count / 50
         session.execute("ROLLBACK")
-        pages()  # passes them, and marks them
+        pages()  # marks dead index entries
         assert pages() < fresh + 10
     database.drop()
 
 
-def test_a_job_that_is_delivered_costs_an_insert_and_a_delete_however_old_a_snapshot_is(make_hookline, receiver):
+def test_a_delivered_job_costs_one_insert_and_one_delete_whatever_the_snapshots_age(make_hookline, receiver):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", HL_PUBLISHERS=1, HL_COURIERS=1).start()
     hookline.query("ALTER TABLE jobs SET (autovacuum_enabled = off)")
     tenant, count = hookline.new_tenant(), 2000
@@ -166,7 +166,10 @@ def test_a_job_that_is_delivered_costs_an_insert_and_a_delete_however_old_a_snap
         Endpoints(tenant, receiver).add(f"/in/{number}", f"orders.of.{number}", rate_limit_rps=10000)
 
     def changes():
-        """Rows of jobs that were added, changed and removed, as sessions have told when they ended a transaction."""
+        """
+        PostgreSQL's counts of added, changed and removed rows of jobs. Sessions report them at the end of a
+        transaction.
+        """
         tenant.client.post("/v1/events", {"topic": "nobody"})
         return hookline.database.query("SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = 'jobs'")[0]
 

@@ -1,4 +1,4 @@
-"""A spool that an older release left behind: this one looks into it and stores every event of it, exactly as it was."""
+"""A spool of an older release: this release lists it and stores every event unchanged."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from harness.daemon import REPOSITORY
 from harness.metrics import metrics
 from harness.waiting import wait_until
 
-RELEASED = REPOSITORY / "tests/released"  # its make_spool.py made the files
+RELEASED = REPOSITORY / "tests/released"  # make_spool.py there has made the files
 NAME = "spool-00-000000000001.bin"
 ROWS = """
 SELECT (to_jsonb(e) || jsonb_build_object(
@@ -25,7 +25,7 @@ def release(request):
 
 @pytest.fixture
 def daemon(make_hooksd, database, release):
-    """Not started yet; its spool is what the release left."""
+    """A daemon that is not started, with the old release's spool."""
     daemon = make_hooksd(database, WRITERS=1)
     spool = daemon.directory / ".agentic/hooksd/spool"
     spool.mkdir(parents=True)
@@ -38,12 +38,12 @@ def rows_of(release):
 
 
 def stored(database, expected):
-    """The rows, without columns that the release did not know."""
+    """The rows without the columns that are newer than the release."""
     rows = [json.loads(text) for text, in database.query(ROWS)]
     return [{name: row[name] for name in old} for row, old in zip(rows, expected, strict=True)]
 
 
-def test_hooksctl_lists_and_exports_it_as_the_release_did(daemon, release):
+def test_hooksctl_lists_and_exports_an_old_spool_as_its_release_did(daemon, release):
     expected = (release / "spool.jsonl").read_text()
     listed = daemon.hooksctl("spool", "list")
     assert listed.returncode == 0 and f" {expected.count(chr(10))} events wait" in listed.stdout, listed
@@ -54,7 +54,7 @@ def test_hooksctl_lists_and_exports_it_as_the_release_did(daemon, release):
     assert exported.stdout == expected
 
 
-def test_hooksctl_replays_it(daemon, database, release):
+def test_hooksctl_replays_an_old_spool(daemon, database, release):
     assert daemon.hooksctl("migrate").returncode == 0
     replayed = daemon.hooksctl("spool", "replay")
     assert replayed.returncode == 0, replayed
@@ -62,7 +62,7 @@ def test_hooksctl_replays_it(daemon, database, release):
     assert stored(database, rows_of(release)) == rows_of(release)
 
 
-def test_hooksd_stores_it_at_start(daemon, database, release):
+def test_hooksd_stores_an_old_spool_at_start(daemon, database, release):
     expected = rows_of(release)
     daemon.start()
     daemon.wait_spool_empty()
@@ -72,10 +72,10 @@ def test_hooksd_stores_it_at_start(daemon, database, release):
     assert accounted(numbers) and numbers["events_stored_total"] == len(expected)
 
 
-def test_damage_in_it_costs_one_event(daemon, database, release):
+def test_damage_in_an_old_spool_costs_one_event(daemon, database, release):
     path = daemon.directory / ".agentic/hooksd/spool" / NAME
     content = bytearray(path.read_bytes())
-    content[-100] ^= 1  # in the last event, which is a large one
+    content[-100] ^= 1  # in the last event, a large one
     path.write_bytes(content)
     daemon.start()
     daemon.wait_for_log("damage in the spool: skipped")
@@ -83,7 +83,7 @@ def test_damage_in_it_costs_one_event(daemon, database, release):
     assert accounted(metrics(daemon))
 
 
-def test_this_release_adds_its_own_events_behind_it(daemon, database, release, postgres):
+def test_this_release_appends_its_own_events_to_an_old_spool(daemon, database, release, postgres):
     expected = rows_of(release)
     daemon.options["SPOOL_AFTER_MS"] = 0
     assert daemon.hooksctl("migrate").returncode == 0

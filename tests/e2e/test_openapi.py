@@ -1,4 +1,4 @@
-"""The OpenAPI document: whole and right by itself, and the same in both of its forms."""
+"""The OpenAPI document: complete, valid, and the same in JSON and YAML."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ def document():
 
 
 def nodes(node, place="#"):
-    """Every object in it, with its place."""
+    """Yields every object of the document with its path."""
     if isinstance(node, dict):
         yield place, node
     members = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
@@ -30,7 +30,7 @@ def nodes(node, place="#"):
         yield from nodes(child, f"{place}/{name}")
 
 
-def test_both_forms_hold_the_same_document(hooksd, document):
+def test_json_and_yaml_hold_the_same_document(hooksd, document):
     daemon = hooksd()
     text, form = daemon.get("/openapi.yaml"), daemon.get("/openapi.json")
     assert (text.status, text.headers["Content-Type"]) == (200, "application/yaml")
@@ -39,7 +39,7 @@ def test_both_forms_hold_the_same_document(hooksd, document):
     assert form.json()["paths"] == document.document["paths"]
 
 
-def test_every_reference_leads_somewhere(document):
+def test_every_reference_has_a_target(document):
     references = [(place, node) for place, node in nodes(document.document) if "$ref" in node]
     assert len(references) > 200
     for place, node in references:
@@ -49,15 +49,15 @@ def test_every_reference_leads_somewhere(document):
             pytest.fail(f"{place} refers to {node['$ref']}")
 
 
-def test_nothing_is_described_that_nobody_refers_to(document):
+def test_every_component_is_referred_to(document):
     named = {node["$ref"] for _place, node in nodes(document.document) if "$ref" in node}
-    named.add("#/components/responses/MethodNotAllowed")  # to methods that no operation has
+    named.add("#/components/responses/MethodNotAllowed")  # the answer to methods without an operation
     for kind in ("schemas", "responses", "parameters", "headers"):
         for name in document.document["components"][kind]:
             assert f"#/components/{kind}/{name}" in named
 
 
-def test_schemas_are_schemas_and_their_examples_fit(document):
+def test_schemas_are_valid_and_match_their_examples(document):
     examples = 0
     for place, node in nodes(document.document):
         for schema in ([node["schema"]] if "schema" in node else []) + list(node.get("schemas", {}).values()):
@@ -73,7 +73,7 @@ def test_schemas_are_schemas_and_their_examples_fit(document):
     assert examples > 20
 
 
-def test_operations_say_what_a_client_needs(document):
+def test_operations_have_summaries_parameters_and_responses(document):
     ids = []
     for method, path, operation in document.operations():
         assert method.lower() in METHODS | ({"put", "options"} if path == "/v1/dev/inbox/receive/{token}" else set())
@@ -93,8 +93,8 @@ def test_operations_say_what_a_client_needs(document):
         tag for _method, _path, operation in document.operations() for tag in operation["tags"]}
 
 
-def test_replies_of_all_routes_but_those_of_the_api_are_as_described(make_hookline, document):
-    """Those of the API are held against the document wherever a test asks for one."""
+def test_replies_of_routes_outside_the_api_match_the_document(make_hookline, document):
+    """ApiClient checks the replies of the API in all other tests."""
     hookline = make_hookline("embedded", REQUIRE_API_KEY="true", METRICS_REQUIRE_KEY="true").start()
     key = {"Authorization": f"Bearer {hookline.start_key.key}"}
     event = b'{"event_type":"a","session_id":"s"}'

@@ -1,5 +1,5 @@
 """
-Deliveries are paused and go on: of one tenant, over the session's daemons; of all tenants, over daemons of their own.
+Deliveries are paused and resumed: of one tenant on the session's daemons, of all tenants on separate daemons.
 """
 
 import os
@@ -37,7 +37,7 @@ def resume(client, **body):
 
 
 def marks(hookline, tenant):
-    """Of the jobs that wait: how many have which status, and whether they expire."""
+    """{(status, whether it never expires): number} of the waiting jobs."""
     rows = hookline.query("SELECT status, expires_at IS NULL AS for_ever, count(*) AS n FROM jobs WHERE tenant_id = :id"
                           " GROUP BY 1, 2", id=tenant.id)
     return {(row["status"], bool(row["for_ever"])): row["n"] for row in rows}
@@ -47,7 +47,7 @@ def wait_done(hookline, tenant):
     wait_until(lambda: marks(hookline, tenant) == {}, "no job to be left", 20)
 
 
-def test_a_paused_tenant_gets_nothing_until_it_goes_on(hookline, tenant, receiver):
+def test_a_paused_tenant_gets_no_requests_until_it_is_resumed(hookline, tenant, receiver):
     clock = hookline.new_tenant()
     receiver.answers["/in"] = FAILURE
     receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]
@@ -59,7 +59,7 @@ def test_a_paused_tenant_gets_nothing_until_it_goes_on(hookline, tenant, receive
     moment = time.time()
     publish(tenant, count=2)
     publish(clock)
-    receiver.wait(3, "/clock")  # another tenant's go on, for longer than the wait of the schedule
+    receiver.wait(3, "/clock")  # another tenant's deliveries go on, for longer than the schedule's delay
     assert not receiver.sent_after(moment, "/in")
     wait_until(lambda: marks(hookline, tenant) == {("held", True): 5}, "the jobs that waited not to expire any more", 20)
     assert tenant.client.get(STATS).json["paused"] is True and clock.client.get(STATS).json["paused"] is False
@@ -67,16 +67,16 @@ def test_a_paused_tenant_gets_nothing_until_it_goes_on(hookline, tenant, receive
     assert resume(tenant.client) is False
     resumed = time.time()
     wait_done(hookline, tenant)
-    assert min(arrival.sent for arrival in receiver.sent_after(moment, "/in")) - resumed < 3 * PATIENCE, "jobs that are due are attempted at once: the rows are walked every five seconds"
+    assert min(arrival.sent for arrival in receiver.sent_after(moment, "/in")) - resumed < 3 * PATIENCE, "sent at once"
     assert len({arrival.job for arrival in receiver.at("/in") if arrival.answer.delivers}) == 5
     assert tenant.client.get(STATS).json["paused"] is False
 
 
 @pytest.mark.parametrize("way", ["pause", "endpoint"])
-def test_what_was_published_just_before_deliveries_go_on_is_sent_at_once(hookline, tenant, receiver, way):
+def test_an_event_published_just_before_a_resume_is_sent_at_once(hookline, tenant, receiver, way):
     """
-    And not when it is five seconds old, as a job that only its row can bring. First its courier does not know the
-    endpoint.
+    A job that its courier knows only from its row would be sent when it is five seconds old. In the first case the
+    courier does not know the endpoint yet.
     """
     endpoint = Endpoints(tenant, receiver).add("/in")["id"]
 
@@ -94,11 +94,11 @@ def test_what_was_published_just_before_deliveries_go_on_is_sent_at_once(hooklin
         return receiver.wait(seen + 1, "/in")[seen].at - published
 
     for _ in ("unknown", "known"):
-        assert any(seconds() < 4 for _ in range(5)), "never before it was five seconds old"
+        assert any(seconds() < 4 for _ in range(5)), "sent before it is five seconds old"
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_what_fails_after_a_pause_expires_again(hookline, tenant, receiver):
+def test_jobs_that_fail_after_a_pause_expire_again(hookline, tenant, receiver):
     receiver.answers["/in"] = FAILURE
     Endpoints(tenant, receiver).add("/in", retry_schedule=["1h"])
     pause(tenant.client)
@@ -110,7 +110,7 @@ def test_what_fails_after_a_pause_expires_again(hookline, tenant, receiver):
 
 
 @pytest.mark.parametrize("answer", [FAILURE, Answer(status=429, headers=[("Retry-After", "3600")])], ids=["open breaker", "asked to wait"])
-def test_no_job_is_shown_as_held_after_a_pause_whatever_its_endpoint_waits_for(hookline, tenant, receiver, answer):
+def test_no_job_is_shown_as_held_after_a_pause(hookline, tenant, receiver, answer):
     receiver.answers["/in"] = answer
     Endpoints(tenant, receiver).add("/in", retry_schedule=["1h"])
     events = [{"topic": "orders.made", "payload": None}] * 100
@@ -124,7 +124,7 @@ def test_no_job_is_shown_as_held_after_a_pause_whatever_its_endpoint_waits_for(h
     assert {job["status"] for job in tenant.client.items("/v1/jobs")} == {"pending"}
 
 
-def test_jobs_of_a_paused_tenant_are_neither_hurried_nor_requeued_past_the_pause(hookline, tenant, receiver):
+def test_jobs_of_a_paused_tenant_are_not_sent_by_retry_or_requeue(hookline, tenant, receiver):
     endpoint = Endpoints(tenant, receiver).add("/in")["id"]
     pause(tenant.client)
     publish(tenant)
@@ -139,7 +139,7 @@ def test_jobs_of_a_paused_tenant_are_neither_hurried_nor_requeued_past_the_pause
     wait_done(hookline, tenant)
 
 
-def test_pauses_are_in_the_audit_log_and_may_be_repeated(hookline, tenant):
+def test_pauses_are_audited_and_can_be_repeated(hookline, tenant):
     for reason in ("one", "two"):
         assert pause(tenant.client, reason=reason) is True
     key_id = hookline.value("SELECT key_id FROM api_keys WHERE tenant_id = :id", id=tenant.id)
@@ -152,7 +152,7 @@ def test_pauses_are_in_the_audit_log_and_may_be_repeated(hookline, tenant):
     assert {entry["object_id"] for entry in entries} == {tenant.id}
 
 
-def test_an_administrator_pauses_a_tenant_by_its_name(hookline, tenant):
+def test_an_administrator_can_pause_a_tenant_by_its_id(hookline, tenant):
     assert pause(hookline.admin, tenant_id=tenant.id) is True
     assert tenant.client.get(STATS).json["paused"] is True
     assert hookline.admin.get(f"{STATS}?tenant_id={tenant.id}").json["paused"] is True
@@ -160,7 +160,7 @@ def test_an_administrator_pauses_a_tenant_by_its_name(hookline, tenant):
     assert hookline.admin.post(f"{RESUME}?tenant_id={tenant.id}").json == {"ok": True, "paused": False}
 
 
-def test_nobody_pauses_a_tenant_that_is_not_theirs(hookline, tenant):
+def test_a_key_cannot_pause_another_tenant(hookline, tenant):
     other = hookline.new_tenant()
     for path in (PAUSE, RESUME):
         assert tenant.client.post(path, {"tenant_id": other.id}).status == 404
@@ -190,7 +190,7 @@ def in_flight(tenant):
     return tenant.client.get(STATS).json["queue"]["inflight"]
 
 
-def test_stats_count_what_waits_and_what_is_under_way(hookline, tenant, receiver):
+def test_stats_count_waiting_jobs_and_attempts_under_way(hookline, tenant, receiver):
     receiver.answers["/in"] = Answer(delay=5)
     endpoint = Endpoints(tenant, receiver).add("/in", max_in_flight=2)["id"]
     publish(tenant, count=3)
@@ -204,7 +204,7 @@ def test_stats_count_what_waits_and_what_is_under_way(hookline, tenant, receiver
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
-def test_a_pause_of_all_survives_a_restart_and_is_shown(make_hookline, store, receiver):
+def test_a_pause_of_all_tenants_survives_a_restart_and_is_shown(make_hookline, store, receiver):
     hookline = make_hookline(store).start()
     tenants = [hookline.new_tenant() for _ in range(2)]
     for number, tenant in enumerate(tenants):
@@ -219,7 +219,7 @@ def test_a_pause_of_all_survives_a_restart_and_is_shown(make_hookline, store, re
     wait_until(lambda: paused_by_metric(hookline) == 1, "the metric to say so")
     assert shown(hookline) == (True, "an administrator has paused them")
     assert tenants[0].client.get(STATS).json["paused"] is True
-    assert resume(tenants[0].client) is True  # its own pause is not the one that holds
+    assert resume(tenants[0].client) is True  # the pause of all tenants remains
     assert not receiver.arrivals
     assert resume(hookline.admin) is False
     receiver.wait(3)
@@ -230,7 +230,7 @@ def test_a_pause_of_all_survives_a_restart_and_is_shown(make_hookline, store, re
 
 
 def shown(hookline):
-    """By /health."""
+    """The pause that /health shows."""
     deliveries = hookline.daemon.get("/health").json()["webhooks"]["deliveries"]
     return deliveries["paused"], deliveries.get("paused_reason")
 
@@ -241,7 +241,7 @@ def paused_by_metric(hookline):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
-def test_a_node_whose_courier_stands_still_is_named_by_changes_that_must_hold_at_once(make_hookline, store, receiver):
+def test_an_urgent_change_names_a_node_whose_courier_hangs(make_hookline, store, receiver):
     hookline = make_hookline(store, HL_COURIERS=1).start()
     tenant = hookline.new_tenant()
     client = tenant.client
@@ -250,7 +250,7 @@ def test_a_node_whose_courier_stands_still_is_named_by_changes_that_must_hold_at
     one, two, three = (endpoints.add(path, retry_schedule=["10m"])["id"] for path in receiver.answers)
     publish(tenant)
     receiver.wait(3)
-    # The courier is not to stand still with the jobs' rows locked.
+    # Waits, so that the courier is not stopped with locked rows.
     wait_until(lambda: hookline.value("SELECT count(*) FROM jobs WHERE attempt_count = 1") == 3, "the attempts to be stored")
     job = client.get(f"/v1/jobs?endpoint_id={three}").json["items"][0]["id"]
     node = hookline.value("SELECT name FROM delivery_nodes")
@@ -262,7 +262,7 @@ def test_a_node_whose_courier_stands_still_is_named_by_changes_that_must_hold_at
     began = time.monotonic()
     with ThreadPoolExecutor(len(asked)) as pool:
         replies = [future.result() for future in [pool.submit(ask) for ask in asked]]
-    assert time.monotonic() - began < 12 * PATIENCE, "nobody is waited for for longer than five seconds"
+    assert time.monotonic() - began < 12 * PATIENCE, "the change waits five seconds at most"
     os.kill(courier, signal.SIGCONT)
     assert [reply.status for reply in replies] == [202] * len(asked), replies
     assert [reply.json["pending_nodes"] for reply in replies] == [[node]] * len(asked)

@@ -1,4 +1,4 @@
-"""Payloads keep their spelling from the publisher to the receiver, in the API, and when they are sent again. Over both stores."""
+"""Payloads keep their spelling on the way to receivers, in the API, and in replays. Over both stores."""
 
 import itertools
 
@@ -6,7 +6,8 @@ import pytest
 
 from harness.waiting import wait_until
 
-# As a publisher writes them, and as receivers get them, where that is not the same: white space between tokens goes.
+# {name: the published text, or (the published text, the text that receivers get)}. Only white space between tokens is
+# removed.
 PAYLOADS = {
     "numbers": '{"id":9007199254740993,"large":1234567890123456789,"far":1e400,"zero":-0,"price":1.10,"e":1E+2}',
     "order": '{"b":1,"a":2,"":3,"10":4,"9":5}',
@@ -34,7 +35,7 @@ def publish(tenant, payload, **members):
     return reply
 
 
-def test_a_payload_is_the_same_text_for_its_receiver_in_the_api_and_in_a_replay(hookline, tenant, endpoints, receiver):
+def test_a_payload_is_the_same_text_in_requests_the_api_and_replays(hookline, tenant, endpoints, receiver):
     endpoints.add("/payload", body="payload")
     endpoints.add("/event", body="event")
     endpoints.add("/envelope")
@@ -61,14 +62,14 @@ def test_a_payload_is_the_same_text_for_its_receiver_in_the_api_and_in_a_replay(
     listed = tenant.client.get("/v1/events").body
     assert all(b'"payload":' + texts_of(name)[1].encode() in listed for name in PAYLOADS)
     assert tenant.client.get("/v1/dlq").json["count"] == 0
-    # What one payload holds keeps no query from reading the others.
+    # An odd payload does not stop a query from reading the others.
     value = hookline.value("SELECT payload ->> 'b' AS b FROM events WHERE tenant_id = :id AND event_id = :event", id=tenant.id,
                            event=ids["order"])
     assert str(value) == "1"
 
 
-def test_a_transform_changes_what_it_names_and_no_other_spelling(tenant, endpoints, receiver):
-    """Also where the event has no such field, or has it twice, or the path leads through what is no object."""
+def test_a_transform_changes_only_the_named_fields(tenant, endpoints, receiver):
+    """This includes missing fields, repeated fields, and paths through a value that is no object."""
     made = endpoints.add("/in", pattern="nothing", body="payload")
     transform = [{"set_field": {"field": "payload.added", "value": 1.50}}, {"remove_field": {"field": "payload.role"}},
                  {"rename_field": {"from": "payload.gone", "to": "payload.there"}}, {"remove_field": {"field": "payload.price.deep"}},
@@ -86,14 +87,14 @@ def test_a_transform_changes_what_it_names_and_no_other_spelling(tenant, endpoin
 
 
 @pytest.mark.parametrize("value, reached", [("a", False), ("b", True)])
-def test_of_members_with_one_name_a_filter_takes_the_last(tenant, endpoints, receiver, value, reached):
+def test_a_filter_uses_the_last_of_repeated_members(tenant, endpoints, receiver, value, reached):
     made = endpoints.add("/in", pattern="nothing")
     body = {"endpoint_id": made["id"], "topic_pattern": "#", "filter": {"eq": "payload.role", "value": value}}
     assert tenant.client.post("/v1/subscriptions", body).status == 201
     assert len(publish(tenant, '{"role":"a","role":"b"}').json["job_ids"]) == reached
 
 
-def test_an_endpoint_gets_an_event_once_for_each_of_its_transforms(tenant, endpoints, receiver):
+def test_an_endpoint_gets_an_event_once_for_each_transform(tenant, endpoints, receiver):
     made = endpoints.add("/in", body="payload")
     for value in (1, 1, 2):
         body = {"endpoint_id": made["id"], "topic_pattern": "orders.#", "transform": [{"set_field": {"field": "payload.x", "value": value}}]}

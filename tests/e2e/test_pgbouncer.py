@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode with fewer server connections than there are writers."""
+"""PgBouncer in transaction mode with fewer server connections than writers."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ REPLICAS, WRITERS, POOL_SIZE = 2, 2, 2
 
 @pytest.fixture
 def database(empty_database):
-    """Its tables are made through the pooler."""
+    """A database without tables: hooksd creates them through the pooler."""
     return empty_database
 
 
@@ -35,7 +35,7 @@ def bouncer(postgres):
 
 @pytest.fixture
 def replicas(bouncer, database, make_hooksd):
-    """Two that start together on an empty database."""
+    """Two daemons that start together on an empty database."""
     replicas = [make_hooksd(DATABASE_URL=bouncer.url(database), WRITERS=WRITERS) for _ in range(REPLICAS)]
     for replica in replicas:
         replica.spawn()
@@ -51,7 +51,7 @@ def total(replicas, name):
 
 @contextlib.contextmanager
 def loads_on(replicas, seed):
-    """Two streams of events for each replica, and the first of them to all replicas: they send the same events at once."""
+    """Loads with two streams for each replica. The first stream is the same for all replicas, at the same time."""
     shared, *streams = random_events(2000 * (2 * len(replicas) + 1), sessions=2 * len(replicas) + 1, seed=seed)
     loads = [Load(replica, [shared, *streams[2 * n : 2 * n + 2]], batch=20) for n, replica in enumerate(replicas)]
     with contextlib.ExitStack() as stack:
@@ -66,7 +66,7 @@ def assert_stored_once(replicas, database, loads):
     sent = {event["event_id"]: expected(event) for load in loads for event in load.events()}
     assert differences(list(sent.values()), database.events()) == []
     assert all(settled(metrics(replica)) for replica in replicas)
-    # A batch whose commit was not heard of is found to be there already when it is repeated.
+    # A repeated batch whose commit got no answer counts as duplicates.
     assert total(replicas, "events_stored_total") <= len(sent)
 
 
@@ -87,12 +87,12 @@ def test_replicas_share_a_small_pool(bouncer, database, replicas):
     assert 1 <= servers <= POOL_SIZE
 
 
-def test_settings_are_for_a_transaction_and_not_for_whoever_has_the_session_next(bouncer, database, replicas):
+def test_hooksds_settings_of_a_session_end_with_its_transaction(bouncer, database, replicas):
     for replica in replicas:
         assert replica.post_batch([minimal()] * 100).status == 202
     with contextlib.ExitStack() as stack:
         sessions = [stack.enter_context(bouncer.connect(database.name)) for _ in range(POOL_SIZE)]
-        for session in sessions:  # each has a server's session of its own until its transaction ends
+        for session in sessions:  # each holds a session of the server until its transaction ends
             session.execute("BEGIN")
             found = [session.execute(f"SHOW {name}").fetchone()[0] for name in ("statement_timeout", "tcp_keepalives_idle")]
             assert found == ["0", database.value("SHOW tcp_keepalives_idle")]
@@ -100,7 +100,7 @@ def test_settings_are_for_a_transaction_and_not_for_whoever_has_the_session_next
 
 @contextlib.contextmanager
 def all_sessions(bouncer, database):
-    """In the block these are the server's sessions, all of them, and nobody else has one."""
+    """Holds all of the pool's sessions during the block."""
     with contextlib.ExitStack() as stack:
         sessions = [stack.enter_context(bouncer.connect(database.name)) for _ in range(POOL_SIZE)]
         for session in sessions:
@@ -110,7 +110,7 @@ def all_sessions(bouncer, database):
             session.execute("COMMIT")
 
 
-def test_temporary_tables_that_another_client_has_left_take_no_events(bouncer, database, replicas):
+def test_another_clients_temporary_tables_get_no_events(bouncer, database, replicas):
     with all_sessions(bouncer, database) as sessions:
         for session in sessions:
             session.execute("CREATE TEMP TABLE hook_events (LIKE hook_events INCLUDING ALL)")
@@ -124,7 +124,7 @@ def test_temporary_tables_that_another_client_has_left_take_no_events(bouncer, d
     assert database.value("SELECT count(*) FROM hook_events_dead_letters") == REPLICAS
 
 
-def test_commits_are_on_disk_where_synchronous_commit_is_off(bouncer, database, hooksd):
+def test_events_are_committed_to_disk_although_synchronous_commit_is_off(bouncer, database, hooksd):
     hooksd(database).stop()
     for table in ("hook_events", "hook_events_dead_letters"):
         database.query(f"ALTER TABLE {table} ADD COLUMN commits text DEFAULT current_setting('synchronous_commit')")
@@ -138,7 +138,7 @@ def test_commits_are_on_disk_where_synchronous_commit_is_off(bouncer, database, 
         assert database.query(f"SELECT DISTINCT commits FROM {table}") == [("on",)]
 
 
-def test_a_client_that_rests_for_too_long_is_no_error(postgres, database, hooksd):
+def test_an_idle_timeout_of_pgbouncer_is_no_error(postgres, database, hooksd):
     bouncer = PgBouncer(postgres, client_idle_timeout=2)
     try:
         daemon = hooksd(DATABASE_URL=bouncer.start().url(database), WRITERS=1)
@@ -149,7 +149,7 @@ def test_a_client_that_rests_for_too_long_is_no_error(postgres, database, hooksd
         bouncer.remove()
 
 
-def test_hooksctl_migrates(bouncer, database, hooksd):
+def test_hooksctl_migrates_through_the_pooler(bouncer, database, hooksd):
     daemon = hooksd(store_ready=False, DATABASE_URL=bouncer.url(database), AUTO_MIGRATE="false")
     daemon.wait_for_log("hooksctl migrate")
     for said in ("applied", "nothing to do"):
@@ -161,14 +161,14 @@ def test_hooksctl_migrates(bouncer, database, hooksd):
     assert database.count() == 1
 
 
-def test_rows_that_postgres_refuses_and_escapes_it_cannot_hold(database, replicas):
+def test_refused_rows_and_escapes_are_handled_through_the_pooler(database, replicas):
     bodies = [json.dumps(minimal(event_id=str(uuid.uuid4()), data={"n": n, "text": "t"})) for n in range(1000)]
     poisoned = {0, 1, 499, 500, 999}
     for n in poisoned:
         bodies[n] = bodies[n].replace('"t"', "1e200000")
     bodies[7] = bodies[7].replace('"t"', '"a\\u0000b \\ud800"')
     for replica in replicas:
-        # Sent to both, and the second time to each: duplicates, and refused once more.
+        # Each replica gets the batch twice: the rows are duplicates, or are refused again.
         for _ in range(2):
             reply = replica.post_batch("[" + ",".join(bodies) + "]")
             assert (reply.status, reply.json()["accepted"]) == (202, 1000)
@@ -180,17 +180,17 @@ def test_rows_that_postgres_refuses_and_escapes_it_cannot_hold(database, replica
     assert total(replicas, "storage_errors_total") == 0
 
 
-def test_postgres_crashes_behind_it(database, replicas):
+def test_a_crash_of_postgresql_behind_the_pooler_loses_no_event(database, replicas):
     with loads_on(replicas, seed=42) as loads:
         loads[0].wait_acknowledged(1000)
         database.server.stop(signal.SIGQUIT)
-        # Not of every replica: a writer that waited for its turn goes on waiting, and finds the new server.
+        # Not every replica notices: a writer that waits for a session goes on waiting, and gets one of the new server.
         wait_until(lambda: total(replicas, "storage_errors_total") > 0, "a writer to notice")
         database.server.start()
     assert_stored_once(replicas, database, loads)
 
 
-def test_it_is_restarted(bouncer, database, replicas):
+def test_a_restart_of_the_pooler_loses_no_event(bouncer, database, replicas):
     with loads_on(replicas, seed=43) as loads:
         loads[0].wait_acknowledged(1000)
         bouncer.stop()
@@ -200,8 +200,8 @@ def test_it_is_restarted(bouncer, database, replicas):
     assert_stored_once(replicas, database, loads)
 
 
-def test_others_hold_the_whole_pool(bouncer, database, replicas):
-    """First the writers wait their turn; then PgBouncer loses patience with them and throws them out."""
+def test_events_are_stored_once_although_others_hold_the_whole_pool(bouncer, database, replicas):
+    """The writers wait for a session until PgBouncer disconnects them."""
 
     @contextlib.contextmanager
     def pool_held():

@@ -1,4 +1,4 @@
-"""The PostgreSQL store: schema, migration, duplicates, rows it refuses, and a server that comes and goes."""
+"""The PostgreSQL store: schema, migration, duplicates, refused rows, and a server that stops and starts."""
 
 import json
 import re
@@ -25,7 +25,10 @@ def new_id():
 
 
 def dead_letters(database, daemon):
-    """(event_id, SQLSTATE) of every letter, in order: the table takes them, the file only when the table cannot."""
+    """
+    (event_id, SQLSTATE) of every letter in the table, in order. The file must be empty: it is only for failures of the
+    table.
+    """
     path = daemon.directory / daemon.options.get("DATA_DIR", ".agentic/hooksd") / "dead-letters.jsonl"
     assert not path.exists()
     return database.query("SELECT event_id::text, sqlstate FROM hook_events_dead_letters ORDER BY id")
@@ -38,7 +41,7 @@ def prometheus(daemon, name):
 # The schema
 
 
-def test_columns_are_what_is_documented(database, hooksd):
+def test_columns_are_as_documented(database, hooksd):
     hooksd(database)
     columns = dict(
         database.query("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'hook_events'")
@@ -142,7 +145,7 @@ def test_two_replicas_start_together_on_an_empty_database(empty_database, make_h
     assert [replica.metrics()["storage_errors_total"] for replica in replicas] == [0] * 4
 
 
-def test_a_second_start_migrates_nothing(empty_database, hooksd):
+def test_a_second_start_applies_no_migration(empty_database, hooksd):
     daemon = hooksd(empty_database)
     assert daemon.post_event(minimal()).status == 202
     before = empty_database.query("SELECT oid FROM pg_class WHERE relname LIKE 'hook%' ORDER BY 1")
@@ -165,14 +168,14 @@ def test_without_auto_migrate_it_waits_for_the_dba(empty_database, hooksd):
     assert empty_database.count() == 1
 
 
-def test_migrate_can_be_repeated(empty_database):
+def test_hooksctl_migrate_can_be_repeated(empty_database):
     for _ in range(2):
         result = run_program("hooksctl", "migrate", options={"DATABASE_URL": empty_database.url})
         assert result.returncode == 0, result.stderr
     assert empty_database.count() == 0
 
 
-def test_migrate_says_what_is_wrong(database):
+def test_hooksctl_migrate_names_the_problem(database):
     result = run_program("hooksctl", "migrate", options={})
     assert result.returncode != 0
     assert "DATABASE_URL" in result.stderr
@@ -184,7 +187,7 @@ def test_migrate_says_what_is_wrong(database):
 
 
 @pytest.mark.plain_postgres("a new database has the schema already")
-def test_psql_can_run_the_schema_and_the_daemon_takes_it_from_there(empty_database, hooksd):
+def test_psql_can_install_the_schema_and_the_daemon_uses_it(empty_database, hooksd):
     for path in sorted((REPOSITORY / "schema/postgres").glob("[0-9]*.sql")):
         result = empty_database.psql("-f", path)
         assert result.returncode == 0, result.stderr
@@ -196,7 +199,7 @@ def test_psql_can_run_the_schema_and_the_daemon_takes_it_from_there(empty_databa
     assert empty_database.count() == 1
 
 
-def test_a_database_of_a_newer_version_is_left_alone(database, hooksd):
+def test_a_database_of_a_newer_version_is_refused_unchanged(database, hooksd):
     migrated = run_program("hooksctl", "migrate", options={"DATABASE_URL": database.url})
     assert migrated.returncode == 0, migrated.stderr
     database.query("INSERT INTO hooks_schema_migrations (version, name) VALUES (999, 'of the future')")
@@ -248,7 +251,7 @@ def test_a_clients_own_id_matches_on_retry(database, hooksd):
 # Rows that PostgreSQL refuses
 
 
-def test_one_poisoned_row_costs_only_itself(database, hooksd):
+def test_one_refused_row_costs_only_itself(database, hooksd):
     daemon = hooksd(database)
     events = [minimal(event_id=new_id(), session_id=f"s{n}", data={"n": n}) for n in range(200)]
     bodies = [json.dumps(event).encode() for event in events]
@@ -265,7 +268,7 @@ def test_one_poisoned_row_costs_only_itself(database, hooksd):
     assert database.count() == 207
 
 
-def test_a_batch_of_nothing_but_poison(database, hooksd):
+def test_a_batch_of_refused_rows_becomes_dead_letters(database, hooksd):
     daemon = hooksd(database)
     poison = b'{"event_type":"a","session_id":"s","data":{"x":1e200000}}'
     assert daemon.post_batch(b"[" + b",".join([poison] * 20) + b"]").status == 202
@@ -303,10 +306,10 @@ def test_nul_in_the_envelope_becomes_a_replacement_character(database, hooksd):
     assert (stored["event_type"], stored["session_id"]) == ("a\ufffdb", "\ufffd")
 
 
-# A server that comes and goes
+# A server that stops and starts
 
 
-def test_a_server_that_is_not_there_at_start(database, hooksd):
+def test_the_service_starts_without_the_server_and_stores_later(database, hooksd):
     database.server.stop()
     daemon = hooksd(database, store_ready=False)
     daemon.wait_for_log(r"(?i)refused|not available|unavailable|cannot connect|connection")
@@ -328,7 +331,7 @@ def test_a_server_that_is_not_there_at_start(database, hooksd):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
-def test_a_server_that_restarts_in_the_middle(database, hooksd, how):
+def test_a_restart_of_the_server_under_load_loses_no_event(database, hooksd, how):
     daemon = hooksd(database)
     load = Load(daemon, random_events(8000, sessions=4, seed=3), batch=20)
     with load:
@@ -340,7 +343,7 @@ def test_a_server_that_restarts_in_the_middle(database, hooksd, how):
     wait_until(lambda: daemon.get("/health").json()["status"] == "healthy", "health")
 
 
-def test_a_connection_cut_by_a_dba_is_made_again(database, hooksd):
+def test_a_connection_ended_by_a_dba_is_replaced(database, hooksd):
     daemon = hooksd(database)
     load = Load(daemon, random_events(4000, sessions=4, seed=4), batch=10)
     with load:
@@ -354,7 +357,7 @@ def test_a_connection_cut_by_a_dba_is_made_again(database, hooksd):
     assert daemon.metrics()["storage_errors_total"] >= 1
 
 
-def test_a_stop_while_the_server_is_away_keeps_what_was_queued(database, hooksd):
+def test_a_stop_during_an_outage_keeps_queued_events(database, hooksd):
     daemon = hooksd(database, ACK="queued", SPOOL_AFTER_MS=3600000, DRAIN_TIMEOUT_SECONDS=5)
     assert daemon.post_event(minimal()).status == 202
     daemon.wait_stored(1)
@@ -369,7 +372,7 @@ def test_a_stop_while_the_server_is_away_keeps_what_was_queued(database, hooksd)
 
 
 @pytest.mark.plain_postgres("Citus has connections of its own")
-def test_writers_are_the_connection_pool(database, hooksd):
+def test_each_writer_has_one_connection(database, hooksd):
     daemon = hooksd(database, WRITERS=2, ACCEPTORS=4)
     load = Load(daemon, random_events(1000, sessions=8, seed=9), batch=10)
     with load:

@@ -1,4 +1,4 @@
-"""What a server, a database or a role is set to: what decides over every row is looked at, and what may be set is set."""
+"""Settings of a server, database or role: hooksd checks those that affect every row, and sets those that it may set."""
 
 import contextlib
 import signal
@@ -17,7 +17,7 @@ def post(daemon, events, ack="stored"):
 
 
 def not_ready(daemon, words):
-    """It says why, and takes nothing."""
+    """The daemon logs the reason and accepts no event."""
     daemon.wait_for_log(f"the store is unavailable .*{words}")
     assert daemon.get("/readyz").status == 503
     assert daemon.post_event(minimal()).status == 503
@@ -35,7 +35,7 @@ def database_of(server, options):
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_database_that_is_not_utf8_is_left_alone_with_the_fix(postgres, hooksd, encoding):
+def test_a_database_that_is_not_utf8_is_refused_with_the_fix(postgres, hooksd, encoding):
     with database_of(postgres, f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'") as database:
         daemon = hooksd(database, store_ready=False)
         not_ready(daemon, f"{encoding}.*ENCODING 'UTF8' TEMPLATE template0")
@@ -67,7 +67,7 @@ def set_commits(database, where, value):
 
 @pytest.fixture
 def commits(database):
-    """Sets synchronous_commit; the server's is as it was in the end."""
+    """A function that sets synchronous_commit. The fixture resets the server's value at the end."""
     yield lambda where, value: set_commits(database, where, value)
     with database.server.connect("postgres") as connection:
         connection.execute("ALTER SYSTEM RESET synchronous_commit")
@@ -75,7 +75,7 @@ def commits(database):
 
 
 def watch_commits(database):
-    """Each row and each dead letter says what the transaction that made it was set to."""
+    """Adds columns in which each row and each dead letter records its transaction's synchronous_commit."""
     for table in ("hook_events", "hook_events_dead_letters"):
         database.query(f"ALTER TABLE {table} ADD COLUMN commits text DEFAULT current_setting('synchronous_commit')")
 
@@ -89,7 +89,7 @@ def some_events(count=3):
 
 
 def store_by_all_statements(daemon):
-    """COPY, INSERT ... ON CONFLICT, and a dead letter."""
+    """Stores events by COPY, by INSERT ... ON CONFLICT, and as a dead letter."""
     events = some_events()
     post(daemon, events)
     post(daemon, events + some_events(2))
@@ -97,7 +97,7 @@ def store_by_all_statements(daemon):
 
 
 @pytest.mark.parametrize("where", ["server", "database", "role"])
-def test_commits_are_on_disk_where_synchronous_commit_is_off(database, hooksd, commits, where):
+def test_events_are_committed_to_disk_although_synchronous_commit_is_off(database, hooksd, commits, where):
     commits(where, "off")
     daemon = hooksd(database, WRITERS=1)
     watch_commits(database)
@@ -106,7 +106,7 @@ def test_commits_are_on_disk_where_synchronous_commit_is_off(database, hooksd, c
 
 
 @pytest.mark.parametrize("value", ["local", "remote_write", "remote_apply", "on"])
-def test_another_synchronous_commit_stays_as_a_dba_has_chosen_it(database, hooksd, commits, value):
+def test_other_values_of_synchronous_commit_are_kept(database, hooksd, commits, value):
     commits("database", value)
     daemon = hooksd(database, WRITERS=1)
     watch_commits(database)
@@ -114,7 +114,7 @@ def test_another_synchronous_commit_stays_as_a_dba_has_chosen_it(database, hooks
     assert commits_of(database) == commits_of(database, "hook_events_dead_letters") == {value}
 
 
-def test_synchronous_commit_that_is_switched_off_meanwhile_changes_nothing(database, hooksd, commits):
+def test_synchronous_commit_switched_off_at_run_time_has_no_effect(database, hooksd, commits):
     daemon = hooksd(database, WRITERS=1)
     watch_commits(database)
     post(daemon, some_events())
@@ -123,7 +123,7 @@ def test_synchronous_commit_that_is_switched_off_meanwhile_changes_nothing(datab
     assert commits_of(database) == commits_of(database, "hook_events_dead_letters") == {"on"}
 
 
-def test_a_letter_that_is_stored_at_last_is_on_disk_before_it_goes(database, hooksd, commits):
+def test_a_retried_letter_is_on_disk_before_it_is_removed(database, hooksd, commits):
     commits("database", "off")
     daemon = hooksd(database, WRITERS=1)
     watch_commits(database)
@@ -135,7 +135,7 @@ def test_a_letter_that_is_stored_at_last_is_on_disk_before_it_goes(database, hoo
     assert commits_of(database) == {"on"}
 
 
-def test_what_is_acknowledged_outlives_a_crash_of_a_server_with_synchronous_commit_off(database, hooksd):
+def test_acknowledged_events_survive_a_crash_with_synchronous_commit_off(database, hooksd):
     with database.server.with_settings(synchronous_commit="off", wal_writer_delay="10s"):
         daemon = hooksd(database)
         for _ in range(20):
@@ -146,10 +146,10 @@ def test_what_is_acknowledged_outlives_a_crash_of_a_server_with_synchronous_comm
         assert database.count() == 20
 
 
-# What cannot be set for a session is told
+# Settings that a session cannot change are logged
 
 
-def test_a_server_that_forgets_what_it_has_committed_is_told(database, hooksd):
+def test_settings_that_can_lose_commits_are_logged(database, hooksd):
     daemon = hooksd(database)
     assert "may lose" not in daemon.log()
     daemon.stop()
@@ -162,14 +162,14 @@ def test_a_server_that_forgets_what_it_has_committed_is_told(database, hooksd):
         daemon.stop()
 
 
-def test_a_database_that_only_reads_is_away_with_the_reason(database, hooksd):
+def test_a_read_only_database_is_unavailable_with_the_reason(database, hooksd):
     hooksd(database).stop()
     database.query(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
     daemon = hooksd(database, store_ready=False)
     not_ready(daemon, "read-only transaction")
 
 
-# Farewells
+# Sessions that the server ends
 
 
 def idle_writers(database):
@@ -177,7 +177,7 @@ def idle_writers(database):
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hooksd'")
 
 
-def test_a_session_that_rests_for_too_long_is_replaced_without_an_alarm(database, hooksd):
+def test_an_idle_session_that_the_server_ends_is_replaced_without_a_warning(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     daemon.stop()
     database.query(f"ALTER DATABASE {database.name} SET idle_session_timeout = '2s'")
@@ -189,8 +189,8 @@ def test_a_session_that_rests_for_too_long_is_replaced_without_an_alarm(database
     assert "warning" not in daemon.log() and "error " not in daemon.log()
 
 
-def test_sessions_that_may_not_rest_at_all_are_an_error(database, hooksd):
-    """Not a connection after the other, as fast as they can be made."""
+def test_an_idle_timeout_of_a_millisecond_is_an_error(database, hooksd):
+    """Then hooksd does not open one connection after the other without pause."""
     daemon = hooksd(database, WRITERS=1)
     daemon.stop()
     database.query(f"ALTER DATABASE {database.name} SET idle_session_timeout = '1ms'")
@@ -198,7 +198,7 @@ def test_sessions_that_may_not_rest_at_all_are_an_error(database, hooksd):
     daemon.wait_for_log("the store is unavailable .*57P05")
 
 
-def test_the_servers_last_words_are_told(database, hooksd):
+def test_the_servers_reason_for_ending_a_session_is_logged(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     database.query("SELECT pg_terminate_backend(%s)", idle_writers(database)[0][0])
     daemon.wait_for_log("the store failed.*terminating connection due to administrator command")
@@ -206,7 +206,7 @@ def test_the_servers_last_words_are_told(database, hooksd):
     assert metrics(daemon)["storage_errors_total"] == 1
 
 
-def test_the_last_words_of_a_server_that_stops_at_once_are_told(database, hooksd):
+def test_the_reason_of_an_immediate_shutdown_is_logged(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     database.server.stop(signal.SIGQUIT)
     daemon.wait_for_log("the store failed.*terminating connection due to immediate shutdown command")
@@ -214,7 +214,7 @@ def test_the_last_words_of_a_server_that_stops_at_once_are_told(database, hooksd
     daemon.wait_store_ready()
 
 
-def test_the_servers_last_words_are_told_in_the_middle_of_a_copy(database, hooksd):
+def test_the_servers_reason_for_ending_a_copy_is_logged(database, hooksd):
     daemon = hooksd(database, WRITERS=1, ACK="queued")
     database.query("CREATE TABLE gate ()")
     database.query(
@@ -223,7 +223,7 @@ def test_the_servers_last_words_are_told_in_the_middle_of_a_copy(database, hooks
     database.query("CREATE TRIGGER gate BEFORE INSERT ON hook_events FOR EACH ROW EXECUTE FUNCTION wait_at_gate()")
     with database.server.connect(database.name) as gate, gate.transaction():
         gate.execute("LOCK TABLE gate")
-        # More than the sockets hold: the writer is in the middle of sending.
+        # More bytes than the sockets hold, so the writer is in the middle of sending.
         post(daemon, [minimal(data={"pad": "x" * 400_000}) for _ in range(19)], "queued")
         wait_until(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                                           " AND wait_event_type = 'Lock'") == 1, "the writer at the gate")
@@ -237,12 +237,12 @@ def test_the_servers_last_words_are_told_in_the_middle_of_a_copy(database, hooks
 
 
 def without_messages(database):
-    # Its parameters depend on the version.
+    # The function's parameters depend on the version.
     for (function,) in database.query("SELECT oid::regprocedure::text FROM pg_proc WHERE proname = 'pg_logical_emit_message'"):
         database.query(f"ALTER FUNCTION {function} RENAME TO somebody_elses")
 
 
-def test_without_standbys_no_message_in_the_wal_is_needed(database, hooksd):
+def test_duplicates_need_no_wal_message_without_standbys(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     without_messages(database)
     events = some_events()
@@ -252,7 +252,7 @@ def test_without_standbys_no_message_in_the_wal_is_needed(database, hooksd):
     assert (numbers["events_duplicate_total"], numbers["storage_errors_total"]) == (3, 0)
 
 
-def test_with_standbys_what_was_sent_again_is_not_acknowledged_without_a_message(database, hooksd):
+def test_duplicates_are_not_acknowledged_without_a_wal_message_with_standbys(database, hooksd):
     daemon = hooksd(database, WRITERS=1, SPOOL_AFTER_MS=0)
     without_messages(database)
     events = some_events()

@@ -1,6 +1,6 @@
 """
-A table that a DBA has changed: what is wrong with the table is not taken for the fault of a row. Nothing is buried that
-can be stored when the table is mended, and no request is told "stored" meanwhile.
+A table that a DBA has changed: a fault of the table does not count as a fault of a row. No event becomes a dead letter
+if it can be stored after a repair of the table, and no request gets "stored" before that.
 """
 
 import json
@@ -34,7 +34,9 @@ def letters(database):
 
 
 def away_until(daemon, database, mend, words):
-    """The store is unavailable for that reason; mended, it stores all that was spooled, and buries nothing."""
+    """
+    The store is unavailable for that reason. After the repair all spooled events are stored, without dead letters.
+    """
     daemon.wait_for_log(f"the store is unavailable .*{words}")
     for statement in mend.split("; "):
         database.query(statement)
@@ -42,7 +44,7 @@ def away_until(daemon, database, mend, words):
     assert letters(database) == []
 
 
-# Ready
+# Readiness
 
 
 @pytest.mark.parametrize("broken,words", [
@@ -51,7 +53,7 @@ def away_until(daemon, database, mend, words):
     ("ALTER TABLE hook_events RENAME TO e; CREATE VIEW hook_events AS SELECT 1 AS one", "hook_events"),
     ("ALTER TABLE hook_events DROP CONSTRAINT hook_events_pkey", "ON CONFLICT specification.*42P10"),
 ])
-def test_a_table_that_takes_nothing_is_not_ready(database, hooksd, broken, words):
+def test_the_service_is_not_ready_with_a_table_that_refuses_every_row(database, hooksd, broken, words):
     hooksd(database).stop()
     for statement in broken.split("; "):
         database.query(statement)
@@ -62,8 +64,8 @@ def test_a_table_that_takes_nothing_is_not_ready(database, hooksd, broken, words
     assert daemon.post_event(minimal()).status == 503
 
 
-def test_a_role_that_may_insert_and_not_read_is_not_ready(database, hooksd):
-    """The first event that comes again would hold up all others."""
+def test_the_service_is_not_ready_with_a_role_that_may_only_insert(database, hooksd):
+    """A duplicate needs SELECT, and would block all other events."""
     apply_roles(database)
     apply_schema(database)
     apply_roles(database)
@@ -75,7 +77,7 @@ def test_a_role_that_may_insert_and_not_read_is_not_ready(database, hooksd):
     daemon.wait_store_ready()
 
 
-def test_a_view_in_the_tables_place_takes_rows(database, hooksd):
+def test_a_view_in_place_of_the_table_stores_rows(database, hooksd):
     hooksd(database).stop()
     database.query("ALTER TABLE hook_events RENAME TO elsewhere")
     database.query("CREATE VIEW hook_events AS SELECT * FROM elsewhere WHERE session_id <> 'x' WITH CHECK OPTION")
@@ -88,7 +90,7 @@ def test_a_view_in_the_tables_place_takes_rows(database, hooksd):
     assert letters(database) == [("x", "44000")]
 
 
-def test_a_table_that_is_renamed_meanwhile(database, hooksd):
+def test_events_are_kept_while_the_table_is_renamed(database, hooksd):
     daemon = hooksd(database, **SPOOLS_AT_ONCE)
     post(daemon, "a")
     database.query("ALTER TABLE hook_events RENAME TO elsewhere")
@@ -102,7 +104,7 @@ def test_a_table_that_is_renamed_meanwhile(database, hooksd):
 
 @pytest.fixture
 def secured(database):
-    """Row-level security, and the URL of a role that it is for."""
+    """Enables row-level security. Returns the URL of a role that it binds."""
     apply_roles(database)
     apply_schema(database)
     apply_roles(database)
@@ -117,7 +119,7 @@ def policies(database, insert="true"):
     database.query("CREATE POLICY s ON hook_events FOR SELECT TO hooks_writer USING (true)")
 
 
-def test_rows_go_by_insert_where_row_level_security_forbids_copy(database, secured, hooksd):
+def test_rows_are_stored_by_insert_when_row_level_security_forbids_copy(database, secured, hooksd):
     policies(database)
     daemon = hooksd(DATABASE_URL=secured, WRITERS=1)
     post(daemon, "aab")
@@ -132,14 +134,14 @@ def test_rows_go_by_insert_where_row_level_security_forbids_copy(database, secur
     assert (numbers["events_stored_total"], numbers["events_duplicate_total"], numbers["storage_errors_total"]) == (5, 1, 0)
 
 
-def test_one_policy_for_everything_will_do(database, secured, hooksd):
+def test_one_policy_for_all_commands_is_enough(database, secured, hooksd):
     database.query("CREATE POLICY hooks ON hook_events TO hooks_writer USING (true)")
     daemon = hooksd(DATABASE_URL=secured)
     post(daemon, "a")
     assert stored(database) == "a"
 
 
-def test_row_level_security_that_is_enabled_meanwhile(database, secured, hooksd):
+def test_events_are_stored_after_row_level_security_is_enabled_at_run_time(database, secured, hooksd):
     policies(database)
     database.query("ALTER TABLE hook_events DISABLE ROW LEVEL SECURITY")
     daemon = hooksd(DATABASE_URL=secured, WRITERS=1)
@@ -151,7 +153,7 @@ def test_row_level_security_that_is_enabled_meanwhile(database, secured, hooksd)
     assert metrics(daemon)["storage_errors_total"] == 0
 
 
-def test_without_a_policy_it_is_not_ready_and_says_what_lacks(database, secured, hooksd):
+def test_the_service_is_not_ready_without_a_policy_and_names_it(database, secured, hooksd):
     daemon = hooksd(store_ready=False, DATABASE_URL=secured)
     daemon.wait_for_log("the store is unavailable .*row-level security of hook_events refuses every row.*BYPASSRLS")
     assert daemon.get("/readyz").status == 503
@@ -160,7 +162,7 @@ def test_without_a_policy_it_is_not_ready_and_says_what_lacks(database, secured,
     post(daemon, "a")
 
 
-def test_a_policy_that_refuses_every_row_buries_none(database, secured, hooksd):
+def test_a_policy_that_refuses_every_row_makes_no_dead_letters(database, secured, hooksd):
     policies(database, insert="tenant_id = current_setting('app.tenant', true)")
     daemon = hooksd(DATABASE_URL=secured, **SPOOLS_AT_ONCE)
     post(daemon, "abc", "spooled")
@@ -177,14 +179,14 @@ def test_a_policy_that_refuses_some_rows_costs_only_these(database, secured, hoo
     assert letters(database) == [("x", "42501")] * 3
 
 
-def test_a_version_that_row_level_security_hides_is_told(database, secured, hooksd):
+def test_a_schema_version_hidden_by_row_level_security_is_logged(database, secured, hooksd):
     policies(database)
     database.query("ALTER TABLE hooks_schema_migrations ENABLE ROW LEVEL SECURITY")
     daemon = hooksd(store_ready=False, DATABASE_URL=secured)
     daemon.wait_for_log("the store is unavailable .*hooks_schema_migrations shows no version to this role.*row-level security")
 
 
-# Every row meets the same fate
+# Every row is refused
 
 
 BROKEN_TRIGGER = """
@@ -198,7 +200,7 @@ def with_trigger(database, sessions="%"):
 
 
 @pytest.mark.parametrize("count", [1, 2, 100])
-def test_a_trigger_that_fails_for_every_row_buries_none(database, hooksd, count):
+def test_a_trigger_that_fails_for_every_row_makes_no_dead_letters(database, hooksd, count):
     daemon = hooksd(database, **SPOOLS_AT_ONCE)
     post(daemon, "a")
     with_trigger(database)
@@ -216,8 +218,11 @@ def test_a_trigger_that_fails_for_some_rows_costs_only_these(database, hooksd):
     assert metrics(daemon)["storage_errors_total"] == 0
 
 
-def test_a_row_that_a_trigger_fails_for_waits_for_others_to_be_stored(database, hooksd):
-    """Alone it could be that all are refused; it holds up nobody, and is a letter as soon as another row was taken."""
+def test_a_row_whose_trigger_fails_waits_until_others_are_stored(database, hooksd):
+    """
+    A single refused row may mean that every row is refused, so it waits in the spool, blocks no other, and becomes a
+    dead letter when another row was stored.
+    """
     daemon = hooksd(database, **SPOOLS_AT_ONCE)
     with_trigger(database, sessions="x")
     post(daemon, "xx", "spooled")
@@ -234,7 +239,7 @@ def test_a_row_that_a_trigger_fails_for_waits_for_others_to_be_stored(database, 
     assert set(stored(database)) == {"g"}
 
 
-def test_a_column_that_must_not_be_null_and_that_nobody_writes_buries_no_row(database, hooksd):
+def test_a_foreign_not_null_column_makes_no_dead_letters(database, hooksd):
     daemon = hooksd(database, **SPOOLS_AT_ONCE)
     post(daemon, "a")
     database.query("ALTER TABLE hook_events ADD COLUMN region text NOT NULL DEFAULT 'here'")
@@ -246,7 +251,7 @@ def test_a_column_that_must_not_be_null_and_that_nobody_writes_buries_no_row(dat
     assert stored(database) == "abcd"
 
 
-def test_a_column_of_hooksd_that_must_not_be_null_refuses_rows(database, hooksd):
+def test_a_not_null_constraint_on_hooksds_column_makes_dead_letters(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     database.query("ALTER TABLE hook_events ALTER COLUMN workflow_id SET NOT NULL")
     assert daemon.post_batch([event("a"), event("b", workflow_id="w")]).status == 202
@@ -255,7 +260,7 @@ def test_a_column_of_hooksd_that_must_not_be_null_refuses_rows(database, hooksd)
     assert letters(database) == [("a", "23502"), ("c", "23502")]
 
 
-def test_a_batch_that_a_check_refuses_as_a_whole_is_told_so(database, hooksd):
+def test_a_batch_that_a_check_refuses_whole_becomes_dead_letters(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     database.query("ALTER TABLE hook_events ADD CONSTRAINT closed CHECK (session_id = 'a')")
     post(daemon, "ab")
@@ -265,7 +270,7 @@ def test_a_batch_that_a_check_refuses_as_a_whole_is_told_so(database, hooksd):
     assert [session for session, _ in letters(database)] == ["b", "b", "c", "d"]
 
 
-def test_a_month_that_is_divided_further_without_a_place_for_the_rows(database, hooksd):
+def test_events_wait_while_a_subpartitioned_month_has_no_partition_for_them(database, hooksd):
     daemon = hooksd(database, **SPOOLS_AT_ONCE)
     post(daemon, "a")
     this_month = f"hook_events_{now():%Y_%m}"
@@ -278,7 +283,7 @@ def test_a_month_that_is_divided_further_without_a_place_for_the_rows(database, 
     assert stored(database) == "bc"
 
 
-# What a row holds is nobody's who reads the log
+# The log shows no values of rows
 
 
 @pytest.mark.parametrize("ddl", [
@@ -286,7 +291,7 @@ def test_a_month_that_is_divided_further_without_a_place_for_the_rows(database, 
     "ALTER TABLE hook_events ADD CHECK (data->>'n' <> 'a secret')",
     "CREATE UNIQUE INDEX ON hook_events ((data->>'n'), created_date)",
 ])
-def test_no_value_of_a_refused_row_is_told(database, hooksd, ddl):
+def test_the_log_shows_no_value_of_a_refused_row(database, hooksd, ddl):
     daemon = hooksd(database, WRITERS=1)
     database.query(ddl)
     assert daemon.post_batch([event("a", data={"n": "a secret"}), event("b", data={"n": "a secret"})]).status == 202

@@ -1,7 +1,7 @@
 """
-Power cuts: the machine forgets whatever was not synced (harness/power.py), again and again, in the middle of a start,
-an append, a rotation, a replay. What was acknowledged with ACK=durable is there all the same. `make chaos` runs it for
-POWERCUT_ROUNDS rounds a store; the seed is printed, and POWERCUT_SEED repeats the choices (not the exact instants).
+Power cuts: the machine loses all unsynced data (harness/power.py), repeatedly, in the middle of a start, an append, a
+rotation or a replay. Events acknowledged with ACK=durable survive. `make chaos` runs this for POWERCUT_ROUNDS rounds a
+store. The seed is printed; POWERCUT_SEED repeats the choices, but not the exact instants.
 """
 
 import http.client
@@ -28,8 +28,8 @@ ROUNDS = int(os.environ.get("POWERCUT_ROUNDS", "4"))
 SEED = int(os.environ.get("POWERCUT_SEED", str(random.randrange(1 << 32))))
 CLIENTS = 4
 
-# What changes files and the model does not know. (fallocate64 only reserves blocks behind the end of the JSONL file,
-# and writev is the log's. sync_file_range makes nothing durable.)
+# Calls that change files and that the model lacks. (fallocate64 only reserves blocks after the end of the JSONL file,
+# writev writes only the log, and sync_file_range makes nothing durable.)
 UNKNOWN = set("""creat64 linkat symlink symlinkat truncate64 pwritev pwritev64 pwritev2 pwritev64v2 mkdirat mknod
     renameat renameat2 unlinkat rmdir remove sync syncfs msync copy_file_range sendfile64
     splice mkstemp64 mkostemp64""".split())
@@ -49,7 +49,7 @@ class Cuts:
         self.cuts = Counter()
 
     def new_disk(self):
-        """So that directories and first files are made again."""
+        """Empties the disk, so that directories and first files are created again."""
         self.machine.empty()
         self.acknowledged = []
 
@@ -80,12 +80,13 @@ class Cuts:
 
     def round(self, keep=None, at=None, ignore="", sessions=("session",), before=None, meanwhile=lambda: None):
         """
-        Power on, `before` (a command) and load, power off: at that call, or 0 for at any moment after `meanwhile`.
+        Power on, the command `before`, load, power off at that call. at=0: power off at a random time after
+        `meanwhile`.
         """
         daemon = self.daemon
         keep = keep or self.random.choice(self.keeps)
         if at is None:
-            # Many cuts come at one of the first calls, where directories and files are made.
+            # Many cuts come at one of the first calls, which create directories and files.
             at = int(math.exp(self.random.uniform(0, math.log(1500)))) if self.random.random() < 0.6 else 0
         moment = self.random.uniform(0, 0.3)
         seeds = [self.random.getrandbits(64) for _ in range(CLIENTS)]
@@ -99,8 +100,8 @@ class Cuts:
             posts = [pool.submit(self.post, int(ready.group(1)), seed, sessions) for seed in seeds if ready]
             try:
                 meanwhile()
-                # The instant is the point: nothing is waited for here, unless the call that is to be the last never
-                # comes.
+                # A random instant for the cut, not a wait for a state. With a chosen call: a second, in case the call
+                # never comes.
                 end = time.monotonic() + (1 if at else moment)
                 while time.monotonic() < end and not self.dead():
                     time.sleep(0.005)
@@ -114,7 +115,7 @@ class Cuts:
             post.result()
         self.machine.cut(self.random, keep)
         if os.path.exists(daemon.options["RING_PATH"]):
-            os.unlink(daemon.options["RING_PATH"])  # it was in memory
+            os.unlink(daemon.options["RING_PATH"])  # the ring was in memory, which a power cut clears
         assert "powercut:" not in daemon.log(), daemon.log()
         self.cuts[f"{'at a call' if by_itself else 'at a moment'}, kept {keep}"] += 1
         assert not self.acks.keys() - {"stored", "spooled"}
@@ -123,14 +124,14 @@ class Cuts:
         return self.daemon.process.poll() is not None
 
     def wait(self, condition, what):
-        """Until the condition holds, or the power has been cut before that."""
+        """Waits until the condition holds or the power was cut."""
         wait_until(lambda: condition() or self.dead(), f"{what}, or the cut")
 
     def wait_acknowledged(self):
         self.wait(lambda: self.acknowledged, "an acknowledgement")
 
     def wait_log(self, pattern):
-        """The match of the pattern in the log, or None if the power has been cut before that."""
+        """Waits for the pattern in the log. Returns the match, or None if the power was cut before."""
         found = re.compile(pattern).search
         self.wait(lambda: found(self.daemon.log()), repr(pattern))
         return found(self.daemon.log())
@@ -140,7 +141,7 @@ class Cuts:
 
 
 def jsonl_ids(daemon):
-    """Of all JSONL files; a torn line fails. What was taken out of them is none of them."""
+    """The ids in all JSONL files, without the files of removed torn lines. A torn line fails the test."""
     paths = sorted(daemon.jsonl_path.parent.glob(f"{daemon.jsonl_path.name}*"))
     paths = [path for path in paths if ".torn." not in path.name]
     lines = [line for path in paths for line in path.read_bytes().splitlines(keepends=True)]
@@ -163,7 +164,7 @@ def stored_ids(database):
 
 
 def in_spans(cuts):
-    """ROUNDS rounds, a few at a time: after these the caller looks at what is stored, and begins with an empty disk."""
+    """Yields ROUNDS rounds in ranges of a few. After each range the caller checks the store and empties the disk."""
     left = ROUNDS
     while left > 0:
         span = min(left, cuts.random.choice([1, 2, 4]))
@@ -203,16 +204,15 @@ def test_an_sqlite_store_loses_and_doubles_no_event(make_hooksd):
 
 
 @pytest.mark.timeout(120 + 6 * ROUNDS)
-def test_the_spool_loses_nothing(database, make_hooksd):
+def test_the_spool_loses_no_event(database, make_hooksd):
     """
-    PostgreSQL's machine keeps its power. It becomes unavailable and comes back: events are spooled and replayed at the
-    cut.
+    PostgreSQL is on another machine. It stops and starts, so that events are being spooled or replayed at the cut.
     """
     cuts = Cuts(make_hooksd(database, SPOOL_AFTER_MS=0, WRITERS=2), "spool")
     server = database.server
 
     def goes_away():
-        # A writer that has never reached its store does not spool for it.
+        # A writer does not spool before it has reached its store.
         cuts.wait(lambda: cuts.daemon.log().count("the store is ready") == 2, "both writers to be ready")
         server.stop()
         spooled = cuts.acks["spooled"]
@@ -232,7 +232,7 @@ def test_the_spool_loses_nothing(database, make_hooksd):
             server.stop()
         server.start()
         cuts.daemon.start()
-        # What a cut has torn is set aside and stays; nothing of it was acknowledged, as the next line finds.
+        # Torn files are set aside and stay. They hold no acknowledged event, as the next line checks.
         wait_until(lambda: all(name.startswith("damaged-") for name in cuts.daemon.spool_files()), "the rest to be stored", 30)
         assert missing(cuts.acknowledged, stored_ids(database)) == []
         cuts.daemon.stop()
@@ -240,7 +240,7 @@ def test_the_spool_loses_nothing(database, make_hooksd):
 
 
 @pytest.mark.timeout(120 + 4 * ROUNDS)
-def test_the_dead_letter_file_loses_nothing(database, make_hooksd):
+def test_the_file_of_dead_letters_loses_no_letter(database, make_hooksd):
     cuts = Cuts(make_hooksd(database), "dead letters")
     cuts.daemon.start()
     cuts.daemon.stop()
@@ -250,15 +250,15 @@ def test_the_dead_letter_file_loses_nothing(database, make_hooksd):
         cuts.new_disk()
         for _ in span:
             cuts.round(sessions=("good", "bad"))
-        # A letter that was not acknowledged may be torn; it spoils no other.
+        # An unacknowledged letter may be torn, and affects no other.
         exported = cuts.daemon.hooksctl("deadletter", "export")
         assert exported.returncode == 0, exported.stderr
         letters = re.findall(r'"event_id":"([0-9a-f-]{36})"', exported.stdout)
         assert missing(cuts.acknowledged, stored_ids(database) + letters) == []
 
 
-def test_a_directory_that_somebody_else_has_just_made(make_hooksd):
-    """A writer, a service manager, a person: their directory may not be on the disk yet."""
+def test_events_in_a_new_directory_of_another_process_survive(make_hooksd):
+    """The directory of another process may not be synced yet."""
     cuts = Cuts(make_hooksd(JSONL_PATH=".agentic/a/b/events.jsonl"), "somebody else's directory")
     made = ["mkdir", ".agentic/a", ".agentic/a/b"]
     cuts.round(keep="nothing", at=0, before=made, meanwhile=cuts.wait_acknowledged)
@@ -268,8 +268,8 @@ def test_a_directory_that_somebody_else_has_just_made(make_hooksd):
 
 @pytest.mark.parametrize("storage", ["jsonl", "sqlite"])
 @pytest.mark.parametrize("ignored", ["files", "directories"])
-def test_without_syncs_everything_would_be_lost(make_hooksd, ignored, storage):
-    """A test of the tests above."""
+def test_without_syncs_every_event_would_be_lost(make_hooksd, ignored, storage):
+    """Checks that the tests above can fail."""
     cuts = Cuts(make_hooksd(STORAGE_TYPE=storage), f"without syncs of {ignored} for {storage}")
     cuts.round(keep="nothing", at=0, ignore=ignored, meanwhile=cuts.wait_acknowledged)
     cuts.daemon.start()
@@ -277,10 +277,10 @@ def test_without_syncs_everything_would_be_lost(make_hooksd, ignored, storage):
     assert missing(cuts.acknowledged, ids) == cuts.acknowledged != []
 
 
-def test_no_call_escapes_the_model():
+def test_the_model_knows_every_call_that_changes_files():
     libraries = subprocess.run(["ldd", BUILD_DIR / "hooksd"], capture_output=True, text=True, check=True, timeout=30).stdout
     sqlite = re.search(r"libsqlite3\S* => (\S+)", libraries).group(1)
-    for program, harmless in ((BUILD_DIR / "hooksd", set()), (sqlite, {"rmdir"})):  # of a way to lock that is not used
+    for program, harmless in ((BUILD_DIR / "hooksd", set()), (sqlite, {"rmdir"})):  # for unused locks
         listed = subprocess.run(["nm", "-D", "--undefined-only", program], capture_output=True, text=True, check=True, timeout=30)
         called = set(re.findall(r" U (\w+)", listed.stdout))
         assert "fdatasync" in called
