@@ -28,10 +28,10 @@
 #include "store/db_refusal.h"
 
 /*
- * The gap between two transactions of outcomes. Nobody waits for an outcome, and a transaction costs as much as
- * twenty.
+ * The gap between two transactions of outcomes. Nobody waits for an outcome, a transaction costs as much as twenty, and
+ * publishers of the embedded store wait while it is written.
  */
-#define OUTCOME_GAP_US (20 * 1000)
+#define OUTCOME_GAP_US (50 * 1000)
 /* In distributed tables rows may appear without an announcement. */
 #define WALK_US (120 * INT64_C(1000000))
 /* Other couriers wait for courier 0's claim. */
