@@ -160,12 +160,12 @@ begin_attempts(struct courier *c)
 	}
 }
 
-/* ---- news ---- */
+/* ---- messages from the store thread ---- */
 
 static struct span
-tenant_of(const struct news *news)
+tenant_of(const struct message *message)
 {
-	return (struct span){news->tenant_id, strlen(news->tenant_id)};
+	return (struct span){message->tenant_id, strlen(message->tenant_id)};
 }
 
 /*
@@ -187,44 +187,44 @@ rows_changed(struct courier *c, struct queue *queue, int64_t now_us)
 }
 
 static void
-rows_news(struct courier *c, const struct news *news, int64_t now_us)
+take_has_rows(struct courier *c, const struct message *message, int64_t now_us)
 {
-	struct queue *queue = queues_get(&c->queues, tenant_of(news), news->id, now_us);
+	struct queue *queue = queues_get(&c->queues, tenant_of(message), message->id, now_us);
 
-	if (news->walked)
+	if (message->walked)
 		queue->fifo.unplaced = true;
 	rows_changed(c, queue, now_us);
 }
 
-/* NEWS_HAS_PLACE: a row that any node may have stored. */
+/* MESSAGE_HAS_PLACE: a row that any node may have stored. */
 static void
-place_news(struct courier *c, const struct news *news, int64_t now_us)
+take_has_place(struct courier *c, const struct message *message, int64_t now_us)
 {
-	struct queue *queue = queues_get(&c->queues, tenant_of(news), news->id, now_us);
+	struct queue *queue = queues_get(&c->queues, tenant_of(message), message->id, now_us);
 
 	if (queue->state != ENDPOINT_LOADED)
 		read_schedule_all(&c->schedule, queue, now_us);
-	else if (queue->fifo.on && fifo_is_news(&queue->fifo, news->seq) && !fifo_is_stuck(&queue->fifo))
+	else if (queue->fifo.on && fifo_is_news(&queue->fifo, message->seq) && !fifo_is_stuck(&queue->fifo))
 		read_schedule_new_rows(&c->schedule, queue, now_us);
 }
 
 static void
-endpoint_news(struct courier *c, struct news *news, int64_t now_us)
+take_endpoint(struct courier *c, struct message *message, int64_t now_us)
 {
-	bool delivers = news->config != NULL && !endpoint_holds(news->config);
-	const struct queue *known = queues_find(&c->queues, tenant_of(news), news->id);
+	bool delivers = message->config != NULL && !endpoint_holds(message->config);
+	const struct queue *known = queues_find(&c->queues, tenant_of(message), message->id);
 	enum limits_rule before = known != NULL ? ready_rule(&c->ready, known) : LIMITS_DIVIDED;
-	struct queue *queue = queues_loaded(&c->queues, news, now_us);
+	struct queue *queue = queues_loaded(&c->queues, message, now_us);
 
 	if (queue == NULL) {
 		if (delivers)
 			read_schedule_all(
-			    &c->schedule, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
+			    &c->schedule, queues_get(&c->queues, tenant_of(message), message->id, now_us), now_us);
 		return;
 	}
 	if (queue->state == ENDPOINT_LOADED)
 		ready_empty_rate(&c->ready, queue, c->queues.opened_us);
-	ready_rule_changed(&c->ready, queue, before, news->version);
+	ready_rule_changed(&c->ready, queue, before, message->version);
 	jobs_order(&c->jobs, queue);
 	if (queue_keeps_nothing(queue))
 		jobs_leave(&c->jobs, queue);
@@ -237,12 +237,12 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 
 /* Leaves the jobs of paused tenants in their rows. A walk finds the jobs of tenants whose pause has ended. */
 static void
-pause_news(struct courier *c, struct news *news, int64_t now_us)
+take_pauses(struct courier *c, struct message *message, int64_t now_us)
 {
 	uint32_t count = c->queues.table.count;
 	struct id_link **links = id_table_list(&c->queues.table);
 
-	queues_pause(&c->queues, news, now_us);
+	queues_pause(&c->queues, message, now_us);
 	for (uint32_t i = 0; i < count; i++) {
 		struct queue *queue = (struct queue *)links[i];
 
@@ -271,88 +271,88 @@ follow_shares(struct courier *c, int64_t now_us)
 }
 
 static void
-transform_news(struct courier *c, struct news *news)
+take_transform(struct courier *c, struct message *message)
 {
-	struct shared_transform *transform = transform_cache_loaded(&c->transforms, news);
+	struct shared_transform *transform = transform_cache_loaded(&c->transforms, message);
 
 	if (transform != NULL)
 		jobs_unpark(&c->jobs, transform);
 }
 
 static void
-take(struct courier *c, struct news *news, int64_t now_us)
+take_message(struct courier *c, struct message *message, int64_t now_us)
 {
-	switch (news->kind) {
-	case NEWS_STARTED:
+	switch (message->kind) {
+	case MESSAGE_STARTED:
 		c->started = true;
-		c->epoch = news->epoch;
+		c->epoch = message->epoch;
 		c->parcels.since_us = node_since_us(c->node);
 		return;
-	case NEWS_COMMITTED:
-		jobs_committed(&c->jobs, news->released);
+	case MESSAGE_COMMITTED:
+		jobs_committed(&c->jobs, message->released);
 		return;
-	case NEWS_ENDPOINT:
-		endpoint_news(c, news, now_us);
+	case MESSAGE_ENDPOINT:
+		take_endpoint(c, message, now_us);
 		return;
-	case NEWS_TRANSFORM:
-		transform_news(c, news);
+	case MESSAGE_TRANSFORM:
+		take_transform(c, message);
 		return;
-	case NEWS_PAGE:
-		pages_take(&c->pages, news, now_us);
+	case MESSAGE_PAGE:
+		pages_take(&c->pages, message, now_us);
 		return;
-	case NEWS_HAS_ROWS:
-		rows_news(c, news, now_us);
+	case MESSAGE_HAS_ROWS:
+		take_has_rows(c, message, now_us);
 		return;
-	case NEWS_HAS_PLACE:
-		place_news(c, news, now_us);
+	case MESSAGE_HAS_PLACE:
+		take_has_place(c, message, now_us);
 		return;
-	case NEWS_CANCELLED:
-		jobs_cancel(&c->jobs, news->tenant_id, news->id);
+	case MESSAGE_CANCELLED:
+		jobs_cancel(&c->jobs, message->tenant_id, message->id);
 		/* A parcel with this job may still be on a lane, or come later. */
-		cancelled_add(&c->parcels.cancelled, news->tenant_id, news->id, now_us);
+		cancelled_add(&c->parcels.cancelled, message->tenant_id, message->id, now_us);
 		return;
-	case NEWS_TEST:
+	case MESSAGE_TEST:
 		if (!c->draining)
-			tests_begin(&c->tests, news);
+			tests_begin(&c->tests, message);
 		return;
-	case NEWS_WALKED:
+	case MESSAGE_WALKED:
 		c->walking = false;
 		return;
-	case NEWS_PAUSED:
-		pause_news(c, news, now_us);
+	case MESSAGE_PAUSED:
+		take_pauses(c, message, now_us);
 		return;
-	case NEWS_LEASE:
-		leases_answered(&c->ready, &c->queues, news);
+	case MESSAGE_LEASE:
+		leases_answered(&c->ready, &c->queues, message);
 		return;
-	case NEWS_NODES:
-		shares_change(&c->ready.shares, &news->view, now_us);
+	case MESSAGE_NODES:
+		shares_change(&c->ready.shares, &message->view, now_us);
 		return;
-	case NEWS_SEEN:
-		shares_seen(&c->ready.shares, news->version);
+	case MESSAGE_SEEN:
+		shares_seen(&c->ready.shares, message->version);
 		return;
-	case NEWS_CHANGED:
-		courier_set_seen_version(c->slot, news->version);
+	case MESSAGE_CHANGED:
+		courier_set_seen_version(c->slot, message->version);
 		return;
-	case NEWS_NODE_LOST:
+	case MESSAGE_NODE_LOST:
 		jobs_lose(&c->jobs);
 		leases_lose(&c->ready, &c->queues);
 		c->started = false;
 		c->walk_wanted = true;
 		return;
-	case NEWS_REFUSED:
-		jobs_refused(&c->jobs, news->id, news->position);
+	case MESSAGE_REFUSED:
+		jobs_refused(&c->jobs, message->id, message->position);
 		return;
 	}
 }
 
 static void
-take_news(struct courier *c, int64_t now_us)
+take_messages(struct courier *c, int64_t now_us)
 {
-	struct news *news;
+	struct message *message;
 
-	while ((news = store_thread_news(c->thread)) != NULL) {
-		take(c, news, now_us);
-		news_free(news);
+	while ((message = store_thread_take_message(c->thread)) != NULL) {
+		take_message(c, message, now_us);
+		message_free(message);
 	}
 }
 
@@ -454,7 +454,7 @@ courier_turn(struct courier *c)
 	/* Parcels before pages: most of a page's youngest rows are then already in memory. */
 	if (c->started && !c->draining)
 		(void)parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us());
-	take_news(c, now_us);
+	take_messages(c, now_us);
 	follow_shares(c, now_us);
 	if (!c->draining)
 		leases_work(&c->ready, &c->queues);

@@ -55,8 +55,8 @@ void courier_open(struct courier *courier, uint64_t limit, int64_t settle_us);
 void courier_close(struct courier *courier);
 
 /*
- * Takes parcels and news, handles what has become due, begins attempts. Returns when the next turn is due (steady), if
- * nothing comes before.
+ * Takes parcels and messages, handles what has become due, begins attempts. Returns when the next turn is due (steady),
+ * if nothing comes before.
  */
 int64_t courier_turn(struct courier *courier);
 

@@ -43,7 +43,7 @@ enum follower_state {
 struct follower {
 	const struct segment *segment;
 	uint32_t courier;
-	struct news_queue *news;
+	struct message_queue *messages;
 	struct job_marker *marker;
 	struct endpoint_reader endpoints;
 	struct known_endpoints known;
@@ -65,20 +65,20 @@ struct follower {
 };
 
 struct follower *
-follower_new(const struct config *config, const struct segment *segment, uint32_t courier, struct news_queue *news,
-    struct job_marker *marker)
+follower_new(const struct config *config, const struct segment *segment, uint32_t courier,
+    struct message_queue *messages, struct job_marker *marker)
 {
 	struct follower *follower = mem_new(1, sizeof *follower);
 
 	follower->segment = segment;
 	follower->courier = courier;
-	follower->news = news;
+	follower->messages = messages;
 	follower->marker = marker;
-	follower->pauses = (struct pause_watch){.segment = segment, .courier = courier, .news = news};
-	follower->nodes = (struct node_watch){.news = news, .speaks = courier == 0};
+	follower->pauses = (struct pause_watch){.segment = segment, .courier = courier, .messages = messages};
+	follower->nodes = (struct node_watch){.messages = messages, .speaks = courier == 0};
 	endpoint_reader_open(&follower->endpoints, config);
 	follower->tests = (struct test_watch){
-	    .segment = segment, .courier = courier, .news = news, .endpoints = &follower->endpoints};
+	    .segment = segment, .courier = courier, .messages = messages, .endpoints = &follower->endpoints};
 	return follower;
 }
 
@@ -122,14 +122,14 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 		job_marker_add(follower->marker, &request);
 }
 
-/* Reads the endpoint and sends NEWS_ENDPOINT. */
+/* Reads the endpoint and sends MESSAGE_ENDPOINT. */
 static int
 send_endpoint(
     struct follower *follower, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], struct error *err)
 {
 	struct known_endpoint *known = known_endpoint_find(&follower->known, endpoint_id);
 	struct endpoint_config *endpoint;
-	struct news *news;
+	struct message *message;
 	int64_t version = 0;
 	int rc = endpoint_read(&follower->endpoints, db, tenant_id, endpoint_id, &endpoint, err);
 
@@ -146,10 +146,10 @@ send_endpoint(
 		hold_if_changed(follower, endpoint, known);
 	if (known != NULL)
 		known_endpoint_set(&follower->known, known, endpoint);
-	news = news_new(NEWS_ENDPOINT, tenant_id, endpoint_id);
-	news->config = endpoint;
-	news->version = version;
-	news_put(follower->news, news);
+	message = message_new(MESSAGE_ENDPOINT, tenant_id, endpoint_id);
+	message->config = endpoint;
+	message->version = version;
+	message_queue_put(follower->messages, message);
 	return 0;
 }
 
@@ -208,7 +208,7 @@ send_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 {
 	const struct follower *follower = context;
 
-	news_put(follower->news, news_new(NEWS_HAS_ROWS, tenant_id, endpoint_id));
+	message_queue_put(follower->messages, message_new(MESSAGE_HAS_ROWS, tenant_id, endpoint_id));
 }
 
 static int
@@ -243,7 +243,7 @@ look_at_tenant(struct follower *follower, struct db *db, const char *tenant_id, 
 		compare_endpoint(follower, tenant_id, rows, row);
 	known_endpoints_end_look(&follower->known, tenant_id);
 	db_rows_free(rows);
-	rc = cancels_send_since(follower->news, db, tenant_id, follower->from, err);
+	rc = cancels_send_since(follower->messages, db, tenant_id, follower->from, err);
 	return rc == 0 ? send_rows(follower, db, tenant_id, err) : rc;
 }
 
@@ -262,10 +262,10 @@ set_place(struct follower *follower, int64_t version, const char *tenant_id)
 static void
 send_version(struct follower *follower)
 {
-	struct news *news = news_new(NEWS_CHANGED, NULL, NULL);
+	struct message *message = message_new(MESSAGE_CHANGED, NULL, NULL);
 
-	news->version = follower->version = follower->target;
-	news_put(follower->news, news);
+	message->version = follower->version = follower->target;
+	message_queue_put(follower->messages, message);
 	node_raise_changes_version(&follower->segment->header->node, follower->version);
 	follower->changed_us = follower->looked_us;
 	follower->state = FOLLOWER_RESTS;
@@ -371,7 +371,7 @@ read_changes(struct follower *follower, struct db *db, struct error *err)
 	if (rc == 0 && moved)
 		job_marker_end_pauses(follower->marker, &follower->pauses.sent);
 	if (rc == 0 && !follower->started)
-		rc = cancels_send_recent(follower->news, db, RECENT_MS, err);
+		rc = cancels_send_recent(follower->messages, db, RECENT_MS, err);
 	if (rc == 0 && moved)
 		rc = test_watch_look(&follower->tests, db, err);
 	if (rc != 0)

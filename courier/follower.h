@@ -11,19 +11,19 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "courier/job_marker.h"
-#include "courier/news.h"
+#include "courier/messages.h"
 #include "courier/page_reader.h"
 #include "shm/segment.h"
 #include "store/db.h"
 
 struct follower;
 
-/* config with its secrets, segment, news and marker are borrowed; courier: its number. Never NULL. */
+/* config with its secrets, segment, messages and marker are borrowed; courier: its number. Never NULL. */
 struct follower *follower_new(const struct config *config, const struct segment *segment, uint32_t courier,
-    struct news_queue *news, struct job_marker *marker);
+    struct message_queue *messages, struct job_marker *marker);
 void follower_free(struct follower *follower);
 
-/* Reads the endpoint and sends NEWS_ENDPOINT, now and after each change. As db_query(). */
+/* Reads the endpoint and sends MESSAGE_ENDPOINT, now and after each change. As db_query(). */
 int follower_load(
     struct follower *follower, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], struct error *err);
 
@@ -40,7 +40,7 @@ bool follower_knows_fifo(const struct follower *follower);
 void follower_note_page(
     struct follower *follower, const uint8_t endpoint_id[16], const uint8_t after[16], const struct page_marks *marks);
 
-/* Whether deliveries of the tenant are paused, by the last NEWS_PAUSED. */
+/* Whether deliveries of the tenant are paused, by the last MESSAGE_PAUSED. */
 bool follower_has_paused(const struct follower *follower, const char *tenant_id);
 
 /*
@@ -54,10 +54,10 @@ bool follower_has_looked(const struct follower *follower);
 int64_t follower_due_us(const struct follower *follower);
 
 /*
- * A step does one of three things. It looks for changes, and sends NEWS_NODES when nodes have come or gone, NEWS_SEEN,
- * NEWS_PAUSED when pauses have changed, and NEWS_TEST for each new test. Or it looks at some changed tenants, and sends
- * NEWS_HAS_ROWS for each endpoint that has rows. Or it reads some changed endpoints. After the last of them it sends
- * NEWS_CHANGED. As db_query(); after any result but 0 the step must be repeated.
+ * A step does one of three things. It looks for changes, and sends MESSAGE_NODES when nodes have come or gone,
+ * MESSAGE_SEEN, MESSAGE_PAUSED when pauses have changed, and MESSAGE_TEST for each new test. Or it looks at some
+ * changed tenants, and sends MESSAGE_HAS_ROWS for each endpoint that has rows. Or it reads some changed endpoints.
+ * After the last of them it sends MESSAGE_CHANGED. As db_query(); after any result but 0 the step must be repeated.
  */
 int follower_step(struct follower *follower, struct db *db, struct error *err);
 

@@ -23,15 +23,15 @@ lease_desk_take(
 	const struct lease_of lease = {request->tenant_id, request->id, epoch};
 	int64_t begun_us = clock_boot_us();
 	bool given = false;
-	struct news *news;
+	struct message *message;
 	int rc = log_refused(desk, lease_take(db, &lease, request->for_ms, &given, err), err);
 
 	if (rc != 0)
 		return rc;
-	news = news_new(NEWS_LEASE, request->tenant_id, request->id);
-	news->begun_us = begun_us;
-	news->given = given;
-	news_put(desk->news, news);
+	message = message_new(MESSAGE_LEASE, request->tenant_id, request->id);
+	message->begun_us = begun_us;
+	message->given = given;
+	message_queue_put(desk->messages, message);
 	return 0;
 }
 

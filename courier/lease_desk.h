@@ -6,18 +6,18 @@
 
 #include "base/error.h"
 #include "base/repeat.h"
+#include "courier/messages.h"
 #include "courier/store_requests.h"
-#include "courier/news.h"
 #include "store/db.h"
 
 struct lease_desk {
-	struct news_queue *news; /* borrowed */
+	struct message_queue *messages; /* borrowed */
 	struct repeat refused;
 };
 
 /*
- * Fulfils STORE_REQUEST_TAKE_LEASE, and sends NEWS_LEASE; fulfils STORE_REQUEST_GIVE_LEASE. epoch: of this node's row.
- * A refusal is logged: the lease is not given, or ends by itself. As db_commit() without DB_REFUSED.
+ * Fulfils STORE_REQUEST_TAKE_LEASE, and sends MESSAGE_LEASE; fulfils STORE_REQUEST_GIVE_LEASE. epoch: of this node's
+ * row. A refusal is logged: the lease is not given, or ends by itself. As db_commit() without DB_REFUSED.
  */
 int lease_desk_take(
     struct lease_desk *desk, struct db *db, const struct store_request *request, int64_t epoch, struct error *err);

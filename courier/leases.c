@@ -54,15 +54,15 @@ leases_work(struct ready *ready, struct queues *queues)
 }
 
 void
-leases_answered(struct ready *ready, struct queues *queues, const struct news *news)
+leases_answered(struct ready *ready, struct queues *queues, const struct message *message)
 {
-	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
-	struct queue *queue = queues_find(queues, tenant_id, news->id);
+	const struct span tenant_id = {message->tenant_id, strlen(message->tenant_id)};
+	struct queue *queue = queues_find(queues, tenant_id, message->id);
 
 	assert(queue != NULL && queue->lease.state == LEASE_ASKED); /* ASKED keeps the endpoint in memory */
-	if (news->given) {
+	if (message->given) {
 		queue->lease.state = LEASE_HELD;
-		queue->lease.from_us = ready->now_us - (clock_boot_us() - news->begun_us);
+		queue->lease.from_us = ready->now_us - (clock_boot_us() - message->begun_us);
 		queue->lease.idle_us = ready->now_us + LEASE_IDLE_US;
 		if (queue->state == ENDPOINT_LOADED)
 			ready_empty_rate(ready, queue, ready->now_us); /* other nodes have sent until now */

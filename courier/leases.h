@@ -15,10 +15,10 @@
  */
 void leases_work(struct ready *ready, struct queues *queues);
 
-/* NEWS_LEASE: the store has given the lease, or not. */
-void leases_answered(struct ready *ready, struct queues *queues, const struct news *news);
+/* MESSAGE_LEASE: the store has given the lease, or not. */
+void leases_answered(struct ready *ready, struct queues *queues, const struct message *message);
 
-/* NEWS_NODE_LOST: all held leases are void. Those still wanted are asked for again. */
+/* MESSAGE_NODE_LOST: all held leases are void. Those still wanted are asked for again. */
 void leases_lose(struct ready *ready, struct queues *queues);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The courier's loop. Each turn: take parcels and news, end attempts and begin some, sleep until something comes or is
- * due.
+ * The courier's loop. Each turn: take parcels and messages, end attempts and begin some, sleep until something comes or
+ * is due.
  */
 #include "courier/loop.h"
 

@@ -15,13 +15,13 @@
 static void
 send_view(struct node_watch *watch, const struct share_view *view)
 {
-	struct news *news;
+	struct message *message;
 
 	if (memcmp(view, &watch->sent, sizeof *view) == 0)
 		return;
-	news = news_new(NEWS_NODES, NULL, NULL);
-	news->view = watch->sent = *view;
-	news_put(watch->news, news);
+	message = message_new(MESSAGE_NODES, NULL, NULL);
+	message->view = watch->sent = *view;
+	message_queue_put(watch->messages, message);
 	if (watch->speaks && view->nodes > 0)
 		log_info("the limits of endpoints are divided among the nodes", LOG_UINT("nodes", view->nodes));
 }
@@ -52,13 +52,13 @@ await(struct node_watch *watch, int64_t version)
 static void
 send_seen(struct node_watch *watch, int64_t version)
 {
-	struct news *news;
+	struct message *message;
 
 	if (version == watch->sent_seen)
 		return;
-	news = news_new(NEWS_SEEN, NULL, NULL);
-	news->version = watch->sent_seen = version;
-	news_put(watch->news, news);
+	message = message_new(MESSAGE_SEEN, NULL, NULL);
+	message->version = watch->sent_seen = version;
+	message_queue_put(watch->messages, message);
 }
 
 int

@@ -10,12 +10,12 @@
 
 #include "base/error.h"
 #include "base/repeat.h"
-#include "courier/news.h"
+#include "courier/messages.h"
 #include "shm/node.h"
 #include "store/db.h"
 
 struct node_watch {
-	struct news_queue *news; /* borrowed */
+	struct message_queue *messages; /* borrowed */
 	bool speaks; /* it also logs new views, and the nodes that it waits for */
 	int64_t epoch; /* of the node's row at the last look; 0: no row */
 	bool joined; /* all others act by a version of changes read after that row was made: they know of it */
@@ -27,8 +27,8 @@ struct node_watch {
 };
 
 /*
- * Looks at the rows of nodes, and sends NEWS_NODES if the view has changed, and NEWS_SEEN. row: this node's; node_id 0:
- * it has none. version: of changes, read after row. As db_query().
+ * Looks at the rows of nodes, and sends MESSAGE_NODES if the view has changed, and MESSAGE_SEEN. row: this node's;
+ * node_id 0: it has none. version: of changes, read after row. As db_query().
  */
 int node_watch_look(
     struct node_watch *watch, struct db *db, const struct node_row *row, int64_t version, struct error *err);

@@ -33,7 +33,7 @@ struct outcome_writer {
 	struct courier_slot *slot;
 	struct lane lane;
 	struct runs *runs;
-	struct news_queue *news;
+	struct message_queue *messages;
 	struct repeat refused[LOSSES], damaged;
 	bool missed; /* an outcome was damaged */
 	uint32_t at_once; /* outcomes per transaction, up to OUTCOMES_AT_ONCE */
@@ -45,14 +45,14 @@ struct outcome_writer {
 
 struct outcome_writer *
 outcome_writer_new(const struct segment *segment, uint32_t courier, const struct lane *lane, struct runs *runs,
-    struct news_queue *news)
+    struct message_queue *messages)
 {
 	struct outcome_writer *writer = mem_new(1, sizeof *writer);
 
 	writer->slot = segment_courier(segment, courier);
 	writer->lane = *lane;
 	writer->runs = runs;
-	writer->news = news;
+	writer->messages = messages;
 	writer->at_once = OUTCOMES_AT_ONCE;
 	outcome_rows_open(&writer->rows, segment, segment_slot(segment, ROLE_COURIER, courier));
 	return writer;
@@ -150,25 +150,25 @@ log_refused(struct outcome_writer *writer, const struct outcome *outcome, enum l
 }
 
 static void
-send_news(struct outcome_writer *writer, enum news_kind kind, const struct outcome *outcome, const uint8_t id[16])
+send_message(struct outcome_writer *writer, enum message_kind kind, const struct outcome *outcome, const uint8_t id[16])
 {
 	char tenant_id[TENANT_ID_MAX + 1] = "";
-	struct news *news;
+	struct message *message;
 
 	memcpy(tenant_id, outcome->job.tenant_id.base, outcome->job.tenant_id.len);
-	news = news_new(kind, tenant_id, id);
-	news->position = writer->positions[outcome - writer->outcomes];
-	news_put(writer->news, news);
+	message = message_new(kind, tenant_id, id);
+	message->position = writer->positions[outcome - writer->outcomes];
+	message_queue_put(writer->messages, message);
 }
 
-/* The loop believes that the job has ended. NEWS_HAS_ROWS has it read the row again, in which the job waits. */
+/* The loop believes that the job has ended. MESSAGE_HAS_ROWS has it read the row again, in which the job waits. */
 static void
 note_stored(
     struct outcome_writer *writer, const struct outcome *outcome, const struct outcome_form *form, struct error *err)
 {
 	log_refused(writer, outcome, loss_of(outcome, form), err);
 	if (!form->ends)
-		send_news(writer, NEWS_HAS_ROWS, outcome, outcome->job.endpoint_id);
+		send_message(writer, MESSAGE_HAS_ROWS, outcome, outcome->job.endpoint_id);
 }
 
 static bool
@@ -194,7 +194,7 @@ write_less(struct outcome_writer *writer, struct db *db, const struct outcome *o
 			return rc;
 	}
 	log_refused(writer, outcome, LOSES_ALL, err);
-	send_news(writer, NEWS_REFUSED, outcome, outcome->job.job_id);
+	send_message(writer, MESSAGE_REFUSED, outcome, outcome->job.job_id);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "courier/news.h"
+#include "courier/messages.h"
 #include "courier/runs.h"
 #include "shm/segment.h"
 #include "store/db.h"
@@ -18,12 +18,12 @@
 struct outcome_writer;
 
 /*
- * courier: the number of the courier that has the lane; the lane's arena is mapped. segment, runs and news are
- * borrowed. news gets NEWS_REFUSED for a dropped outcome, and NEWS_HAS_ROWS for a job that waits although the loop
- * believes that it has ended. Never NULL.
+ * courier: the number of the courier that has the lane; the lane's arena is mapped. segment, runs and messages are
+ * borrowed. messages gets MESSAGE_REFUSED for a dropped outcome, and MESSAGE_HAS_ROWS for a job that waits although the
+ * loop believes that it has ended. Never NULL.
  */
 struct outcome_writer *outcome_writer_new(const struct segment *segment, uint32_t courier, const struct lane *lane,
-    struct runs *runs, struct news_queue *news);
+    struct runs *runs, struct message_queue *messages);
 void outcome_writer_free(struct outcome_writer *writer);
 
 /* How many outcomes wait on the lane. */

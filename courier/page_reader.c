@@ -67,7 +67,7 @@ goes_before_parcel(const struct page_row *row, bool held, const struct page_quer
 }
 
 static void
-read_rows(struct news *page, const struct db_rows *rows, const struct page_query *query, struct page_marks *marks)
+read_rows(struct message *page, const struct db_rows *rows, const struct page_query *query, struct page_marks *marks)
 {
 	int64_t now_us = clock_steady_us();
 
@@ -100,7 +100,7 @@ read_rows(struct news *page, const struct db_rows *rows, const struct page_query
 struct event_reader {
 	struct db *db;
 	const struct page_order *order;
-	struct news *page;
+	struct message *page;
 	struct bytes memory;
 	size_t *places; /* of each row's record, by the row's number; SIZE_MAX: none */
 	uint32_t next, events;
@@ -284,7 +284,7 @@ page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bo
 
 /* Reads the stopped orders, before the rows: if a dead letter has just been requeued, its job is among the rows. */
 static int
-read_stopped(struct db *db, const struct page_order *order, struct news *page, struct error *err)
+read_stopped(struct db *db, const struct page_order *order, struct message *page, struct error *err)
 {
 	struct bytes keys = {0};
 	struct db_rows *rows;
@@ -318,7 +318,8 @@ read_rows_of(struct db *db, const struct page_order *order, struct db_rows **row
 }
 
 static int
-read_page(struct db *db, const struct page_order *order, struct news *page, struct page_marks *marks, struct error *err)
+read_page(
+    struct db *db, const struct page_order *order, struct message *page, struct page_marks *marks, struct error *err)
 {
 	struct event_reader reader = {.db = db, .order = order, .page = page};
 	struct fifo_head head = {false, 0};
@@ -346,14 +347,14 @@ read_page(struct db *db, const struct page_order *order, struct news *page, stru
 
 int
 page_read(
-    struct db *db, const struct page_order *order, struct news **page, struct page_marks *marks, struct error *err)
+    struct db *db, const struct page_order *order, struct message **page, struct page_marks *marks, struct error *err)
 {
-	*page = news_new(NEWS_PAGE, order->tenant_id, order->endpoint_id);
+	*page = message_new(MESSAGE_PAGE, order->tenant_id, order->endpoint_id);
 	(*page)->fifo = order->query->fifo;
 	(*page)->placed = order->query->places;
 	*marks = (struct page_marks){false, false};
 	int rc = read_page(db, order, *page, marks, err);
 	if (rc != 0)
-		news_free(*page);
+		message_free(*page);
 	return rc;
 }

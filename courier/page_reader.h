@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "courier/messages.h"
 #include "courier/store_requests.h"
-#include "courier/news.h"
 #include "store/db.h"
 
 struct page_order {
@@ -29,8 +29,8 @@ struct page_marks {
  */
 int page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bool *more, struct error *err);
 
-/* Reads a page as NEWS_PAGE, which the caller owns. As db_commit(). */
+/* Reads a page as MESSAGE_PAGE, which the caller owns. As db_commit(). */
 int page_read(
-    struct db *db, const struct page_order *order, struct news **page, struct page_marks *marks, struct error *err);
+    struct db *db, const struct page_order *order, struct message **page, struct page_marks *marks, struct error *err);
 
 #endif

@@ -131,7 +131,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 
 /* Updates the jobs in memory by the page's rows. */
 static void
-reconcile(struct jobs *jobs, struct queue *queue, const struct news *page)
+reconcile(struct jobs *jobs, struct queue *queue, const struct message *page)
 {
 	uint32_t count = page->row_count;
 	const struct page_row *end = page->last ? NULL : &page->rows[count - 1];
@@ -146,7 +146,7 @@ reconcile(struct jobs *jobs, struct queue *queue, const struct news *page)
 
 /* Stops the orders that have a dead letter: none of their jobs is begun. */
 static void
-stop(struct jobs *jobs, struct queue *queue, const struct news *page, int64_t now_us)
+stop(struct jobs *jobs, struct queue *queue, const struct message *page, int64_t now_us)
 {
 	const char *key = page->stopped;
 
@@ -193,7 +193,7 @@ place_again(struct jobs *jobs, struct queue *queue, int64_t now_us)
 
 /* Takes rows until there is no room. Returns what became of the last row. *passed: the number of rows before it. */
 static enum row_result
-take_rows(struct pages *pages, struct queue *queue, const struct news *page, uint32_t *passed, int64_t now_us)
+take_rows(struct pages *pages, struct queue *queue, const struct message *page, uint32_t *passed, int64_t now_us)
 {
 	for (*passed = 0; *passed < page->row_count; ++*passed) {
 		uint32_t i = *passed;
@@ -213,7 +213,7 @@ take_rows(struct pages *pages, struct queue *queue, const struct news *page, uin
 
 /* When the round goes on: when there is room; at once if only the page was full. */
 static int64_t
-goes_on_us(const struct news *page, uint32_t passed, int64_t now_us)
+goes_on_us(const struct message *page, uint32_t passed, int64_t now_us)
 {
 	const struct page_row *row = &page->rows[passed];
 
@@ -221,58 +221,58 @@ goes_on_us(const struct news *page, uint32_t passed, int64_t now_us)
 }
 
 void
-pages_take(struct pages *pages, const struct news *news, int64_t now_us)
+pages_take(struct pages *pages, const struct message *message, int64_t now_us)
 {
-	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
+	const struct span tenant_id = {message->tenant_id, strlen(message->tenant_id)};
 	struct jobs *jobs = pages->jobs;
-	struct queue *queue = queues_find(jobs->queues, tenant_id, news->id);
+	struct queue *queue = queues_find(jobs->queues, tenant_id, message->id);
 	enum row_result fate;
 	uint32_t passed;
 
 	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
 	pages->reading--;
-	queue->pages_took_us += news->took_us;
-	if (queue->fifo.placing && !news->placed)
+	queue->pages_took_us += message->took_us;
+	if (queue->fifo.placing && !message->placed)
 		queue->fifo.unplaced = true;
 	queue->fifo.placing = false;
 	/* The endpoint's order has changed since the page was asked for. */
-	if (news->fifo != queue->fifo.on || queue->fifo.restart) {
+	if (message->fifo != queue->fifo.on || queue->fifo.restart) {
 		look_again(jobs, queue, now_us, now_us);
 		return;
 	}
 	/* A change of the sender makes the couriers of this node look for rows. */
-	if (news->elsewhere) {
+	if (message->elsewhere) {
 		jobs_leave(jobs, queue);
 		look_again(jobs, queue, NEVER_US, now_us);
 		return;
 	}
-	if (news->edited) {
+	if (message->edited) {
 		read_anew(pages, queue, now_us);
 		return;
 	}
-	if (!news->unreadable)
-		reconcile(jobs, queue, news);
+	if (!message->unreadable)
+		reconcile(jobs, queue, message);
 	if (queue->state != ENDPOINT_LOADED || queue_keeps_nothing(queue)) {
 		look_again(jobs, queue, NEVER_US, now_us);
 		return;
 	}
 	/* The receiver has asked for a pause since the page was asked for. */
-	if (news->unreadable || queue->held_until_us - now_us > READ_AHEAD_US) {
-		look_again(jobs, queue, news->unreadable ? now_us + UNREADABLE_AGAIN_US : now_us, now_us);
+	if (message->unreadable || queue->held_until_us - now_us > READ_AHEAD_US) {
+		look_again(jobs, queue, message->unreadable ? now_us + UNREADABLE_AGAIN_US : now_us, now_us);
 		return;
 	}
-	stop(jobs, queue, news, now_us);
-	if (news->stopped_count == PAGE_STOPPED) {
+	stop(jobs, queue, message, now_us);
+	if (message->stopped_count == PAGE_STOPPED) {
 		jobs_leave(jobs, queue);
 		look_again(jobs, queue, NEVER_US, now_us);
 		return;
 	}
-	if (news->placed)
+	if (message->placed)
 		place_again(jobs, queue, now_us);
-	fate = take_rows(pages, queue, news, &passed, now_us);
+	fate = take_rows(pages, queue, message, &passed, now_us);
 	if (fate == ROW_FULL)
-		read_schedule_pause_round(jobs->schedule, queue, goes_on_us(news, passed, now_us));
-	else if (fate == ROW_STUCK || news->last)
+		read_schedule_pause_round(jobs->schedule, queue, goes_on_us(message, passed, now_us));
+	else if (fate == ROW_STUCK || message->last)
 		read_schedule_end_round(jobs->schedule, queue);
 	else
 		read_schedule_pause_round(jobs->schedule, queue, now_us);

@@ -26,7 +26,7 @@ struct pages {
 /* Asks for pages that are due, a few at a time. Asks for an endpoint's configuration first. */
 void pages_ask(struct pages *pages, int64_t now_us);
 
-/* NEWS_PAGE: takes its rows. */
-void pages_take(struct pages *pages, const struct news *news, int64_t now_us);
+/* MESSAGE_PAGE: takes its rows. */
+void pages_take(struct pages *pages, const struct message *message, int64_t now_us);
 
 #endif

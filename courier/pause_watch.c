@@ -34,10 +34,10 @@ pause_watch_look(struct pause_watch *watch, struct db *db, struct error *err)
 	if (rc != 0)
 		return rc;
 	if (!same) {
-		struct news *news = news_new(NEWS_PAUSED, NULL, NULL);
+		struct message *message = message_new(MESSAGE_PAUSED, NULL, NULL);
 
-		news->pauses = pauses_copy(&pauses);
-		news_put(watch->news, news);
+		message->pauses = pauses_copy(&pauses);
+		message_queue_put(watch->messages, message);
 	}
 	pauses_free(&watch->sent);
 	watch->sent = pauses;

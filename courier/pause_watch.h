@@ -6,20 +6,20 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "courier/news.h"
+#include "courier/messages.h"
 #include "courier/pauses.h"
 #include "shm/segment.h"
 #include "store/db.h"
 
 struct pause_watch {
-	const struct segment *segment; /* borrowed, as news */
+	const struct segment *segment; /* borrowed, as messages */
 	uint32_t courier; /* its number: courier 0 writes pauses to the segment */
-	struct news_queue *news;
+	struct message_queue *messages;
 	bool started; /* the first look is over */
 	struct pauses sent;
 };
 
-/* Reads the store, and sends NEWS_PAUSED if the pauses have changed. As db_query(). */
+/* Reads the store, and sends MESSAGE_PAUSED if the pauses have changed. As db_query(). */
 int pause_watch_look(struct pause_watch *watch, struct db *db, struct error *err);
 
 /* Whether deliveries of the tenant are paused, by the last look. */

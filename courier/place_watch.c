@@ -35,14 +35,14 @@ send_place(const struct place_watch *watch, const struct db_rows *rows, uint32_t
 {
 	struct span id = db_rows_text(rows, row, FIFO_WAITING_ENDPOINT);
 	uint8_t endpoint_id[16];
-	struct news *news;
+	struct message *message;
 
 	if (id.base == NULL || !uuid_parse(id.base, id.len, endpoint_id) ||
 	    !row_walk_is_mine(watch->segment, watch->courier, endpoint_id))
 		return;
-	news = news_new(NEWS_HAS_PLACE, db_rows_text(rows, row, FIFO_WAITING_TENANT).base, endpoint_id);
-	news->seq = db_rows_int(rows, row, FIFO_WAITING_SEQ);
-	news_put(watch->news, news);
+	message = message_new(MESSAGE_HAS_PLACE, db_rows_text(rows, row, FIFO_WAITING_TENANT).base, endpoint_id);
+	message->seq = db_rows_int(rows, row, FIFO_WAITING_SEQ);
+	message_queue_put(watch->messages, message);
 }
 
 int

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "courier/news.h"
+#include "courier/messages.h"
 #include "shm/segment.h"
 #include "store/db.h"
 
@@ -18,7 +18,7 @@ struct place_watch {
 	/* Borrowed. */
 	const struct segment *segment;
 	uint32_t courier; /* looks for its endpoints */
-	struct news_queue *news;
+	struct message_queue *messages;
 
 	int64_t looked_us; /* steady: the last look */
 	bool sends; /* the node sends to an endpoint with fifo, or that is unknown */
@@ -33,7 +33,7 @@ int64_t place_watch_due_us(const struct place_watch *watch, int64_t node_id, boo
 /* Call it after a walk of the courier: the node may send to endpoints that were unknown before. */
 void place_watch_look_anew(struct place_watch *watch);
 
-/* Sends NEWS_HAS_PLACE for each endpoint whose newest job waits. The caller has no transaction open. As db_query(). */
+/* Sends MESSAGE_HAS_PLACE for each endpoint whose newest job waits. No transaction may be open. As db_query(). */
 int place_watch_look(struct place_watch *watch, struct db *db, int64_t node_id, struct error *err);
 
 #endif

@@ -77,13 +77,13 @@ give_tenant(struct queues *queues, struct tenant *tenant)
 }
 
 void
-queues_pause(struct queues *queues, struct news *news, int64_t now_us)
+queues_pause(struct queues *queues, struct message *message, int64_t now_us)
 {
 	struct id_link **links = id_table_list(&queues->tenants);
 
 	pauses_free(&queues->pauses);
-	queues->pauses = news->pauses;
-	news->pauses = (struct pauses){0};
+	queues->pauses = message->pauses;
+	message->pauses = (struct pauses){0};
 	for (uint32_t i = 0; i < queues->tenants.count; i++) {
 		struct tenant *tenant = (struct tenant *)links[i];
 		bool paused = pauses_have(&queues->pauses, (struct span){tenant->tenant_id, strlen(tenant->tenant_id)});
@@ -206,14 +206,14 @@ take_breaker(struct queues *queues, struct queue *queue)
 }
 
 struct queue *
-queues_loaded(struct queues *queues, struct news *news, int64_t now_us)
+queues_loaded(struct queues *queues, struct message *message, int64_t now_us)
 {
-	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
-	struct queue *queue = queues_find(queues, tenant_id, news->id);
-	struct endpoint_config *config = news->config;
+	const struct span tenant_id = {message->tenant_id, strlen(message->tenant_id)};
+	struct queue *queue = queues_find(queues, tenant_id, message->id);
+	struct endpoint_config *config = message->config;
 	bool kept_nothing;
 
-	news->config = NULL;
+	message->config = NULL;
 	if (queue == NULL || queue->state == ENDPOINT_UNLOADED) {
 		endpoint_config_give(config);
 		return NULL;

@@ -44,24 +44,24 @@ void queues_load(struct queues *queues, struct queue *queue);
 void queues_read_anew(struct queues *queues, const struct queue *queue);
 
 /*
- * NEWS_ENDPOINT: takes the configuration out of the news. Returns the endpoint; NULL: its configuration was not asked
- * for.
+ * MESSAGE_ENDPOINT: takes the configuration out of the message. Returns the endpoint; NULL: its configuration was not
+ * asked for.
  */
-struct queue *queues_loaded(struct queues *queues, struct news *news, int64_t now_us);
+struct queue *queues_loaded(struct queues *queues, struct message *message, int64_t now_us);
 
 /* Has the store thread store the breaker's state, if it has changed. Call it after each function of breaker.h. */
 void queues_write_breaker(struct queues *queues, struct queue *queue);
 
 /*
- * NEWS_PAUSED: takes the pauses out of the news, and applies them to all tenants, including later ones. The caller
- * updates the endpoints.
+ * MESSAGE_PAUSED: takes the pauses out of the message, and applies them to all tenants, including later ones. The
+ * caller updates the endpoints.
  */
-void queues_pause(struct queues *queues, struct news *news, int64_t now_us);
+void queues_pause(struct queues *queues, struct message *message, int64_t now_us);
 
 /*
  * queues_forget_unused() forgets endpoints that were unused for ten minutes: those without jobs and rows altogether,
- * those with rows to be read later only as to their configuration. It keeps an endpoint that holds, because news must
- * report when it goes on. Call queues_kept() when an endpoint becomes used or unused.
+ * those with rows to be read later only as to their configuration. It keeps an endpoint that holds, because a message
+ * must report when it goes on. Call queues_kept() when an endpoint becomes used or unused.
  */
 void queues_kept(struct queues *queues, struct queue *queue, int64_t now_us);
 void queues_forget_unused(struct queues *queues, int64_t now_us);

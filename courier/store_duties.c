@@ -40,7 +40,7 @@
 struct store_duties {
 	const struct segment *segment;
 	uint32_t courier;
-	struct news_queue *news;
+	struct message_queue *messages;
 	struct runs *runs;
 	struct outcome_writer *writer;
 	struct job_marker marker;
@@ -52,23 +52,23 @@ struct store_duties {
 	int64_t walk_us; /* steady: the next walk, if tables are distributed */
 	bool looks_anew; /* the follower was asked to look anew after the node got its row */
 	struct place_watch places;
-	struct node_row node; /* the row sent as NEWS_STARTED; node_id 0: none */
+	struct node_row node; /* the row sent as MESSAGE_STARTED; node_id 0: none */
 };
 
 struct store_duties *
 store_duties_new(const struct config *config, const struct segment *segment, uint32_t courier, const struct lane *lane,
-    struct news_queue *news)
+    struct message_queue *messages)
 {
 	struct store_duties *duties = mem_new(1, sizeof *duties);
 
 	duties->segment = segment;
 	duties->courier = courier;
-	duties->news = news;
-	duties->places = (struct place_watch){.segment = segment, .courier = courier, .news = news};
+	duties->messages = messages;
+	duties->places = (struct place_watch){.segment = segment, .courier = courier, .messages = messages};
 	duties->runs = runs_new();
-	duties->leases = (struct lease_desk){.news = news};
-	duties->writer = outcome_writer_new(segment, courier, lane, duties->runs, news);
-	duties->follower = follower_new(config, segment, courier, news, &duties->marker);
+	duties->leases = (struct lease_desk){.messages = messages};
+	duties->writer = outcome_writer_new(segment, courier, lane, duties->runs, messages);
+	duties->follower = follower_new(config, segment, courier, messages, &duties->marker);
 	if (courier == 0)
 		duties->keeper = node_keeper_new(config, segment);
 	return duties;
@@ -117,7 +117,7 @@ store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct e
 {
 	const struct node_words *node = &duties->segment->header->node;
 	struct node_row row;
-	struct news *news;
+	struct message *message;
 	uint32_t released;
 	int rc = 0;
 
@@ -133,9 +133,9 @@ store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct e
 	count(duties, rc == 0 ? COUNTER_OUTCOMES_STORED : COUNTER_OUTCOMES_FAILED);
 	if (rc != 0)
 		return rc;
-	news = news_new(NEWS_COMMITTED, NULL, NULL);
-	news->released = released;
-	news_put(duties->news, news);
+	message = message_new(MESSAGE_COMMITTED, NULL, NULL);
+	message->released = released;
+	message_queue_put(duties->messages, message);
 	return 0;
 }
 
@@ -206,16 +206,16 @@ send_node(struct store_duties *duties, struct db *db, bool *worked, struct error
 		duties->looks_anew = false;
 	if (duties->node.node_id != 0 &&
 	    (!there || row.node_id != duties->node.node_id || row.epoch != duties->node.epoch)) {
-		news_put(duties->news, news_new(NEWS_NODE_LOST, NULL, NULL));
+		message_queue_put(duties->messages, message_new(MESSAGE_NODE_LOST, NULL, NULL));
 		duties->node = (struct node_row){0};
 		duties->looks_anew = false;
 		*worked = true;
 	}
 	if (there && duties->node.node_id == 0 && duties->lane_was_empty && knows_pauses(duties)) {
-		struct news *news = news_new(NEWS_STARTED, NULL, NULL);
+		struct message *message = message_new(MESSAGE_STARTED, NULL, NULL);
 
-		news->epoch = row.epoch;
-		news_put(duties->news, news);
+		message->epoch = row.epoch;
+		message_queue_put(duties->messages, message);
 		duties->node = row;
 		*worked = true;
 	}
@@ -300,10 +300,10 @@ look_for_rows(struct store_duties *duties, struct db *db, bool *worked, struct e
  * Makes a page without rows: one endpoint's rows must not delay the others. late: too many dead rows made the read time
  * out.
  */
-static struct news *
+static struct message *
 unreadable_page(const struct store_request *request, bool late, const struct error *why)
 {
-	struct news *page = news_new(NEWS_PAGE, request->tenant_id, request->id);
+	struct message *page = message_new(MESSAGE_PAGE, request->tenant_id, request->id);
 	char id[FORMAT_UUID_BYTES + 1] = "";
 
 	format_uuid(request->id, id);
@@ -342,7 +342,7 @@ read_page(struct store_duties *duties, struct db *db, struct store_request *requ
 	    .node_id = duties->node.node_id,
 	    .query = &request->page};
 	struct page_marks marks;
-	struct news *page;
+	struct message *page;
 	bool more;
 	int64_t begun_us;
 	int rc = page_place(db, &order, request->page.placed, &more, err);
@@ -361,7 +361,7 @@ read_page(struct store_duties *duties, struct db *db, struct store_request *requ
 	else
 		note_marks(duties, request, &marks);
 	page->took_us = clock_steady_us() - begun_us;
-	news_put(duties->news, page);
+	message_queue_put(duties->messages, page);
 	*done = true;
 	return 0;
 }
@@ -370,15 +370,15 @@ static void
 send_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 {
 	struct store_duties *duties = context;
-	struct news *news;
+	struct message *message;
 
 	if (follower_has_paused(duties->follower, tenant_id)) {
 		job_marker_add_paused(&duties->marker, tenant_id, endpoint_id);
 		return;
 	}
-	news = news_new(NEWS_HAS_ROWS, tenant_id, endpoint_id);
-	news->walked = true;
-	news_put(duties->news, news);
+	message = message_new(MESSAGE_HAS_ROWS, tenant_id, endpoint_id);
+	message->walked = true;
+	message_queue_put(duties->messages, message);
 }
 
 /* Walks a slice. The request remembers the place. */
@@ -401,7 +401,7 @@ step_walk(struct store_duties *duties, struct db *db, struct store_request *requ
 	memcpy(request->id, walk.endpoint_id, sizeof request->id);
 	*done = rc == 0 && !more;
 	if (*done) {
-		news_put(duties->news, news_new(NEWS_WALKED, NULL, NULL));
+		message_queue_put(duties->messages, message_new(MESSAGE_WALKED, NULL, NULL));
 		place_watch_look_anew(&duties->places);
 	}
 	return rc;
@@ -432,7 +432,7 @@ fulfil(struct store_duties *duties, struct db *db, struct store_request *request
 		rc = lease_desk_give(&duties->leases, db, request, duties->node.epoch, err);
 		break;
 	case STORE_REQUEST_LOAD_TRANSFORM:
-		rc = transform_read(duties->news, db, request->tenant_id, request->id, err);
+		rc = transform_read(duties->messages, db, request->tenant_id, request->id, err);
 		break;
 	case STORE_REQUEST_READ_PAGE:
 		return read_page(duties, db, request, done, err);

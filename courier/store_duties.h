@@ -10,19 +10,19 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "courier/messages.h"
 #include "courier/store_requests.h"
-#include "courier/news.h"
 #include "shm/segment.h"
 #include "store/db.h"
 
 struct store_duties;
 
 /*
- * config with its secrets, segment and news are borrowed; courier: its number; lane: its OUTCOMES, whose arena is
+ * config with its secrets, segment and messages are borrowed; courier: its number; lane: its OUTCOMES, whose arena is
  * mapped. Never NULL.
  */
 struct store_duties *store_duties_new(const struct config *config, const struct segment *segment, uint32_t courier,
-    const struct lane *lane, struct news_queue *news);
+    const struct lane *lane, struct message_queue *messages);
 void store_duties_free(struct store_duties *duties);
 
 /*

@@ -34,7 +34,7 @@ struct store_thread {
 	const struct segment *segment;
 	struct store_report *report;
 	struct lane lane;
-	struct news_queue news;
+	struct message_queue messages;
 	struct store_duties *duties;
 	struct db_turn turn;
 	struct db *db; /* NULL: not open */
@@ -343,16 +343,16 @@ store_thread_wake(struct store_thread *thread, bool now)
 	pthread_mutex_unlock(&thread->lock);
 }
 
-struct news *
-store_thread_news(struct store_thread *thread)
+struct message *
+store_thread_take_message(struct store_thread *thread)
 {
-	return news_take(&thread->news);
+	return message_queue_take(&thread->messages);
 }
 
 int
 store_thread_fd(const struct store_thread *thread)
 {
-	return thread->news.fd;
+	return thread->messages.fd;
 }
 
 /* ---- life ---- */
@@ -366,7 +366,7 @@ open_parts(struct store_thread *thread, uint32_t courier, struct error *err)
 	thread->lane = segment_lane(thread->segment, LANES_OUTCOMES, courier, courier);
 	if (segment_map_arena(thread->segment, &thread->lane, err) != 0)
 		return -1;
-	if (news_open(&thread->news, err) != 0)
+	if (message_queue_open(&thread->messages, err) != 0)
 		return -1;
 	if (db_turn_open(&thread->turn, thread->config, thread->segment, &slot->process, err) != 0)
 		return -1;
@@ -375,7 +375,7 @@ open_parts(struct store_thread *thread, uint32_t courier, struct error *err)
 	thread->turn.env.until_us = stop_us;
 	thread->turn.env.session_context = &slot->process;
 	thread->turn.env.session = session;
-	thread->duties = store_duties_new(thread->config, thread->segment, courier, &thread->lane, &thread->news);
+	thread->duties = store_duties_new(thread->config, thread->segment, courier, &thread->lane, &thread->messages);
 	return 0;
 }
 
@@ -385,7 +385,7 @@ close_parts(struct store_thread *thread)
 	store_duties_free(thread->duties);
 	store_requests_clear(&thread->requests);
 	db_turn_close(&thread->turn);
-	news_close(&thread->news);
+	message_queue_close(&thread->messages);
 	(void)munmap(thread->lane.arena, 2 * thread->lane.arena_bytes);
 	free(thread);
 }

@@ -1,7 +1,7 @@
 /*
  * The courier's second thread, which has the connection to the webhooks' store. It writes outcomes, reads rows and
  * endpoints, keeps the node's row (courier 0), and follows the changes of all nodes. The loop calls the functions here
- * and receives all answers in one queue (courier/news.h).
+ * and receives all answers in one queue (courier/messages.h).
  */
 #ifndef COURIER_STORE_THREAD_H
 #define COURIER_STORE_THREAD_H
@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "courier/attempt.h"
+#include "courier/messages.h"
 #include "courier/store_requests.h"
-#include "courier/news.h"
 #include "shm/segment.h"
 
 struct store_thread;
@@ -26,17 +26,17 @@ struct endpoint_name {
 	uint8_t endpoint_id[16];
 };
 
-/* Asks for the endpoint: NEWS_ENDPOINT, now and after each change. */
+/* Asks for the endpoint: MESSAGE_ENDPOINT, now and after each change. */
 void store_thread_load_endpoint(struct store_thread *thread, const struct endpoint_name *name);
 
-/* Ends that: no further NEWS_ENDPOINT for the endpoint. */
+/* Ends that: no further MESSAGE_ENDPOINT for the endpoint. */
 void store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_name *name);
 
 /* Has the thread store the state of the endpoint's circuit breaker. */
 void store_thread_write_breaker(
     struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state);
 
-/* Ask for the endpoint's lease for for_ms: NEWS_LEASE; give it back. See courier/lease.h. */
+/* Ask for the endpoint's lease for for_ms: MESSAGE_LEASE; give it back. See courier/lease.h. */
 void store_thread_take_lease(struct store_thread *thread, const struct endpoint_name *name, uint32_t for_ms);
 void store_thread_give_lease(struct store_thread *thread, const struct endpoint_name *name);
 
@@ -44,28 +44,28 @@ void store_thread_give_lease(struct store_thread *thread, const struct endpoint_
 void store_thread_write_test(
     struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result);
 
-/* Asks for a transform: NEWS_TRANSFORM. */
+/* Asks for a transform: MESSAGE_TRANSFORM. */
 void store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16]);
 
 /*
- * Asks for a page of the endpoint's rows: NEWS_PAGE. A page has at most 500 rows. Rows that are due have their events,
- * with fifo all rows. Events stop at event_bytes, but there is always one.
+ * Asks for a page of the endpoint's rows: MESSAGE_PAGE. A page has at most 500 rows. Rows that are due have their
+ * events, with fifo all rows. Events stop at event_bytes, but there is always one.
  */
 void store_thread_read_page(
     struct store_thread *thread, const struct endpoint_name *name, const struct page_query *query);
 
-/* Asks for all endpoints of this courier that have rows: NEWS_HAS_ROWS for each, then NEWS_WALKED. */
+/* Asks for all endpoints of this courier that have rows: MESSAGE_HAS_ROWS for each, then MESSAGE_WALKED. */
 void store_thread_walk(struct store_thread *thread);
 
 /* Announces outcomes on the lane. now: write them, or read changes, without waiting until outcomes are due. */
 void store_thread_wake(struct store_thread *thread, bool now);
 
-/* ---- news for the loop ---- */
+/* ---- messages for the loop ---- */
 
-/* Takes the oldest news, which the caller frees by news_free(); NULL: none. */
-struct news *store_thread_news(struct store_thread *thread);
+/* Takes the oldest message, which the caller frees by message_free(); NULL: none. */
+struct message *store_thread_take_message(struct store_thread *thread);
 
-/* Readable while there are news: store_thread_news() clears it when it returns NULL. */
+/* Readable while there are messages: store_thread_take_message() clears it when it returns NULL. */
 int store_thread_fd(const struct store_thread *thread);
 
 /* ---- life ---- */

@@ -89,7 +89,7 @@ static int
 send_test(struct test_watch *watch, struct db *db, const struct ids *ids, struct error *err)
 {
 	struct endpoint_config *endpoint;
-	struct news *news;
+	struct message *message;
 	const char *why;
 	char *event = NULL;
 	int rc = endpoint_read(watch->endpoints, db, ids->tenant_id, ids->endpoint_id, &endpoint, err);
@@ -108,11 +108,11 @@ send_test(struct test_watch *watch, struct db *db, const struct ids *ids, struct
 		free(event);
 		return rc;
 	}
-	news = news_new(NEWS_TEST, ids->tenant_id, ids->endpoint_id);
-	memcpy(news->attempt_id, ids->attempt_id, sizeof news->attempt_id);
-	news->config = endpoint;
-	news->memory = event;
-	news_put(watch->news, news);
+	message = message_new(MESSAGE_TEST, ids->tenant_id, ids->endpoint_id);
+	memcpy(message->attempt_id, ids->attempt_id, sizeof message->attempt_id);
+	message->config = endpoint;
+	message->memory = event;
+	message_queue_put(watch->messages, message);
 	return 0;
 }
 

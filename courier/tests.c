@@ -23,19 +23,19 @@ tests_open(struct tests *tests, struct http *http, struct store_thread *thread)
 }
 
 void
-tests_begin(struct tests *tests, struct news *news)
+tests_begin(struct tests *tests, struct message *message)
 {
 	struct test *test = mem_new(1, sizeof *test);
-	struct attempt_order order = {.endpoint = news->config, .number = 1, .attempt_id = test->attempt_id};
+	struct attempt_order order = {.endpoint = message->config, .number = 1, .attempt_id = test->attempt_id};
 
-	test->tenant_id = news->tenant_id;
-	test->memory = news->memory;
-	test->config = news->config;
-	news->tenant_id = news->memory = NULL;
-	news->config = NULL;
+	test->tenant_id = message->tenant_id;
+	test->memory = message->memory;
+	test->config = message->config;
+	message->tenant_id = message->memory = NULL;
+	message->config = NULL;
 	test->name.tenant_id = test->tenant_id;
-	memcpy(test->name.endpoint_id, news->id, sizeof test->name.endpoint_id);
-	memcpy(test->attempt_id, news->attempt_id, sizeof test->attempt_id);
+	memcpy(test->name.endpoint_id, message->id, sizeof test->name.endpoint_id);
+	memcpy(test->attempt_id, message->attempt_id, sizeof test->attempt_id);
 	TAILQ_INSERT_TAIL(&tests->under_way, test, link);
 	tests->count++;
 	order.event = (const struct record *)(const void *)test->memory;

@@ -11,7 +11,7 @@
 
 #include "courier/attempt.h"
 #include "courier/http.h"
-#include "courier/news.h"
+#include "courier/messages.h"
 #include "courier/store_thread.h"
 
 struct tests {
@@ -23,8 +23,8 @@ struct tests {
 
 void tests_open(struct tests *tests, struct http *http, struct store_thread *thread);
 
-/* NEWS_TEST: begins the attempt, and takes config and memory out of the news. */
-void tests_begin(struct tests *tests, struct news *news);
+/* MESSAGE_TEST: begins the attempt, and takes config and memory out of the message. */
+void tests_begin(struct tests *tests, struct message *message);
 
 /* The test whose attempt has that id; NULL: none. */
 struct test *tests_find(const struct tests *tests, const uint8_t attempt_id[16]);

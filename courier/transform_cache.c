@@ -120,13 +120,13 @@ parsed_bytes(const struct transform *transform)
 }
 
 struct shared_transform *
-transform_cache_loaded(struct transform_cache *cache, struct news *news)
+transform_cache_loaded(struct transform_cache *cache, struct message *message)
 {
-	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
-	struct shared_transform *shared = find(cache, tenant_id, news->id);
-	struct transform *transform = news->transform;
+	const struct span tenant_id = {message->tenant_id, strlen(message->tenant_id)};
+	struct shared_transform *shared = find(cache, tenant_id, message->id);
+	struct transform *transform = message->transform;
 
-	news->transform = NULL;
+	message->transform = NULL;
 	if (shared == NULL || shared->state != TRANSFORM_LOADING) {
 		free_parsed(transform);
 		return NULL;

@@ -52,9 +52,9 @@ struct shared_transform *transform_cache_take(
 void transform_cache_give(struct transform_cache *cache, struct shared_transform *shared);
 
 /*
- * NEWS_TRANSFORM: takes the transform out of the news. Returns the transform whose parked jobs can go on; NULL: no job
- * waits for it.
+ * MESSAGE_TRANSFORM: takes the transform out of the message. Returns the transform whose parked jobs can go on; NULL:
+ * no job waits for it.
  */
-struct shared_transform *transform_cache_loaded(struct transform_cache *cache, struct news *news);
+struct shared_transform *transform_cache_loaded(struct transform_cache *cache, struct message *message);
 
 #endif

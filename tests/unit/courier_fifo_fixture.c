@@ -93,7 +93,7 @@ model_place_rows(const struct model_endpoint *endpoint)
 }
 
 void
-model_tell_stopped(const struct model_endpoint *endpoint, struct news *page)
+model_tell_stopped(const struct model_endpoint *endpoint, struct message *page)
 {
 	page->stopped = mem_new(scene.row_count + 1, 2);
 	for (uint32_t i = 0; i < scene.row_count; i++)
@@ -129,7 +129,7 @@ model_page_row(const struct model_row *row, const struct page_query *query)
 
 /* Rows that the page should have had, and the courier knew of. */
 void
-model_note_missing(const uint8_t *id, const struct page_query *query, const struct news *page)
+model_note_missing(const uint8_t *id, const struct page_query *query, const struct message *page)
 {
 	const struct page_row *last = page->last ? NULL : &page->rows[page->row_count - 1];
 
@@ -144,7 +144,7 @@ model_note_missing(const uint8_t *id, const struct page_query *query, const stru
 }
 
 bool
-model_is_outdated(const struct news *page)
+model_is_outdated(const struct message *page)
 {
 	const struct queue *queue =
 	    queues_find(&scene.courier.queues, (struct span){page->tenant_id, strlen(page->tenant_id)}, page->id);

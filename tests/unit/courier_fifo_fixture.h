@@ -38,9 +38,9 @@ int model_by_id(const void *a, const void *b);
 int model_by_place(const void *a, const void *b);
 bool model_is_behind(const struct model_row *row, const struct page_query *query, int64_t seq, const uint8_t *id);
 void model_place_rows(const struct model_endpoint *endpoint);
-void model_tell_stopped(const struct model_endpoint *endpoint, struct news *page);
+void model_tell_stopped(const struct model_endpoint *endpoint, struct message *page);
 struct page_row model_page_row(const struct model_row *row, const struct page_query *query);
-void model_note_missing(const uint8_t *id, const struct page_query *query, const struct news *page);
-bool model_is_outdated(const struct news *page);
+void model_note_missing(const uint8_t *id, const struct page_query *query, const struct message *page);
+bool model_is_outdated(const struct message *page);
 
 #endif

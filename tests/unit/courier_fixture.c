@@ -360,7 +360,7 @@ scene_settle(void)
 
 		(void)courier_turn(&scene.courier);
 		changed = store_answer();
-		changed = store_commit(UINT32_MAX) > 0 || changed || scene.begun != begun || store_has_news() ||
+		changed = store_commit(UINT32_MAX) > 0 || changed || scene.begun != begun || store_has_messages() ||
 			  courier_has_work(&scene.courier);
 	} while (changed);
 }

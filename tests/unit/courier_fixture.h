@@ -41,7 +41,7 @@ struct model_endpoint {
 	bool fifo, by_key, blocks;
 	int64_t last_seq; /* of its rows' places */
 	bool elsewhere; /* with fifo: another node sends what it gets */
-	bool enabled_as_told; /* by the newest NEWS_ENDPOINT that the courier has taken */
+	bool enabled_as_told; /* by the newest MESSAGE_ENDPOINT that the courier has taken */
 };
 
 struct model_row {
@@ -60,7 +60,7 @@ struct model_row {
 	bool cancelled; /* somebody else has removed the row */
 	bool noted; /* and the store has a note of that: couriers are told, also at their start */
 	bool was_known; /* in memory when the last page of its endpoint was asked for */
-	const struct news *missing; /* the last page that should have had it; NULL: none */
+	const struct message *missing; /* the last page that should have had it; NULL: none */
 	bool told; /* the courier has taken that page: the job must not be begun any more */
 	int64_t seq; /* its place; -1: none */
 	char key; /* its ordering_key; 0: none */

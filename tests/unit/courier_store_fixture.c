@@ -24,7 +24,7 @@ struct request {
 };
 
 static struct request *requests, **requests_end = &requests;
-static struct news *news_first, **news_end = &news_first;
+static struct message *first_message, **messages_end = &first_message;
 static bool started;
 
 static struct request *
@@ -40,17 +40,17 @@ request(enum request_kind kind, const uint8_t *id)
 	return r;
 }
 
-static struct news *
-send_news(enum news_kind kind, const char *tenant_id, const uint8_t *id)
+static struct message *
+send_message(enum message_kind kind, const char *tenant_id, const uint8_t *id)
 {
-	struct news *news = mem_new(1, sizeof *news);
+	struct message *message = mem_new(1, sizeof *message);
 
-	*news = (struct news){.kind = kind, .tenant_id = tenant_id != NULL ? mem_strdup(tenant_id) : NULL};
+	*message = (struct message){.kind = kind, .tenant_id = tenant_id != NULL ? mem_strdup(tenant_id) : NULL};
 	if (id != NULL)
-		memcpy(news->id, id, 16);
-	*news_end = news;
-	news_end = &news->next;
-	return news;
+		memcpy(message->id, id, 16);
+	*messages_end = message;
+	messages_end = &message->next;
+	return message;
 }
 
 static struct model_endpoint *
@@ -149,46 +149,46 @@ store_thread_wake(struct store_thread *thread, bool now)
 
 /* No attempt of it may begin from now on, whether it is in memory or not. */
 static void
-note_cancelled(const struct news *news)
+note_cancelled(const struct message *message)
 {
-	struct model_row *row = scene_row_by_id(news->id);
+	struct model_row *row = scene_row_by_id(message->id);
 
-	if (strcmp(scene.endpoints[row->endpoint].tenant_id, news->tenant_id) == 0)
+	if (strcmp(scene.endpoints[row->endpoint].tenant_id, message->tenant_id) == 0)
 		row->told = true;
 }
 
-struct news *
-store_thread_news(struct store_thread *thread)
+struct message *
+store_thread_take_message(struct store_thread *thread)
 {
-	struct news *news = news_first;
+	struct message *message = first_message;
 
-	if (news == NULL)
+	if (message == NULL)
 		return NULL;
-	news_first = news->next;
-	if (news_first == NULL)
-		news_end = &news_first;
-	for (uint32_t i = 0; news->kind == NEWS_PAGE && i < scene.row_count; i++)
+	first_message = message->next;
+	if (first_message == NULL)
+		messages_end = &first_message;
+	for (uint32_t i = 0; message->kind == MESSAGE_PAGE && i < scene.row_count; i++)
 		scene.rows[i]->told =
-		    scene.rows[i]->told || (scene.rows[i]->missing == news && !model_is_outdated(news));
-	if (news->kind == NEWS_CANCELLED)
-		note_cancelled(news);
-	if (news->kind == NEWS_ENDPOINT)
-		endpoint_by_id(news->id)->enabled_as_told = news->config != NULL && news->config->enabled;
-	return news;
+		    scene.rows[i]->told || (scene.rows[i]->missing == message && !model_is_outdated(message));
+	if (message->kind == MESSAGE_CANCELLED)
+		note_cancelled(message);
+	if (message->kind == MESSAGE_ENDPOINT)
+		endpoint_by_id(message->id)->enabled_as_told = message->config != NULL && message->config->enabled;
+	return message;
 }
 
 void
-news_free(struct news *news)
+message_free(struct message *message)
 {
-	endpoint_config_give(news->config);
-	if (news->transform != NULL)
-		transform_free(news->transform);
-	free(news->transform);
-	free(news->rows);
-	free(news->stopped);
-	free(news->memory);
-	free(news->tenant_id);
-	free(news);
+	endpoint_config_give(message->config);
+	if (message->transform != NULL)
+		transform_free(message->transform);
+	free(message->transform);
+	free(message->rows);
+	free(message->stopped);
+	free(message->memory);
+	free(message->tenant_id);
+	free(message);
 }
 
 void
@@ -197,13 +197,13 @@ store_tell_cancelled(const struct model_row *row)
 	struct model_row *own = scene_row_by_id(row->job_id);
 
 	own->noted = own->noted || own->cancelled;
-	(void)send_news(NEWS_CANCELLED, scene.endpoints[row->endpoint].tenant_id, row->job_id);
+	(void)send_message(MESSAGE_CANCELLED, scene.endpoints[row->endpoint].tenant_id, row->job_id);
 }
 
 void
 store_tell_rows(const struct model_endpoint *endpoint)
 {
-	(void)send_news(NEWS_HAS_ROWS, endpoint->tenant_id, endpoint->id);
+	(void)send_message(MESSAGE_HAS_ROWS, endpoint->tenant_id, endpoint->id);
 }
 
 void
@@ -211,7 +211,7 @@ store_tell_place(const struct model_row *row)
 {
 	const struct model_endpoint *endpoint = &scene.endpoints[row->endpoint];
 
-	send_news(NEWS_HAS_PLACE, endpoint->tenant_id, endpoint->id)->seq = row->seq;
+	send_message(MESSAGE_HAS_PLACE, endpoint->tenant_id, endpoint->id)->seq = row->seq;
 }
 
 static struct endpoint_config *
@@ -244,97 +244,97 @@ config_of(const struct model_endpoint *endpoint)
 void
 store_tell_endpoint(const struct model_endpoint *endpoint)
 {
-	struct news *news = send_news(NEWS_ENDPOINT, endpoint->tenant_id, endpoint->id);
+	struct message *message = send_message(MESSAGE_ENDPOINT, endpoint->tenant_id, endpoint->id);
 
-	news->config = endpoint->deleted ? NULL : config_of(endpoint);
-	news->version = endpoint->limits_version;
+	message->config = endpoint->deleted ? NULL : config_of(endpoint);
+	message->version = endpoint->limits_version;
 }
 
 void
 store_tell_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16])
 {
-	struct news *news = send_news(NEWS_TEST, endpoint->tenant_id, endpoint->id);
+	struct message *message = send_message(MESSAGE_TEST, endpoint->tenant_id, endpoint->id);
 
-	news->config = config_of(endpoint);
-	news->memory = mem_new(row->event->length, 1);
-	memcpy(news->memory, row->event, row->event->length);
-	memcpy(news->attempt_id, attempt_id, sizeof news->attempt_id);
+	message->config = config_of(endpoint);
+	message->memory = mem_new(row->event->length, 1);
+	memcpy(message->memory, row->event, row->event->length);
+	memcpy(message->attempt_id, attempt_id, sizeof message->attempt_id);
 }
 
 static void
 answer_transform(const struct request *r)
 {
 	static const char text[] = "[{\"op\": \"remove_field\", \"field\": \"payload.secret\"}]";
-	struct news *news = send_news(NEWS_TRANSFORM, (const char *)r->after, r->id);
+	struct message *message = send_message(MESSAGE_TRANSFORM, (const char *)r->after, r->id);
 	struct error err;
 
 	if (r->id[0] == 0xff) /* one that cannot be read */
 		return;
-	news->transform = mem_new(1, sizeof *news->transform);
-	assert_int_equal(transform_parse((struct span){text, sizeof text - 1}, news->transform, &err), 0);
+	message->transform = mem_new(1, sizeof *message->transform);
+	assert_int_equal(transform_parse((struct span){text, sizeof text - 1}, message->transform, &err), 0);
 }
 
 static void
 answer_page(const struct request *r)
 {
 	struct model_endpoint *endpoint = endpoint_by_id(r->id);
-	struct news *news = send_news(NEWS_PAGE, endpoint->tenant_id, r->id);
+	struct message *message = send_message(MESSAGE_PAGE, endpoint->tenant_id, r->id);
 	uint64_t bytes = 0;
 	bool full = false, any = false;
 
 	if (r->query.places && !endpoint->unreadable) {
 		model_place_rows(endpoint);
-		news->placed = true;
+		message->placed = true;
 	}
 	if (r->query.fifo && endpoint->elsewhere) {
-		news->fifo = news->elsewhere = news->last = true;
+		message->fifo = message->elsewhere = message->last = true;
 		return;
 	}
 	if (r->query.new_alone && r->query.after_seq > endpoint->last_seq) {
-		news->fifo = news->edited = news->last = true;
+		message->fifo = message->edited = message->last = true;
 		return;
 	}
 	if (scene.row_count > 0)
 		qsort(scene.rows, scene.row_count, sizeof *scene.rows, r->query.fifo ? model_by_place : model_by_id);
 	if (r->query.blocks)
-		model_tell_stopped(endpoint, news);
-	news->fifo = r->query.fifo;
-	news->rows = mem_new(MODEL_PAGE_ROWS, sizeof *news->rows);
-	news->last = true;
-	news->unreadable = endpoint->unreadable;
-	for (uint32_t i = 0; i < scene.row_count && !news->unreadable; i++) {
+		model_tell_stopped(endpoint, message);
+	message->fifo = r->query.fifo;
+	message->rows = mem_new(MODEL_PAGE_ROWS, sizeof *message->rows);
+	message->last = true;
+	message->unreadable = endpoint->unreadable;
+	for (uint32_t i = 0; i < scene.row_count && !message->unreadable; i++) {
 		const struct model_row *row = scene.rows[i];
 
 		if (!row->is_row || &scene.endpoints[row->endpoint] != endpoint || (r->query.fifo && row->seq < 0) ||
 		    !model_is_behind(row, &r->query, r->query.after_seq, r->query.after))
 			continue;
-		if (news->row_count == MODEL_PAGE_ROWS) {
-			news->last = false;
+		if (message->row_count == MODEL_PAGE_ROWS) {
+			message->last = false;
 			break;
 		}
-		news->rows[news->row_count] = model_page_row(row, &r->query);
-		if (!row->gone && (r->query.fifo || (!news->rows[news->row_count].young &&
+		message->rows[message->row_count] = model_page_row(row, &r->query);
+		if (!row->gone && (r->query.fifo || (!message->rows[message->row_count].young &&
 							row->due_us <= fake_now_us + 60 * SECOND))) {
 			full = full || (any && bytes + row->event->length > r->query.event_bytes);
 			if (!full)
-				news->rows[news->row_count].event = row->event;
+				message->rows[message->row_count].event = row->event;
 			bytes += row->event->length;
 			any = true;
 		}
-		news->row_count++;
+		message->row_count++;
 	}
-	if (!news->unreadable)
-		model_note_missing(r->id, &r->query, news);
+	if (!message->unreadable)
+		model_note_missing(r->id, &r->query, message);
 }
 
 static void
 answer_lease(const struct request *r)
 {
 	struct model_endpoint *endpoint = endpoint_by_id(r->id);
-	struct news *news = send_news(NEWS_LEASE, endpoint->tenant_id, endpoint->id);
+	struct message *message = send_message(MESSAGE_LEASE, endpoint->tenant_id, endpoint->id);
 
-	news->given = endpoint->leased = !endpoint->leased_elsewhere;
-	news->begun_us = r->begun_us;
+	message->given = endpoint->leased = !endpoint->leased_elsewhere;
+	message->begun_us = r->begun_us;
 }
 
 static void
@@ -343,11 +343,11 @@ answer_walk(void)
 	for (uint32_t e = 0; e < ENDPOINTS; e++)
 		for (uint32_t i = 0; i < scene.row_count; i++)
 			if (scene.rows[i]->is_row && scene.rows[i]->endpoint == e) {
-				send_news(NEWS_HAS_ROWS, scene.endpoints[e].tenant_id, scene.endpoints[e].id)->walked =
-				    true;
+				send_message(MESSAGE_HAS_ROWS, scene.endpoints[e].tenant_id, scene.endpoints[e].id)
+				    ->walked = true;
 				break;
 			}
-	(void)send_news(NEWS_WALKED, NULL, NULL);
+	(void)send_message(MESSAGE_WALKED, NULL, NULL);
 }
 
 bool
@@ -389,7 +389,7 @@ apply(const struct outcome *outcome, uint32_t position)
 
 	if (scene.endpoints[row->endpoint].refuses) {
 		row->accepted = false;
-		send_news(NEWS_REFUSED, NULL, row->job_id)->position = position;
+		send_message(MESSAGE_REFUSED, NULL, row->job_id)->position = position;
 		return;
 	}
 
@@ -425,7 +425,7 @@ store_commit(uint32_t most)
 	}
 	if (count > 0) {
 		lane_release(&scene.outcomes, position);
-		send_news(NEWS_COMMITTED, NULL, NULL)->released = position;
+		send_message(MESSAGE_COMMITTED, NULL, NULL)->released = position;
 	}
 	return count;
 }
@@ -438,7 +438,7 @@ store_start(void)
 	for (uint32_t i = 0; i < scene.row_count; i++)
 		if (scene.rows[i]->noted)
 			store_tell_cancelled(scene.rows[i]);
-	(void)send_news(NEWS_STARTED, NULL, NULL);
+	(void)send_message(MESSAGE_STARTED, NULL, NULL);
 }
 
 void
@@ -446,55 +446,55 @@ store_lose_node(void)
 {
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
 		scene.endpoints[i].leased = false; /* the leases are void with the row */
-	(void)send_news(NEWS_NODE_LOST, NULL, NULL);
+	(void)send_message(MESSAGE_NODE_LOST, NULL, NULL);
 }
 
 void
 store_tell_nodes(uint32_t nodes, uint32_t rank)
 {
-	send_news(NEWS_NODES, NULL, NULL)->view = (struct share_view){nodes, rank};
+	send_message(MESSAGE_NODES, NULL, NULL)->view = (struct share_view){nodes, rank};
 }
 
 void
 store_tell_pause(const char *tenant_id)
 {
-	struct news *news = send_news(NEWS_PAUSED, NULL, NULL);
+	struct message *message = send_message(MESSAGE_PAUSED, NULL, NULL);
 
-	news->pauses.tenants = mem_new(1, sizeof(char *));
-	news->pauses.all = tenant_id != NULL && strcmp(tenant_id, "*") == 0;
-	if (tenant_id != NULL && !news->pauses.all)
-		news->pauses.tenants[news->pauses.count++] = mem_strdup(tenant_id);
+	message->pauses.tenants = mem_new(1, sizeof(char *));
+	message->pauses.all = tenant_id != NULL && strcmp(tenant_id, "*") == 0;
+	if (tenant_id != NULL && !message->pauses.all)
+		message->pauses.tenants[message->pauses.count++] = mem_strdup(tenant_id);
 }
 
 void
 store_tell_version(int64_t version)
 {
-	send_news(NEWS_CHANGED, NULL, NULL)->version = version;
+	send_message(MESSAGE_CHANGED, NULL, NULL)->version = version;
 }
 
 void
 store_tell_seen(int64_t version)
 {
-	send_news(NEWS_SEEN, NULL, NULL)->version = version;
+	send_message(MESSAGE_SEEN, NULL, NULL)->version = version;
 }
 
 void
 store_forget(void)
 {
-	struct news *news;
+	struct message *message;
 
 	for (struct request *next; requests != NULL; requests = next) {
 		next = requests->next;
 		free(requests);
 	}
 	requests_end = &requests;
-	while ((news = store_thread_news(NULL)) != NULL)
-		news_free(news);
+	while ((message = store_thread_take_message(NULL)) != NULL)
+		message_free(message);
 	started = false;
 }
 
 bool
-store_has_news(void)
+store_has_messages(void)
 {
-	return news_first != NULL;
+	return first_message != NULL;
 }

@@ -27,8 +27,8 @@ void store_tell_pause(const char *tenant_id);
 /* Somebody asks for a test of the endpoint; the event is that of a row. */
 void store_tell_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16]);
 
-/* Whether the courier has news to take. The second: the thread and all that it was asked for are gone. */
-bool store_has_news(void);
+/* Whether messages wait for the courier. The second: the thread and all that it was asked for are gone. */
+bool store_has_messages(void);
 void store_forget(void);
 
 #endif

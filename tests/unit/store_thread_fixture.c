@@ -42,43 +42,43 @@ stop(void)
 	thread = NULL;
 }
 
-struct news *
-next_news(int64_t until_us)
+struct message *
+next_message(int64_t until_us)
 {
 	struct pollfd fd = {.fd = store_thread_fd(thread), .events = POLLIN};
-	struct news *news;
+	struct message *message;
 
-	while ((news = store_thread_news(thread)) == NULL && clock_steady_us() < until_us)
+	while ((message = store_thread_take_message(thread)) == NULL && clock_steady_us() < until_us)
 		(void)poll(&fd, 1, 100);
-	return news;
+	return message;
 }
 
-struct news *
+struct message *
 await_any(void)
 {
-	struct news *news = next_news(clock_steady_us() + 5 * SECOND_US);
+	struct message *message = next_message(clock_steady_us() + 5 * SECOND_US);
 
-	assert_non_null(news);
-	return news;
+	assert_non_null(message);
+	return message;
 }
 
-struct news *
-await(enum news_kind kind)
+struct message *
+await(enum message_kind kind)
 {
 	int64_t until_us = clock_steady_us() + 5 * SECOND_US;
-	struct news *news;
+	struct message *message;
 
-	while ((news = next_news(until_us)) != NULL && news->kind != kind)
-		news_free(news);
-	if (news == NULL)
-		fail_msg("no news of kind %d", (int)kind);
-	return news;
+	while ((message = next_message(until_us)) != NULL && message->kind != kind)
+		message_free(message);
+	if (message == NULL)
+		fail_msg("no message of kind %d", (int)kind);
+	return message;
 }
 
 void
-await_and_free(enum news_kind kind)
+await_and_free(enum message_kind kind)
 {
-	news_free(await(kind));
+	message_free(await(kind));
 }
 
 int

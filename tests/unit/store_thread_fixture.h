@@ -25,15 +25,15 @@ void stop(void);
 /* A millisecond, between two looks at something. */
 void rest(void);
 
-/* The next news before that instant of CLOCK_MONOTONIC, which the caller frees; NULL: there is none. */
-struct news *next_news(int64_t until_us);
+/* The next message before that instant of CLOCK_MONOTONIC, which the caller frees; NULL: there is none. */
+struct message *next_message(int64_t until_us);
 
-/* The next news, which the caller frees. */
-struct news *await_any(void);
+/* The next message, which the caller frees. */
+struct message *await_any(void);
 
-/* The next news of that kind, which the caller frees; others before it are passed over. */
-struct news *await(enum news_kind kind);
-void await_and_free(enum news_kind kind);
+/* The next message of that kind, which the caller frees; others before it are passed over. */
+struct message *await(enum message_kind kind);
+void await_and_free(enum message_kind kind);
 
 /* The endpoint of that number (tests/unit/jobs_fixture.h), of the test's tenant. */
 struct endpoint_name name_of(uint8_t endpoint);

@@ -96,7 +96,7 @@ test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of
 	(void)scene_publish_key(0, 0);
 	scene_settle();
 	answer(200);
-	scene.endpoints[0].fifo = true; /* its news has not come yet */
+	scene.endpoints[0].fifo = true; /* its message has not come yet */
 	scene.endpoints[0].version++;
 	first = scene_publish_key(0, 0);
 	second = scene_publish_key(0, 0);

@@ -31,7 +31,7 @@ change_endpoint(struct dice *dice)
 		endpoint->by_key = !endpoint->by_key;
 	scene_change(number);
 	/* The API answers when couriers act by it. */
-	while (store_has_news())
+	while (store_has_messages())
 		(void)courier_turn(&scene.courier);
 }
 

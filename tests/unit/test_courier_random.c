@@ -229,7 +229,7 @@ finish(void)
 	while (late_count > 0)
 		scene_hand_over(0, &late[--late_count], 1);
 	store_tell_pause(NULL);
-	if (scene.courier.ready.shares.view.nodes == 0 || store_has_news())
+	if (scene.courier.ready.shares.view.nodes == 0 || store_has_messages())
 		store_tell_nodes(3, 1);
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
 		scene.endpoints[i].leased_elsewhere = false;

@@ -25,7 +25,7 @@
 
 static char schedule[] = "5s,30s";
 static struct segment segment;
-static struct news_queue queue;
+static struct message_queue queue;
 static struct job_marker marker;
 static struct follower *follower;
 static struct error err;
@@ -44,20 +44,20 @@ begin_count(void)
 }
 
 static void
-count_news(void)
+count_messages(void)
 {
-	struct news *news;
+	struct message *message;
 
-	while ((news = news_take(&queue)) != NULL) {
-		told.rows += news->kind == NEWS_HAS_ROWS;
-		told.endpoints += news->kind == NEWS_ENDPOINT;
-		told.mine += news->kind == NEWS_ENDPOINT && strcmp(news->tenant_id, jobs_tenant) == 0;
-		told.gone += news->kind == NEWS_ENDPOINT && news->config == NULL;
-		told.paused += news->kind == NEWS_PAUSED;
-		told.changed += news->kind == NEWS_CHANGED;
-		if (news->kind == NEWS_CHANGED)
-			told.version = news->version;
-		news_free(news);
+	while ((message = message_queue_take(&queue)) != NULL) {
+		told.rows += message->kind == MESSAGE_HAS_ROWS;
+		told.endpoints += message->kind == MESSAGE_ENDPOINT;
+		told.mine += message->kind == MESSAGE_ENDPOINT && strcmp(message->tenant_id, jobs_tenant) == 0;
+		told.gone += message->kind == MESSAGE_ENDPOINT && message->config == NULL;
+		told.paused += message->kind == MESSAGE_PAUSED;
+		told.changed += message->kind == MESSAGE_CHANGED;
+		if (message->kind == MESSAGE_CHANGED)
+			told.version = message->version;
+		message_free(message);
 	}
 }
 
@@ -65,7 +65,7 @@ static void
 step(void)
 {
 	must_be(0, follower_step(follower, jobs_db, &err), &err);
-	count_news();
+	count_messages();
 }
 
 /* Until a version is told. Returns how many steps that were. */
@@ -104,7 +104,7 @@ begin(void **state)
 
 	db_config.hl_retry_schedule = schedule;
 	segment = courier_segment_open(1);
-	must_be(0, news_open(&queue, &err), &err);
+	must_be(0, message_queue_open(&queue, &err), &err);
 	follower = follower_new(&db_config, &segment, 0, &queue, &marker);
 	begin_count();
 	return rc;
@@ -115,7 +115,7 @@ end(void **state)
 {
 	follower_free(follower);
 	job_marker_clear(&marker);
-	news_close(&queue);
+	message_queue_close(&queue);
 	courier_segment_close(&segment);
 	return 0;
 }
@@ -211,7 +211,7 @@ test_endpoints_of_a_tenant_that_was_removed_unseen_are_told(void **state)
 	(void)change_tenant(NOTHING);
 	step_until_told();
 	must_be(0, follower_load(follower, jobs_db, jobs_tenant, endpoint_id(1), &err), &err);
-	count_news();
+	count_messages();
 	begin_count();
 	tenant_run("UPDATE tenants SET deleted_at = hl_now() WHERE tenant_id = $1");
 	while (more)
@@ -229,7 +229,7 @@ test_a_store_that_was_restored_is_compared_whole(void **state)
 	(void)change_tenant(NOTHING);
 	step_until_told();
 	must_be(0, follower_load(follower, jobs_db, jobs_tenant, endpoint_id(1), &err), &err);
-	count_news();
+	count_messages();
 	begin_count();
 	tenant_run("UPDATE changes SET version = 1 WHERE id = 1 AND $1 = $1");
 	(void)change_tenant("UPDATE endpoints SET version = 2, updated_at = hl_time(0) WHERE tenant_id = $1");

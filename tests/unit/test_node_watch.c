@@ -21,7 +21,7 @@
 #define VERSION 7 /* of changes, at first */
 
 static struct db *db;
-static struct news_queue news;
+static struct message_queue messages;
 static struct node_watch watch;
 static struct node_row own;
 static int64_t version;
@@ -53,8 +53,8 @@ begin(void **state)
 	db = must_open();
 	run("DELETE FROM delivery_nodes");
 	own = add_node("own", 10, VERSION);
-	must_be(0, news_open(&news, &err), &err);
-	watch = (struct node_watch){.news = &news, .speaks = true};
+	must_be(0, message_queue_open(&messages, &err), &err);
+	watch = (struct node_watch){.messages = &messages, .speaks = true};
 	version = VERSION;
 	return 0;
 }
@@ -62,7 +62,7 @@ begin(void **state)
 static int
 end(void **state)
 {
-	news_close(&news);
+	message_queue_close(&messages);
 	db_close(db);
 	return 0;
 }
@@ -96,15 +96,15 @@ wait_seconds(int64_t seconds)
 
 /* The number of nodes, or the version by which the others act, that was told since the last call; -1: none was. */
 static int64_t
-told(enum news_kind kind)
+told(enum message_kind kind)
 {
 	int64_t number = -1;
-	struct news *one;
+	struct message *one;
 
-	while (number < 0 && (one = news_take(&news)) != NULL) {
+	while (number < 0 && (one = message_queue_take(&messages)) != NULL) {
 		if (one->kind == kind)
-			number = kind == NEWS_NODES ? one->view.nodes : one->version;
-		news_free(one);
+			number = kind == MESSAGE_NODES ? one->view.nodes : one->version;
+		message_free(one);
 	}
 	return number;
 }
@@ -126,14 +126,14 @@ test_a_node_that_waits_for_long_names_the_one_for_which_it_waits(void **state)
 	assert_non_null(strstr(line, "name=later"));
 	assert_non_null(strstr(line, "seconds=70"));
 	assert_string_equal(look(), ""); /* not each time */
-	assert_int_equal(told(NEWS_NODES), -1);
+	assert_int_equal(told(MESSAGE_NODES), -1);
 
 	run("UPDATE delivery_nodes SET seen_version = 7 WHERE name = 'later'");
 	wait_seconds(20);
 	assert_non_null(strstr(look(), "name=late "));
 	run("UPDATE delivery_nodes SET seen_version = 8 WHERE name = 'late'");
 	assert_null(strstr(look(), "warning"));
-	assert_int_equal(told(NEWS_NODES), 4);
+	assert_int_equal(told(MESSAGE_NODES), 4);
 }
 
 static void
@@ -143,7 +143,7 @@ test_a_node_that_follows_no_more_is_named_and_keeps_nobody_from_his_share(void *
 
 	(void)add_node("follows", 20, VERSION);
 	(void)look();
-	assert_int_equal(told(NEWS_NODES), 2);
+	assert_int_equal(told(MESSAGE_NODES), 2);
 	for (int change = 0; change < 100; change++) { /* each look finds it one version behind */
 		version++;
 		assert_string_equal(look(), "");
@@ -156,23 +156,23 @@ test_a_node_that_follows_no_more_is_named_and_keeps_nobody_from_his_share(void *
 	wait_seconds(70);
 	line = look();
 	assert_non_null(strstr(line, "name=follows seconds=70"));
-	assert_int_equal(told(NEWS_NODES), -1);
+	assert_int_equal(told(MESSAGE_NODES), -1);
 }
 
 static void
 test_what_all_others_act_by_is_told(void **state)
 {
 	(void)look();
-	assert_true(told(NEWS_SEEN) == INT64_MAX);
+	assert_true(told(MESSAGE_SEEN) == INT64_MAX);
 	(void)add_node("one", 20, 5);
 	(void)add_node("two", 30, 6);
 	(void)look();
-	assert_int_equal(told(NEWS_SEEN), 5);
+	assert_int_equal(told(MESSAGE_SEEN), 5);
 	(void)look();
-	assert_int_equal(told(NEWS_SEEN), -1);
+	assert_int_equal(told(MESSAGE_SEEN), -1);
 	run("UPDATE delivery_nodes SET left_at = hl_now() WHERE name = 'one'");
 	(void)look();
-	assert_int_equal(told(NEWS_SEEN), 6);
+	assert_int_equal(told(MESSAGE_SEEN), 6);
 }
 
 static void
@@ -183,7 +183,7 @@ test_a_node_that_waits_for_nobody_warns_of_nothing(void **state)
 	run("UPDATE delivery_nodes SET alive_at = hl_time(hl_ms(hl_now()) - 31000) WHERE name = 'silent'");
 	run("UPDATE delivery_nodes SET left_at = hl_now() WHERE name = 'stopped'");
 	assert_null(strstr(look(), "warning"));
-	assert_int_equal(told(NEWS_NODES), 3);
+	assert_int_equal(told(MESSAGE_NODES), 3);
 	wait_seconds(100);
 	assert_string_equal(look(), "");
 }

@@ -24,7 +24,7 @@
 static struct segment segment;
 static struct lane lane;
 static struct runs *runs;
-static struct news_queue news;
+static struct message_queue messages;
 static struct outcome_writer *writer;
 static struct error err;
 
@@ -34,8 +34,8 @@ begin(void **state)
 	segment = courier_segment_open(2);
 	lane = courier_segment_outcomes(&segment, 0);
 	runs = runs_new();
-	must_be(0, news_open(&news, &err), &err);
-	writer = outcome_writer_new(&segment, 0, &lane, runs, &news);
+	must_be(0, message_queue_open(&messages, &err), &err);
+	writer = outcome_writer_new(&segment, 0, &lane, runs, &messages);
 	return jobs_new_tenant(state);
 }
 
@@ -44,7 +44,7 @@ end(void **state)
 {
 	outcome_writer_free(writer);
 	runs_free(runs);
-	news_close(&news);
+	message_queue_close(&messages);
 	courier_segment_close(&segment);
 	return 0;
 }
@@ -228,15 +228,15 @@ test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job(void **st
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1 AND last_http_status = 418"), 1);
 }
 
-/* What the loop is told, apart from what it is told of commits: one news. */
-static struct news *
-told(enum news_kind kind)
+/* What the loop is told, apart from what it is told of commits: one message. */
+static struct message *
+told(enum message_kind kind)
 {
-	struct news *one = news_take(&news);
+	struct message *one = message_queue_take(&messages);
 
 	assert_non_null(one);
 	assert_int_equal(one->kind, kind);
-	assert_null(news_take(&news));
+	assert_null(message_queue_take(&messages));
 	assert_string_equal(one->tenant_id, jobs_tenant);
 	return one;
 }
@@ -246,7 +246,7 @@ test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on(void **s
 {
 	static const char left_ms[] = "SELECT hl_ms(next_attempt_at) - hl_ms(hl_now()) FROM jobs WHERE tenant_id = $1";
 	struct outcome outcome;
-	struct news *has_rows;
+	struct message *has_rows;
 
 	for (uint32_t event = 1; event <= 40; event++)
 		add_job(1, event, 0);
@@ -262,9 +262,9 @@ test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on(void **s
 	assert_in_range(tenant_count(left_ms), 86000000, 86400000);
 	assert_string_equal(
 	    tenant_text("SELECT last_error FROM jobs WHERE tenant_id = $1"), "the store refuses the end of this job");
-	has_rows = told(NEWS_HAS_ROWS);
+	has_rows = told(MESSAGE_HAS_ROWS);
 	assert_memory_equal(has_rows->id, endpoint_id(1), 16);
-	news_free(has_rows);
+	message_free(has_rows);
 
 	/* It ends when it is attempted again and the trigger is gone. */
 	remove_refusal("refusal", "dlq");
@@ -281,7 +281,7 @@ static void
 test_an_outcome_that_is_refused_in_every_form_is_dropped_and_the_loop_is_told(void **state)
 {
 	struct outcome outcome;
-	struct news *refused;
+	struct message *refused;
 
 	for (uint32_t event = 1; event <= 3; event++)
 		add_job(1, event, event == 2 ? -60000 : 0);
@@ -297,10 +297,10 @@ test_an_outcome_that_is_refused_in_every_form_is_dropped_and_the_loop_is_told(vo
 	assert_int_equal(jobs(), 1);
 	assert_int_equal(attempts(), 2);
 	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 0);
-	refused = told(NEWS_REFUSED);
+	refused = told(MESSAGE_REFUSED);
 	assert_int_equal(refused->position, 2);
 	assert_memory_equal(refused->id, job_id(2, 1), 16);
-	news_free(refused);
+	message_free(refused);
 	remove_refusal("stays", "jobs");
 	remove_refusal("as_it_is", "jobs");
 }

@@ -19,7 +19,7 @@
 #define SECOND_US (1000 * INT64_C(1000))
 
 static struct segment segment;
-static struct news_queue news;
+static struct message_queue messages;
 static struct place_watch watch;
 static struct error err;
 
@@ -28,8 +28,8 @@ begin(void **state)
 {
 	segment = courier_segment_open(1);
 	node_set_attempts_until_us(&segment.header->node, 1); /* there are other nodes */
-	must_be(0, news_open(&news, &err), &err);
-	watch = (struct place_watch){.segment = &segment, .news = &news};
+	must_be(0, message_queue_open(&messages, &err), &err);
+	watch = (struct place_watch){.segment = &segment, .messages = &messages};
 	place_watch_look_anew(&watch);
 	return jobs_new_tenant(state);
 }
@@ -38,7 +38,7 @@ static int
 end(void **state)
 {
 	tenant_run("DELETE FROM fifo_heads WHERE tenant_id = $1");
-	news_close(&news);
+	message_queue_close(&messages);
 	courier_segment_close(&segment);
 	return 0;
 }
@@ -84,22 +84,22 @@ test_a_node_without_orders_asks_no_more_than_once_a_minute(void **state)
 static void
 test_a_node_that_sends_to_an_endpoint_looks_each_second_what_others_have_stored(void **state)
 {
-	struct news *one;
+	struct message *one;
 
 	add_endpoint(1);
 	add_head(SENDER);
 	look();
-	assert_null(news_take(&news));
+	assert_null(message_queue_take(&messages));
 	assert_in_range(rests(false), 0, 1);
 	add_job(1, 1, 0);
 	tenant_run("UPDATE jobs SET fifo_seq = 1 WHERE tenant_id = $1");
 	look();
-	one = news_take(&news);
+	one = message_queue_take(&messages);
 	assert_non_null(one);
-	assert_int_equal(one->kind, NEWS_HAS_PLACE);
+	assert_int_equal(one->kind, MESSAGE_HAS_PLACE);
 	assert_int_equal(one->seq, 1);
 	assert_memory_equal(one->id, endpoint_id(1), 16);
-	news_free(one);
+	message_free(one);
 	assert_in_range(rests(false), 0, 1);
 }
 

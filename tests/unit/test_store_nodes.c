@@ -54,27 +54,27 @@ add_node(int64_t epoch, int64_t seen_version)
 static void
 must_be_told(uint32_t nodes, uint32_t rank)
 {
-	struct news *news = await(NEWS_NODES);
+	struct message *message = await(MESSAGE_NODES);
 
-	assert_int_equal(news->view.nodes, nodes);
-	assert_int_equal(news->view.rank, rank);
-	news_free(news);
+	assert_int_equal(message->view.nodes, nodes);
+	assert_int_equal(message->view.rank, rank);
+	message_free(message);
 }
 
 static void
 test_nodes_that_come_and_go_are_told(void **state)
 {
-	struct news *news;
+	struct message *message;
 
 	start();
 	must_be_told(1, 0);
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	(void)add_node(OTHER_EPOCH, 0);
-	news = await_any(); /* before the version by which this node says that it knows of it */
-	assert_int_equal(news->kind, NEWS_NODES);
-	assert_int_equal(news->view.nodes, 2);
-	news_free(news);
-	await_and_free(NEWS_CHANGED);
+	message = await_any(); /* before the version by which this node says that it knows of it */
+	assert_int_equal(message->kind, MESSAGE_NODES);
+	assert_int_equal(message->view.nodes, 2);
+	message_free(message);
+	await_and_free(MESSAGE_CHANGED);
 	run("UPDATE delivery_nodes SET left_at = hl_now() WHERE epoch = 77"); /* it may have attempts under way */
 	(void)add_node(OTHER_EPOCH + 1, 0);
 	must_be_told(3, 0);
@@ -85,16 +85,16 @@ test_nodes_that_come_and_go_are_told(void **state)
 static void
 test_a_node_has_no_share_before_all_others_know_of_it(void **state)
 {
-	struct news *news;
+	struct message *message;
 	int64_t until_us;
 
 	(void)add_node(OTHER_EPOCH, 0);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	until_us = clock_steady_us() + 3 * SECOND_US / 2;
-	while ((news = next_news(until_us)) != NULL) {
-		assert_int_not_equal(news->kind, NEWS_NODES);
-		news_free(news);
+	while ((message = next_message(until_us)) != NULL) {
+		assert_int_not_equal(message->kind, MESSAGE_NODES);
+		message_free(message);
 	}
 	run("UPDATE delivery_nodes SET seen_version = (SELECT version FROM changes) WHERE epoch = 77");
 	must_be_told(2, 1);
@@ -118,7 +118,7 @@ test_a_row_that_was_taken_over_has_no_share(void **state)
 {
 	start();
 	must_be_told(1, 0);
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	run("UPDATE delivery_nodes SET epoch = 78");
 	must_be_told(0, 0);
 }
@@ -127,10 +127,10 @@ test_a_row_that_was_taken_over_has_no_share(void **state)
 static int64_t
 version_told(void)
 {
-	struct news *news = await(NEWS_ENDPOINT);
-	int64_t version = news->version;
+	struct message *message = await(MESSAGE_ENDPOINT);
+	int64_t version = message->version;
 
-	news_free(news);
+	message_free(message);
 	return version;
 }
 
@@ -141,7 +141,7 @@ test_with_other_limits_comes_the_version_by_which_all_nodes_know_of_them(void **
 
 	add_endpoint(1);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	store_thread_load_endpoint(thread, &name);
 	assert_int_equal(version_told(), 0);
 	change_endpoint("UPDATE endpoints SET version = version + 1, name = 'another' WHERE tenant_id = $1");
@@ -157,12 +157,12 @@ test_with_other_limits_comes_the_version_by_which_all_nodes_know_of_them(void **
 static void
 must_answer(bool given)
 {
-	struct news *news = await(NEWS_LEASE);
+	struct message *message = await(MESSAGE_LEASE);
 
-	assert_string_equal(news->tenant_id, jobs_tenant);
-	assert_memory_equal(news->id, endpoint_id(1), 16);
-	assert_int_equal(news->given, given);
-	news_free(news);
+	assert_string_equal(message->tenant_id, jobs_tenant);
+	assert_memory_equal(message->id, endpoint_id(1), 16);
+	assert_int_equal(message->given, given);
+	message_free(message);
 }
 
 static void
@@ -172,7 +172,7 @@ test_a_lease_is_given_and_given_back(void **state)
 
 	add_endpoint(1);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	store_thread_take_lease(thread, &name, 60000);
 	must_answer(true);
 	assert_int_equal(tenant_count("SELECT count(*) FROM endpoints JOIN delivery_nodes ON lease_epoch = epoch"
@@ -196,11 +196,11 @@ test_a_lease_that_the_store_refuses_keeps_nobody_else_waiting(void **state)
 	add_endpoint(2);
 	add_refusal("refusal", "UPDATE ON endpoints", "NEW.lease_epoch IS NOT NULL");
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	store_thread_take_lease(thread, &name, 60000);
 	must_answer(false);
 	store_thread_load_endpoint(thread, &other);
-	await_and_free(NEWS_ENDPOINT);
+	await_and_free(MESSAGE_ENDPOINT);
 	remove_refusal("refusal", "endpoints");
 	store_thread_take_lease(thread, &name, 60000);
 	must_answer(true);
@@ -216,7 +216,7 @@ test_a_lease_whose_row_somebody_has_locked_keeps_nobody_else_waiting(void **stat
 	add_endpoint(1);
 	add_endpoint(2);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	store_thread_take_lease(thread, &name, 60000);
 	must_answer(true);
 	must_begin(jobs_db);
@@ -224,7 +224,7 @@ test_a_lease_whose_row_somebody_has_locked_keeps_nobody_else_waiting(void **stat
 	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(1))));
 	store_thread_give_lease(thread, &name);
 	store_thread_load_endpoint(thread, &other);
-	await_and_free(NEWS_ENDPOINT);
+	await_and_free(MESSAGE_ENDPOINT);
 	store_thread_take_lease(thread, &name, 60000);
 	must_answer(false);
 	must_commit(jobs_db);

@@ -24,7 +24,7 @@ static void
 test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 {
 	const struct endpoint_name name = name_of(1);
-	struct news *page;
+	struct message *page;
 
 	add_event(1, "{\"a\":1}");
 	add_event(4, "{\"a\":4}");
@@ -34,10 +34,10 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	add_job(1, 4, 0); /* which a parcel may still bring */
 	tenant_run("UPDATE jobs SET node_id = 1 WHERE tenant_id = $1");
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	store_thread_read_page(thread, &name, &(struct page_query){.event_bytes = 1000000});
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	assert_string_equal(page->tenant_id, jobs_tenant);
 	assert_int_equal(page->row_count, 4);
 	assert_true(page->last);
@@ -52,7 +52,7 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	assert_null(page->rows[2].event);
 	assert_in_range((page->rows[2].due_us - clock_steady_us()) / 1000, 3590000, 3600000);
 	assert_true(page->rows[3].young && page->rows[3].event == NULL && !page->rows[3].event_gone);
-	news_free(page);
+	message_free(page);
 }
 
 /* Its publisher has not handed it over, or its parcel was passed over. */
@@ -61,7 +61,7 @@ test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void
 {
 	const struct endpoint_name name = name_of(1);
 	struct page_query query = {.event_bytes = 1000000};
-	struct news *page;
+	struct message *page;
 
 	add_event(1, "1");
 	add_event(2, "2");
@@ -69,21 +69,21 @@ test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void
 	tenant_run("UPDATE jobs SET status = 'held', expires_at = NULL WHERE tenant_id = $1");
 	add_job(1, 2, 0);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes), next_attempt_at = hl_now() "
 		   "WHERE tenant_id = $1");
 	store_thread_read_page(thread, &name, &query);
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	assert_int_equal(page->row_count, 2);
 	assert_true(page->rows[0].outruns && !page->rows[0].young && page->rows[0].event != NULL);
 	assert_true(page->rows[1].young && !page->rows[1].outruns && page->rows[1].event == NULL);
-	news_free(page);
+	message_free(page);
 	query.went_on_us = clock_steady_us() + 60000000;
 	store_thread_read_page(thread, &name, &query);
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	assert_int_equal(page->row_count, 2);
 	assert_true(page->rows[1].outruns && !page->rows[1].young && page->rows[1].event != NULL);
-	news_free(page);
+	message_free(page);
 }
 
 static void
@@ -92,7 +92,7 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 	const struct endpoint_name name = name_of(1);
 	const struct page_query query = {
 	    .event_bytes = 1000000, .fifo = true, .after_seq = -1, .places = true, .blocks = true};
-	struct news *page;
+	struct message *page;
 
 	add_endpoint(1);
 	for (uint32_t event = 1; event <= 3; event++)
@@ -108,10 +108,10 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 	    "CASE WHEN fifo_seq = 2 THEN 'k' END, fifo_seq > 0 FROM jobs "
 	    "WHERE tenant_id = $1 AND fifo_seq IS NOT NULL");
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	store_thread_read_page(thread, &name, &query);
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	assert_true(page->fifo && page->last);
 	assert_int_equal(page->row_count, 3);
 	for (uint32_t i = 0; i < 3; i++) {
@@ -123,19 +123,19 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 	assert_true(page->rows[0].expires_us == INT64_MIN);
 	assert_int_equal(page->stopped_count, 2);
 	assert_memory_equal(page->stopped, "\0k", 3);
-	news_free(page);
+	message_free(page);
 	tenant_run("UPDATE fifo_heads SET node_id = 99 WHERE tenant_id = $1");
 	store_thread_read_page(thread, &name, &query);
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	assert_true(page->elsewhere && page->last && page->row_count == 0);
-	news_free(page);
+	message_free(page);
 }
 
 static void
 test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 {
 	const struct endpoint_name name = name_of(1);
-	struct news *page;
+	struct message *page;
 	uint32_t with_event = 0;
 
 	for (uint32_t event = 1; event <= 40; event++) {
@@ -143,21 +143,21 @@ test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 		add_job(1, event, -6000);
 	}
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	store_thread_read_page(thread, &name, &(struct page_query){.event_bytes = 1});
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	assert_int_equal(page->row_count, 40);
 	assert_non_null(page->rows[0].event);
 	assert_null(page->rows[1].event);
 	assert_false(page->rows[1].event_gone);
-	news_free(page);
+	message_free(page);
 	store_thread_read_page(thread, &name, &(struct page_query){.event_bytes = 3000});
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	for (uint32_t i = 0; i < page->row_count; i++)
 		with_event += page->rows[i].event != NULL;
 	assert_in_range(with_event, 10, 20);
-	news_free(page);
+	message_free(page);
 }
 
 /* SQLite refuses no value when it reads. */
@@ -171,29 +171,29 @@ static void
 test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint(void **state)
 {
 	const struct endpoint_name edited = name_of(1), other = name_of(2);
-	struct news *page;
+	struct message *page;
 
 	if (!store_refuses_to_read_infinity())
 		skip();
 	add_job(1, 1, 0);
 	add_job(2, 2, 0);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	tenant_run("UPDATE jobs SET expires_at = 'infinity' WHERE tenant_id = $1 "
 		   "AND job_id = (SELECT min(job_id::text)::uuid FROM jobs WHERE tenant_id = $1)");
 	store_thread_read_page(thread, &edited, &(struct page_query){.event_bytes = 1000});
 	store_thread_read_page(thread, &other, &(struct page_query){.event_bytes = 1000});
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	assert_memory_equal(page->id, edited.endpoint_id, 16);
 	assert_true(page->unreadable);
 	assert_int_equal(page->row_count, 0);
-	news_free(page);
-	page = await(NEWS_PAGE);
+	message_free(page);
+	page = await(MESSAGE_PAGE);
 	assert_memory_equal(page->id, other.endpoint_id, 16);
 	assert_false(page->unreadable);
 	assert_int_equal(page->row_count, 1);
-	news_free(page);
+	message_free(page);
 }
 
 /* As over millions of rows that are gone and that a snapshot keeps. SQLite keeps none. */
@@ -201,7 +201,7 @@ static void
 test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint(void **state)
 {
 	const struct endpoint_name slow = name_of(1), other = name_of(2);
-	struct news *news;
+	struct message *message;
 	struct db *db;
 
 	if (!store_has_delays())
@@ -213,26 +213,26 @@ test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint(void **state)
 	add_job(2, 2, 3600000); /* whose event is not read */
 	db_config.store_timeout_ms = 1500;
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	must_begin(db);
 	must_run(db, SAME("LOCK TABLE events"), NULL, 0);
 	store_thread_read_page(thread, &slow, &(struct page_query){.event_bytes = 1000});
 	store_thread_read_page(thread, &other, &(struct page_query){.event_bytes = 1000});
-	news = await(NEWS_PAGE);
-	assert_memory_equal(news->id, slow.endpoint_id, 16);
-	assert_true(news->unreadable);
-	news_free(news);
-	news = await(NEWS_PAGE);
-	assert_memory_equal(news->id, other.endpoint_id, 16);
-	assert_false(news->unreadable);
-	news_free(news);
+	message = await(MESSAGE_PAGE);
+	assert_memory_equal(message->id, slow.endpoint_id, 16);
+	assert_true(message->unreadable);
+	message_free(message);
+	message = await(MESSAGE_PAGE);
+	assert_memory_equal(message->id, other.endpoint_id, 16);
+	assert_false(message->unreadable);
+	message_free(message);
 	must_run(db, SAME("LOCK TABLE jobs"), NULL, 0);
 	store_thread_walk(thread);
-	news = await(NEWS_HAS_ROWS);
-	assert_memory_equal(news->id, slow.endpoint_id, 16);
-	news_free(news);
-	await_and_free(NEWS_WALKED);
+	message = await(MESSAGE_HAS_ROWS);
+	assert_memory_equal(message->id, slow.endpoint_id, 16);
+	message_free(message);
+	await_and_free(MESSAGE_WALKED);
 	db_close(db);
 	db_config.store_timeout_ms = 5000;
 }
@@ -241,7 +241,7 @@ static void
 test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint(void **state)
 {
 	const struct endpoint_name edited = name_of(1), other = name_of(2);
-	struct news *news;
+	struct message *message;
 
 	if (!store_refuses_to_read_infinity())
 		skip();
@@ -249,17 +249,17 @@ test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint(void **s
 	tenant_run("UPDATE endpoints SET old_secret_until = 'infinity' WHERE tenant_id = $1");
 	add_endpoint(2);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	store_thread_load_endpoint(thread, &edited);
 	store_thread_load_endpoint(thread, &other);
-	news = await(NEWS_ENDPOINT);
-	assert_memory_equal(news->id, edited.endpoint_id, 16);
-	assert_null(news->config);
-	news_free(news);
-	news = await(NEWS_ENDPOINT);
-	assert_memory_equal(news->id, other.endpoint_id, 16);
-	assert_non_null(news->config);
-	news_free(news);
+	message = await(MESSAGE_ENDPOINT);
+	assert_memory_equal(message->id, edited.endpoint_id, 16);
+	assert_null(message->config);
+	message_free(message);
+	message = await(MESSAGE_ENDPOINT);
+	assert_memory_equal(message->id, other.endpoint_id, 16);
+	assert_non_null(message->config);
+	message_free(message);
 }
 
 static void
@@ -267,61 +267,61 @@ test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	int64_t now_us = clock_steady_us();
-	struct news *page;
+	struct message *page;
 
 	add_job(1, 1, 0);
 	tenant_run("UPDATE jobs SET next_attempt_at = hl_time(9000000000000000) WHERE tenant_id = $1");
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	store_thread_read_page(thread, &name, &(struct page_query){.event_bytes = 1000});
-	page = await(NEWS_PAGE);
+	page = await(MESSAGE_PAGE);
 	assert_int_equal(page->row_count, 1);
 	assert_in_range(page->rows[0].due_us, now_us, INT64_MAX / 2);
-	news_free(page);
+	message_free(page);
 }
 
 static void
 test_a_walk_names_the_endpoints_that_have_rows(void **state)
 {
 	uint32_t mine = 0;
-	struct news *news;
+	struct message *message;
 
 	for (uint8_t endpoint = 1; endpoint <= 3; endpoint++)
 		add_job(endpoint, endpoint, 0);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	store_thread_walk(thread);
 	for (;;) {
-		news = store_thread_news(thread);
-		if (news == NULL)
+		message = store_thread_take_message(thread);
+		if (message == NULL)
 			continue;
-		if (news->kind == NEWS_WALKED)
+		if (message->kind == MESSAGE_WALKED)
 			break;
-		mine += news->kind == NEWS_HAS_ROWS && strcmp(news->tenant_id, jobs_tenant) == 0;
-		news_free(news);
+		mine += message->kind == MESSAGE_HAS_ROWS && strcmp(message->tenant_id, jobs_tenant) == 0;
+		message_free(message);
 	}
-	news_free(news);
+	message_free(message);
 	assert_int_equal(mine, 3);
 }
 
 static void
 test_a_transform_comes_read_or_not_at_all(void **state)
 {
-	struct news *news;
+	struct message *message;
 
 	tenant_run("INSERT INTO transforms (tenant_id, transform_id, steps, created_at) VALUES ($1, "
 		   "'11111111-1111-1111-1111-111111111101', '[{\"op\":\"remove_field\",\"field\":\"a\"}]', hl_now())");
 	start();
 	store_thread_load_transform(thread, jobs_tenant, endpoint_id(1));
-	news = await(NEWS_TRANSFORM);
-	assert_non_null(news->transform);
-	assert_int_equal(news->transform->step_count, 1);
-	news_free(news);
+	message = await(MESSAGE_TRANSFORM);
+	assert_non_null(message->transform);
+	assert_int_equal(message->transform->step_count, 1);
+	message_free(message);
 	store_thread_load_transform(thread, jobs_tenant, endpoint_id(2));
-	news = await(NEWS_TRANSFORM);
-	assert_null(news->transform);
-	news_free(news);
+	message = await(MESSAGE_TRANSFORM);
+	assert_null(message->transform);
+	message_free(message);
 }
 
 /* ---- changes ---- */
@@ -330,74 +330,74 @@ static void
 test_a_changed_endpoint_is_told_before_the_version_of_its_change(void **state)
 {
 	const struct endpoint_name name = name_of(1);
-	struct news *news;
+	struct message *message;
 	int64_t version;
 
 	add_endpoint(1);
 	start();
-	news = await(NEWS_CHANGED);
-	version = news->version;
-	news_free(news);
+	message = await(MESSAGE_CHANGED);
+	version = message->version;
+	message_free(message);
 	store_thread_load_endpoint(thread, &name);
-	news = await(NEWS_ENDPOINT);
-	assert_non_null(news->config);
-	assert_string_equal(news->config->url, "http://example.com/");
-	news_free(news);
+	message = await(MESSAGE_ENDPOINT);
+	assert_non_null(message->config);
+	assert_string_equal(message->config->url, "http://example.com/");
+	message_free(message);
 
 	change_endpoint("UPDATE endpoints SET url = 'http://other.example/', version = 2, updated_at = hl_now() "
 			"WHERE tenant_id = $1");
-	news = await(NEWS_ENDPOINT);
-	assert_string_equal(news->config->url, "http://other.example/");
-	news_free(news);
-	news = await(NEWS_CHANGED);
-	assert_int_equal(news->version, version + 1);
-	news_free(news);
+	message = await(MESSAGE_ENDPOINT);
+	assert_string_equal(message->config->url, "http://other.example/");
+	message_free(message);
+	message = await(MESSAGE_CHANGED);
+	assert_int_equal(message->version, version + 1);
+	message_free(message);
 
 	change_endpoint("UPDATE endpoints SET deleted_at = hl_now(), updated_at = hl_now() WHERE tenant_id = $1");
-	news = await(NEWS_ENDPOINT);
-	assert_null(news->config);
-	news_free(news);
-	await_and_free(NEWS_CHANGED);
+	message = await(MESSAGE_ENDPOINT);
+	assert_null(message->config);
+	message_free(message);
+	await_and_free(MESSAGE_CHANGED);
 }
 
 static void
 test_an_endpoint_that_is_not_known_is_told_when_it_has_changed(void **state)
 {
-	struct news *news;
+	struct message *message;
 
 	add_endpoint(1);
 	start();
-	await_and_free(NEWS_CHANGED);
+	await_and_free(MESSAGE_CHANGED);
 	change_endpoint("UPDATE endpoints SET updated_at = hl_now() WHERE tenant_id = $1");
-	news = await(NEWS_ENDPOINT);
-	assert_memory_equal(news->id, endpoint_id(1), 16);
-	news_free(news);
+	message = await(MESSAGE_ENDPOINT);
+	assert_memory_equal(message->id, endpoint_id(1), 16);
+	message_free(message);
 }
 
 static void
 test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told(void **state)
 {
-	struct news *news;
+	struct message *message;
 
 	add_endpoint(1);
 	tenant_run("UPDATE endpoints SET updated_at = hl_time(0) WHERE tenant_id = $1");
 	start();
-	await_and_free(NEWS_CHANGED);
+	await_and_free(MESSAGE_CHANGED);
 	/* As hooksctl does after its transaction. */
 	add_job(1, 1, 0);
 	change_endpoint("UPDATE endpoints SET name = name WHERE tenant_id = $1");
-	news = await(NEWS_HAS_ROWS);
-	assert_string_equal(news->tenant_id, jobs_tenant);
-	assert_memory_equal(news->id, endpoint_id(1), 16);
-	news_free(news);
-	await_and_free(NEWS_CHANGED);
+	message = await(MESSAGE_HAS_ROWS);
+	assert_string_equal(message->tenant_id, jobs_tenant);
+	assert_memory_equal(message->id, endpoint_id(1), 16);
+	message_free(message);
+	await_and_free(MESSAGE_CHANGED);
 }
 
 static void
 test_a_new_courier_learns_of_jobs_that_were_cancelled_of_late_before_it_starts(void **state)
 {
 	static const char *const ago_ms[] = {"1000", "1800000"};
-	struct news *news;
+	struct message *message;
 	char sql[512], id[FORMAT_UUID_BYTES + 1] = "";
 
 	for (uint32_t i = 0; i < 2; i++) {
@@ -409,18 +409,18 @@ test_a_new_courier_learns_of_jobs_that_were_cancelled_of_late_before_it_starts(v
 		tenant_run(sql);
 	}
 	start();
-	while ((news = await_any())->kind != NEWS_CANCELLED) {
-		assert_int_not_equal(news->kind, NEWS_STARTED);
-		news_free(news);
+	while ((message = await_any())->kind != MESSAGE_CANCELLED) {
+		assert_int_not_equal(message->kind, MESSAGE_STARTED);
+		message_free(message);
 	}
-	assert_string_equal(news->tenant_id, jobs_tenant);
-	assert_memory_equal(news->id, job_id(1, 1), 16);
-	news_free(news);
-	while ((news = await_any())->kind != NEWS_STARTED) {
-		assert_int_not_equal(news->kind, NEWS_CANCELLED);
-		news_free(news);
+	assert_string_equal(message->tenant_id, jobs_tenant);
+	assert_memory_equal(message->id, job_id(1, 1), 16);
+	message_free(message);
+	while ((message = await_any())->kind != MESSAGE_STARTED) {
+		assert_int_not_equal(message->kind, MESSAGE_CANCELLED);
+		message_free(message);
 	}
-	news_free(news);
+	message_free(message);
 	tenant_run("DELETE FROM cancelled_jobs WHERE tenant_id = $1");
 }
 
@@ -435,10 +435,10 @@ test_jobs_of_an_endpoint_are_held_while_it_is_paused(void **state)
 	for (uint32_t event = 1; event <= 3; event++)
 		add_job(1, event, 0);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	store_thread_load_endpoint(thread, &name);
-	await_and_free(NEWS_ENDPOINT);
+	await_and_free(MESSAGE_ENDPOINT);
 	change_endpoint("UPDATE endpoints SET paused = TRUE, version = 2, updated_at = hl_now() WHERE tenant_id = $1");
 	assert_int_equal(wait_for(held, 3), 3);
 	change_endpoint("UPDATE endpoints SET paused = FALSE, version = 3, updated_at = hl_now() WHERE tenant_id = $1");
@@ -458,14 +458,14 @@ test_jobs_that_the_store_does_not_mark_as_held_keep_nobody_waiting(void **state)
 	add_job(1, 1, 0);
 	add_refusal("refusal", "UPDATE ON jobs", "NEW.status = 'held'");
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	store_thread_load_endpoint(thread, &name);
-	await_and_free(NEWS_ENDPOINT);
+	await_and_free(MESSAGE_ENDPOINT);
 	change_endpoint("UPDATE endpoints SET paused = TRUE, version = 2, updated_at = hl_now() WHERE tenant_id = $1");
-	await_and_free(NEWS_CHANGED);
+	await_and_free(MESSAGE_CHANGED);
 	store_thread_load_endpoint(thread, &other);
-	await_and_free(NEWS_ENDPOINT);
+	await_and_free(MESSAGE_ENDPOINT);
 	remove_refusal("refusal", "jobs");
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND status = 'pending'"), 1);
 }

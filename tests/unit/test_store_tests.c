@@ -51,7 +51,7 @@ static void
 start_with_node(void)
 {
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 }
 
 static void
@@ -61,33 +61,33 @@ test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored(vo
 	struct attempt_result result = {
 	    .end = ATTEMPT_ANSWERED, .http_status = 500, .started_us = clock_wall_us(), .dns_ms = -1};
 	const struct record *event;
-	struct news *news;
+	struct message *message;
 
 	add_endpoint(1);
 	tenant_run("UPDATE endpoints SET enabled = FALSE WHERE tenant_id = $1");
 	start_with_node();
 	ask_for_test(1, 60000);
-	news = await(NEWS_TEST);
-	assert_string_equal(news->config->url, "http://example.com/");
-	event = (const struct record *)(const void *)news->memory;
+	message = await(MESSAGE_TEST);
+	assert_string_equal(message->config->url, "http://example.com/");
+	event = (const struct record *)(const void *)message->memory;
 	assert_true(record_check(event, event->length));
 	assert_memory_equal(record_data(event).base, "[1]", 3);
-	assert_memory_equal(event->event_id, news->attempt_id, 14);
+	assert_memory_equal(event->event_id, message->attempt_id, 14);
 	assert_true(event->event_id[14] == 0 && event->event_id[15] == 0);
-	memcpy(result.attempt_id, news->attempt_id, sizeof result.attempt_id);
-	news_free(news);
+	memcpy(result.attempt_id, message->attempt_id, sizeof result.attempt_id);
+	message_free(message);
 
 	/* The next change does not tell it again. */
 	change_endpoint("UPDATE endpoints SET name = 'n' WHERE tenant_id = $1");
 	do {
-		news = store_thread_news(thread);
-		assert_true(news == NULL || news->kind != NEWS_TEST);
-		if (news != NULL && news->kind == NEWS_CHANGED)
+		message = store_thread_take_message(thread);
+		assert_true(message == NULL || message->kind != MESSAGE_TEST);
+		if (message != NULL && message->kind == MESSAGE_CHANGED)
 			break;
-		if (news != NULL)
-			news_free(news);
+		if (message != NULL)
+			message_free(message);
 	} while (true);
-	news_free(news);
+	message_free(message);
 
 	assert_int_equal(tenant_count(tests_left), 1);
 	store_thread_write_test(thread, &name, &result);
@@ -97,7 +97,7 @@ test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored(vo
 	    1);
 	store_thread_write_test(thread, &name, &result); /* as after a COMMIT whose answer was lost */
 	store_thread_load_endpoint(thread, &name);
-	await_and_free(NEWS_ENDPOINT);
+	await_and_free(MESSAGE_ENDPOINT);
 	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1"), 1);
 }
 
@@ -119,12 +119,12 @@ test_a_test_whose_time_is_over_is_not_made(void **state)
 	add_endpoint(1);
 	start_with_node();
 	ask_for_test(1, 0);
-	struct news *news;
+	struct message *message;
 	do
-		news = store_thread_news(thread);
-	while (news == NULL || news->kind == NEWS_STARTED);
-	assert_int_equal(news->kind, NEWS_CHANGED);
-	news_free(news);
+		message = store_thread_take_message(thread);
+	while (message == NULL || message->kind == MESSAGE_STARTED);
+	assert_int_equal(message->kind, MESSAGE_CHANGED);
+	message_free(message);
 	assert_int_equal(tenant_count(tests_left), 1);
 	tenant_run("DELETE FROM endpoint_tests WHERE tenant_id = $1");
 }
@@ -178,15 +178,15 @@ test_a_test_whose_attempt_the_store_refuses_ends_all_the_same(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	struct attempt_result result = {.end = ATTEMPT_FAILED, .started_us = clock_wall_us(), .error = "a text"};
-	struct news *news;
+	struct message *message;
 
 	add_endpoint(1);
 	start_with_node();
 	add_refusal("refusal", "INSERT ON attempts", "NEW.error IS NOT NULL");
 	ask_for_test(1, 60000);
-	news = await(NEWS_TEST);
-	memcpy(result.attempt_id, news->attempt_id, sizeof result.attempt_id);
-	news_free(news);
+	message = await(MESSAGE_TEST);
+	memcpy(result.attempt_id, message->attempt_id, sizeof result.attempt_id);
+	message_free(message);
 	store_thread_write_test(thread, &name, &result);
 	assert_int_equal(wait_for(tests_left, 0), 0);
 	remove_refusal("refusal", "attempts");

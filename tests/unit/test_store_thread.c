@@ -53,10 +53,10 @@ static void
 await_released(uint32_t position)
 {
 	for (;;) {
-		struct news *news = await(NEWS_COMMITTED);
-		uint32_t released = news->released;
+		struct message *message = await(MESSAGE_COMMITTED);
+		uint32_t released = message->released;
 
-		news_free(news);
+		message_free(message);
 		if ((int32_t)(released - position) >= 0)
 			return;
 	}
@@ -67,7 +67,7 @@ test_an_outcome_is_readable_at_once(void **state)
 {
 	add_job(1, 1, 0);
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	int64_t before_us = clock_steady_us();
 	await_released(put_outcome(1, VERDICT_DELIVERED, 1));
 	assert_true(clock_steady_us() - before_us < SECOND_US);
@@ -81,17 +81,17 @@ test_outcomes_that_come_one_by_one_share_transactions(void **state)
 	uint32_t commits = 0, position = 0, released = 0;
 
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	int64_t begun_us = clock_steady_us();
 	for (uint32_t n = 1; n <= 60; n++) {
 		position = put_outcome(n, VERDICT_DELIVERED, 1);
 		rest();
 	}
 	while ((int32_t)(released - position) < 0) {
-		struct news *news = await(NEWS_COMMITTED);
+		struct message *message = await(MESSAGE_COMMITTED);
 
-		released = news->released;
-		news_free(news);
+		released = message->released;
+		message_free(message);
 		commits++;
 	}
 	/* The first one at once, then one in 50 ms. */
@@ -102,18 +102,18 @@ test_outcomes_that_come_one_by_one_share_transactions(void **state)
 static void
 test_what_the_predecessor_left_is_written_before_the_loop_begins(void **state)
 {
-	struct news *news;
+	struct message *message;
 
 	add_event(1, "1");
 	add_job(1, 1, 0);
 	(void)put_outcome(1, VERDICT_DEAD, 1);
 	start();
-	while ((news = await_any())->kind != NEWS_COMMITTED) {
-		assert_int_not_equal(news->kind, NEWS_STARTED);
-		news_free(news);
+	while ((message = await_any())->kind != MESSAGE_COMMITTED) {
+		assert_int_not_equal(message->kind, MESSAGE_STARTED);
+		message_free(message);
 	}
-	news_free(news);
-	await_and_free(NEWS_STARTED);
+	message_free(message);
+	await_and_free(MESSAGE_STARTED);
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 1);
 }
 
@@ -146,7 +146,7 @@ test_an_endpoint_whose_row_somebody_has_locked_keeps_no_outcome_waiting(void **s
 	db_config.store_timeout_ms = 60000;
 	start();
 	db_config = whole;
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	must_begin(jobs_db);
 	must_run(jobs_db, SAME("UPDATE endpoints SET updated_at = hl_now() WHERE tenant_id = $1"),
 	    PARAMS(db_string(jobs_tenant)));
@@ -199,8 +199,8 @@ test_a_store_that_is_away_is_told_and_nothing_is_lost(void **state)
 	assert_int_equal(lane_depth(&lane), 1);
 	db_config = whole;
 	start();
-	await_and_free(NEWS_COMMITTED);
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_COMMITTED);
+	await_and_free(MESSAGE_STARTED);
 	while (store_report_state(report) != STORE_READY) {
 		assert_true(clock_steady_us() < until_us + 5 * SECOND_US);
 		rest();
@@ -216,12 +216,12 @@ test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost(void **
 	struct node_row first, second, third;
 
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	assert_true(node_read(&segment.header->node, &first));
 	stop();
 	node_write(&segment.header->node, &(struct node_row){0}); /* as the next master does */
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	assert_true(node_read(&segment.header->node, &second));
 	assert_int_equal(first.node_id, second.node_id);
 	assert_true(first.epoch != second.epoch);
@@ -229,8 +229,8 @@ test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost(void **
 	tenant_run("UPDATE delivery_nodes SET epoch = 5 WHERE $1 = $1");
 	courier_set_seen_version(segment_courier(&segment, 0), 1000000); /* which a heartbeat tells at once */
 	store_thread_wake(thread, false);
-	await_and_free(NEWS_NODE_LOST);
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_NODE_LOST);
+	await_and_free(MESSAGE_STARTED);
 	assert_true(node_read(&segment.header->node, &third));
 	assert_true(third.node_id != second.node_id);
 	assert_false(store_thread_is_stuck(thread));
@@ -249,7 +249,7 @@ test_the_node_says_that_it_lives_while_outcomes_cannot_be_written(void **state)
 	add_job(1, 1, 0);
 	db_config.hl_node_timeout_secs = 6; /* a heartbeat a second */
 	start();
-	await_and_free(NEWS_STARTED);
+	await_and_free(MESSAGE_STARTED);
 	other = must_open();
 	must_begin(other);
 	must_run(other, SAME("SET LOCAL idle_in_transaction_session_timeout = 0"), NULL, 0);

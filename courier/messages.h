@@ -1,9 +1,9 @@
 /*
- * News from the store thread to the loop, one queue in order: the loop takes a page that was read before a commit
- * before it learns of the commit. One thread puts news in, one takes them out.
+ * Messages from the store thread to the loop, one queue in order: the loop takes a page that was read before a commit
+ * before it learns of the commit. One thread puts messages in, one takes them out.
  */
-#ifndef COURIER_NEWS_H
-#define COURIER_NEWS_H
+#ifndef COURIER_MESSAGES_H
+#define COURIER_MESSAGES_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -16,25 +16,25 @@
 #include "event/record.h"
 #include "event/transform.h"
 
-enum news_kind {
+enum message_kind {
 	/* The predecessor's outcomes are written and the node has a row, of `epoch`: requests are served from now. */
-	NEWS_STARTED,
-	NEWS_COMMITTED, /* outcomes up to lane position `released` */
-	NEWS_REFUSED, /* the store refuses the outcome at `position` of job `id` in every form */
-	NEWS_ENDPOINT, /* config; NULL: there is no such endpoint, or it is deleted */
-	NEWS_TRANSFORM, /* transform; NULL: it is not there or cannot be read */
-	NEWS_PAGE,
-	NEWS_HAS_ROWS, /* the endpoint has rows */
-	NEWS_HAS_PLACE, /* the endpoint, which has fifo, has a row of the place `seq` */
-	NEWS_CANCELLED, /* the job: its row was removed */
-	NEWS_TEST, /* a single attempt at the endpoint `config`, with the event in `memory` */
-	NEWS_WALKED,
-	NEWS_PAUSED, /* pauses: these replace the former ones */
-	NEWS_LEASE, /* answer to a request for the endpoint's lease: `given` */
-	NEWS_NODES, /* view: the number of nodes, and this one's rank */
-	NEWS_SEEN, /* all other nodes act by changes.version `version`; INT64_MAX: there is none */
-	NEWS_CHANGED, /* all changes up to changes.version `version` have been sent */
-	NEWS_NODE_LOST /* another node has the row: forget all jobs; NEWS_STARTED follows with a new row */
+	MESSAGE_STARTED,
+	MESSAGE_COMMITTED, /* outcomes up to lane position `released` */
+	MESSAGE_REFUSED, /* the store refuses the outcome at `position` of job `id` in every form */
+	MESSAGE_ENDPOINT, /* config; NULL: there is no such endpoint, or it is deleted */
+	MESSAGE_TRANSFORM, /* transform; NULL: it is not there or cannot be read */
+	MESSAGE_PAGE,
+	MESSAGE_HAS_ROWS, /* the endpoint has rows */
+	MESSAGE_HAS_PLACE, /* the endpoint, which has fifo, has a row of the place `seq` */
+	MESSAGE_CANCELLED, /* the job: its row was removed */
+	MESSAGE_TEST, /* a single attempt at the endpoint `config`, with the event in `memory` */
+	MESSAGE_WALKED,
+	MESSAGE_PAUSED, /* pauses: these replace the former ones */
+	MESSAGE_LEASE, /* answer to a request for the endpoint's lease: `given` */
+	MESSAGE_NODES, /* view: the number of nodes, and this one's rank */
+	MESSAGE_SEEN, /* all other nodes act by changes.version `version`; INT64_MAX: there is none */
+	MESSAGE_CHANGED, /* all changes up to changes.version `version` have been sent */
+	MESSAGE_NODE_LOST /* another node has the row: forget all jobs; MESSAGE_STARTED follows with a new row */
 };
 
 struct page_row {
@@ -55,9 +55,9 @@ struct page_row {
 #define PAGE_AHEAD_US (60 * INT64_C(1000000))
 #define YOUNG_ROW_US (5 * INT64_C(1000000)) /* a row without attempts is taken at this age */
 
-struct news {
-	struct news *next;
-	enum news_kind kind;
+struct message {
+	struct message *next;
+	enum message_kind kind;
 	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS, HAS_PLACE, CANCELLED, TEST, LEASE */
 	uint8_t id[16]; /* the endpoint's, the transform's, or of REFUSED and CANCELLED the job's */
 	uint8_t attempt_id[16]; /* of TEST: the id for the attempt */
@@ -88,26 +88,26 @@ struct news {
 	char *memory; /* of PAGE: the rows' events; of TEST: the record */
 };
 
-struct news_queue {
+struct message_queue {
 	pthread_mutex_t lock;
-	struct news *first, **end;
-	int fd; /* eventfd: readable while there are news */
+	struct message *first, **end;
+	int fd; /* eventfd: readable while there are messages */
 };
 
-/* 0 or <0. The queue must not move; news_close() frees its news. */
-int news_open(struct news_queue *queue, struct error *err);
-void news_close(struct news_queue *queue);
+/* 0 or <0. The queue must not move; message_queue_close() frees its messages. */
+int message_queue_open(struct message_queue *queue, struct error *err);
+void message_queue_close(struct message_queue *queue);
 
-/* Makes news about an object of a tenant. tenant_id is copied; both may be NULL. Never NULL. */
-struct news *news_new(enum news_kind kind, const char *tenant_id, const uint8_t *id);
+/* Makes a message about an object of a tenant. tenant_id is copied; both may be NULL. Never NULL. */
+struct message *message_new(enum message_kind kind, const char *tenant_id, const uint8_t *id);
 
-/* Puts it at the end; the queue owns it. */
-void news_put(struct news_queue *queue, struct news *news);
+/* Puts the message at the end; the queue owns it. */
+void message_queue_put(struct message_queue *queue, struct message *message);
 
-/* The oldest, which the caller frees. NULL: there are none, and the descriptor is not readable any more. */
-struct news *news_take(struct news_queue *queue);
+/* The oldest message, which the caller frees. NULL: there are none, and the descriptor is not readable any more. */
+struct message *message_queue_take(struct message_queue *queue);
 
-/* Frees the news with all members. A caller that takes a member sets it to NULL, or pauses to empty. */
-void news_free(struct news *news);
+/* Frees the message with all members. A caller that takes a member sets it to NULL, or pauses to empty. */
+void message_free(struct message *message);
 
 #endif
