@@ -420,7 +420,7 @@ stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err)
 
 	if (rc != 0)
 		return rc;
-	feed->has_window = true;
+	feed->has_window_rows = true;
 	rc = find_new_rows(feed, db, NULL, err);
 	if (rc == 0)
 		set_resume(feed);
@@ -441,12 +441,12 @@ stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams
 	int rc = 0;
 
 	feed->resume[0] = '\0';
-	feed->is_drained = !feed->has_news;
-	if (!feed->has_window)
+	feed->is_drained = !feed->has_new_rows;
+	if (!feed->has_window_rows)
 		rest(feed);
 	else if (clock_steady_us() >= feed->look_at_us)
 		rc = find_new_rows(feed, db, streams, err);
-	if (rc == 0 && feed->has_news)
+	if (rc == 0 && feed->has_new_rows)
 		rc = go_forward(feed, db, streams, again, err);
 	if (rc == 0)
 		set_resume(feed);

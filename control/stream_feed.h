@@ -13,7 +13,7 @@
  *   catching  a stream that resumes, or whose client reads slowly, reads from its own place up to the front, and is
  *   up        then in step. A late row also goes to streams that have passed its place
  *
- * One statement asks for all feeds which of them have rows behind the front, or in the window (control/stream_news.h).
+ * One statement asks for all feeds which of them have rows behind the front, or in the window (control/stream_poll.h).
  * A feed without any reads nothing.
  *
  * No row is missed. Rows come twice only if a client resumes within the window, or had no room for a late row. For the
@@ -93,8 +93,8 @@ struct stream_feed {
 	uint32_t read_rows; /* the most rows that it reads at a time */
 	bool begun; /* the members below are set */
 	bool used; /* a stream uses it: for control/stream_feeds.c */
-	bool has_news, has_window; /* rows are behind the front; behind the start of the last look's window */
-	int64_t now_us; /* by the store's clock, just before has_news and has_window were read */
+	bool has_new_rows, has_window_rows; /* rows are behind the front; behind the start of the last look's window */
+	int64_t now_us; /* by the store's clock, just before has_new_rows and has_window_rows were read */
 	bool is_behind; /* a stream is not in step */
 	size_t held; /* bytes that the tenant's streams hold */
 	size_t room; /* bytes of frames that streams may still get in this turn: control/stream_room.h */

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "control/stream_feed.h"
 #include "control/stream_feeds.h"
-#include "control/stream_news.h"
+#include "control/stream_poll.h"
 #include "control/stream_room.h"
 #include "control/stream_sources.h"
 #include "control/upkeep_thread.h"
@@ -64,8 +64,8 @@ struct streams {
 	int fd;
 	/* For the thread only. */
 	struct stream_feed *feeds;
-	bool finds_in_vain; /* the last statement for places has failed */
-	uint32_t asks_in_vain[STREAM_KINDS]; /* so many questions for news have failed in a row */
+	bool find_failed; /* the last find_places() has failed */
+	uint32_t failed_polls[STREAM_KINDS]; /* so many polls of a kind have failed in a row */
 	uint64_t stored; /* stored by this node at the start of the last turn */
 	int64_t next_us, last_us; /* steady: the next turn if this node stores something; if it does not */
 	int64_t tidy_us; /* steady: when the event log is looked at next; INT64_MAX: never */
@@ -304,19 +304,19 @@ is_due(struct streams *streams, int64_t now_us)
 }
 
 /*
- * When a kind's question has failed twice, its feeds read by themselves the next time, so that a question that always
- * fails holds up nobody for ever. Once may be a lost connection.
+ * When a kind's poll has failed twice, each of its feeds reads the next time, so that a statement that always fails
+ * holds up nobody for ever. Once may be a lost connection.
  */
 static int
-ask_for_news(struct streams *streams, struct db *db, struct error *err)
+poll_feeds(struct streams *streams, struct db *db, struct error *err)
 {
 	int rc = 0;
 
 	for (int kind = 0; rc == 0 && kind < STREAM_KINDS; kind++) {
 		const struct stream_source *source = stream_source_of(streams->config, (enum stream_kind)kind);
 
-		rc = stream_news_ask(streams->feeds, source, streams->asks_in_vain[kind] >= 2, db, err);
-		streams->asks_in_vain[kind] = rc != 0 ? streams->asks_in_vain[kind] + 1 : 0;
+		rc = stream_poll(streams->feeds, source, streams->failed_polls[kind] >= 2, db, err);
+		streams->failed_polls[kind] = rc != 0 ? streams->failed_polls[kind] + 1 : 0;
 	}
 	return rc;
 }
@@ -330,14 +330,14 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 	bool opened;
 	uint64_t given = 0;
 	/* The streams whose places cannot be found hold up the others every other time. */
-	int rc = streams->finds_in_vain ? 0 : find_places(streams, first, db, err);
+	int rc = streams->find_failed ? 0 : find_places(streams, first, db, err);
 
-	streams->finds_in_vain = rc != 0;
+	streams->find_failed = rc != 0;
 	stream_feeds_find(&streams->feeds, streams->config, first);
 	held = stream_room_count(streams->feeds, first);
 	opened = open_those_that_began(first);
 	if (rc == 0)
-		rc = ask_for_news(streams, db, err);
+		rc = poll_feeds(streams, db, err);
 	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; last = feed, feed = feed->next) {
 		stream_room_give(feed, held);
 		if (!feed->begun) {

@@ -1,6 +1,6 @@
 /*
  * The clients of streams, and the thread that reads a store for all of them: a few statements per turn, and a few more
- * for each tenant with news, however many clients it has. It reads at once when this node has stored something, and
+ * for each tenant with new rows, however many clients it has. It reads at once when this node has stored something, and
  * twice a second for rows of other nodes. Without clients it has no connection. There are two: one reads the webhooks'
  * store for GET /v1/stream, the other the store of hook events for GET /events/stream.
  */

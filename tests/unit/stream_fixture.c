@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "control/stream_news.h"
+#include "control/stream_poll.h"
 #include "control/stream_room.h"
 #include "store/db_rows.h"
 
@@ -245,7 +245,7 @@ turn(bool looks)
 
 	stream_room_give(scene.feed, stream_room_count(scene.feed, scene.first));
 	scene.feed->look_at_us = looks ? 0 : INT64_MAX;
-	if (stream_news_ask(scene.feed, scene.feed->source, false, NULL, &err) != 0)
+	if (stream_poll(scene.feed, scene.feed->source, false, NULL, &err) != 0)
 		return true;
 	if (stream_feed_turn(scene.feed, NULL, scene.first, &again, &err) != 0)
 		return true;

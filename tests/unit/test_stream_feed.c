@@ -169,7 +169,7 @@ test_a_client_that_has_got_nothing_yet_misses_nothing(void **state)
 }
 
 static void
-test_the_place_of_a_client_without_news_is_never_old(void **state)
+test_the_place_of_a_client_without_new_rows_is_never_old(void **state)
 {
 	struct stream_place place;
 	struct client *client;
@@ -296,7 +296,7 @@ main(void)
 	    cmocka_unit_test(test_no_row_of_batches_of_one_time_is_passed_over),
 	    cmocka_unit_test(test_a_client_that_resumes_at_another_process_misses_nothing),
 	    cmocka_unit_test(test_a_client_that_has_got_nothing_yet_misses_nothing),
-	    cmocka_unit_test(test_the_place_of_a_client_without_news_is_never_old),
+	    cmocka_unit_test(test_the_place_of_a_client_without_new_rows_is_never_old),
 	    cmocka_unit_test(test_a_database_without_rows_has_a_place),
 	    cmocka_unit_test(test_a_silent_stream_says_its_place),
 	    cmocka_unit_test(test_settled_rows_are_not_repeated_to_who_resumes),

@@ -1,4 +1,4 @@
-/* What streams cost: memory of clients that do not read, and statements of tenants without news. */
+/* What streams cost: memory of clients that do not read, and statements of tenants without new rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "control/stream_news.h"
+#include "control/stream_poll.h"
 #include "control/stream_room.h"
 #include "tests/unit/stream_fixture.h"
 
@@ -111,7 +111,7 @@ test_clients_get_room_in_turn(void **state)
 }
 
 static void
-test_a_tenant_without_news_is_not_read(void **state)
+test_a_tenant_without_new_rows_is_not_read(void **state)
 {
 	struct error err;
 
@@ -127,19 +127,19 @@ test_a_tenant_without_news_is_not_read(void **state)
 }
 
 static void
-test_feeds_read_when_the_question_for_news_fails(void **state)
+test_feeds_read_when_the_poll_fails(void **state)
 {
 	struct error err;
 
 	make_rows(5);
 	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
-	scene.feed->has_news = scene.feed->has_window = false;
+	scene.feed->has_new_rows = scene.feed->has_window_rows = false;
 	scene.failing = 1;
-	assert_int_equal(stream_news_ask(scene.feed, &source, false, NULL, &err), -1);
-	assert_false(scene.feed->has_news);
+	assert_int_equal(stream_poll(scene.feed, &source, false, NULL, &err), -1);
+	assert_false(scene.feed->has_new_rows);
 	scene.failing = 1;
-	assert_int_equal(stream_news_ask(scene.feed, &source, true, NULL, &err), 0);
-	assert_true(scene.feed->has_news && scene.feed->has_window);
+	assert_int_equal(stream_poll(scene.feed, &source, true, NULL, &err), 0);
+	assert_true(scene.feed->has_new_rows && scene.feed->has_window_rows);
 	assert_int_equal(scene.failing, 1); /* it has not asked */
 	let_go();
 }
@@ -165,8 +165,8 @@ main(void)
 	    cmocka_unit_test(test_clients_that_do_not_read_take_no_more_memory_than_there_is_for_all),
 	    cmocka_unit_test(test_clients_that_wait_for_room_miss_nothing),
 	    cmocka_unit_test(test_clients_get_room_in_turn),
-	    cmocka_unit_test(test_a_tenant_without_news_is_not_read),
-	    cmocka_unit_test(test_feeds_read_when_the_question_for_news_fails),
+	    cmocka_unit_test(test_a_tenant_without_new_rows_is_not_read),
+	    cmocka_unit_test(test_feeds_read_when_the_poll_fails),
 	    cmocka_unit_test(test_large_events_are_read_a_few_at_a_time),
 	};
 

@@ -1,5 +1,5 @@
-/* Two places are asked for each feed: its front, and where its window begins. */
-#include "control/stream_news.h"
+/* The statement gets two places of each feed: its front, and where its window begins. */
+#include "control/stream_poll.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,9 @@
 
 #define PLACES 2u /* places per feed */
 
-/* Returns the first feed, from this one on, whose places are asked about. NULL: there is none. */
+/* Returns the first feed, from this one on, whose places the statement gets. NULL: there is none. */
 static struct stream_feed *
-asked_from(struct stream_feed *feed, const struct stream_source *source)
+first_polled(struct stream_feed *feed, const struct stream_source *source)
 {
 	while (feed != NULL && (!feed->begun || feed->source != source))
 		feed = feed->next;
@@ -18,7 +18,7 @@ asked_from(struct stream_feed *feed, const struct stream_source *source)
 }
 
 static void
-ask_for(const struct stream_feed *feed, struct stream_asked asked[PLACES])
+add_places(const struct stream_feed *feed, struct stream_asked asked[PLACES])
 {
 	asked[0] = (struct stream_asked){feed->tenant_id, feed->front};
 	asked[1] = (struct stream_asked){feed->tenant_id, stream_place_before(feed->looked_us - feed->window_us)};
@@ -41,10 +41,10 @@ find(const struct stream_source *source, struct db *db, const struct stream_aske
 }
 
 int
-stream_news_ask(
-    struct stream_feed *feeds, const struct stream_source *source, bool blindly, struct db *db, struct error *err)
+stream_poll(
+    struct stream_feed *feeds, const struct stream_source *source, bool assume_rows, struct db *db, struct error *err)
 {
-	struct stream_feed *const first = asked_from(feeds, source);
+	struct stream_feed *const first = first_polled(feeds, source);
 	struct stream_asked *asked;
 	uint32_t count = 0, place = 0;
 	bool *found;
@@ -53,22 +53,22 @@ stream_news_ask(
 
 	if (first == NULL)
 		return 0;
-	for (struct stream_feed *feed = first; feed != NULL; feed = asked_from(feed->next, source))
+	for (struct stream_feed *feed = first; feed != NULL; feed = first_polled(feed->next, source))
 		count += PLACES;
 	asked = mem_new(count, sizeof *asked);
 	found = mem_new(count, sizeof *found);
-	for (struct stream_feed *feed = first; feed != NULL; feed = asked_from(feed->next, source), place += PLACES)
-		ask_for(feed, &asked[place]);
+	for (struct stream_feed *feed = first; feed != NULL; feed = first_polled(feed->next, source), place += PLACES)
+		add_places(feed, &asked[place]);
 	rc = source->now(db, &now_us, err);
-	if (rc == 0 && source->find_changed != NULL && !blindly)
+	if (rc == 0 && source->find_changed != NULL && !assume_rows)
 		rc = find(source, db, asked, count, found, err);
 	else
 		memset(found, true, count);
 	place = 0;
-	for (struct stream_feed *feed = first; rc == 0 && feed != NULL; feed = asked_from(feed->next, source)) {
+	for (struct stream_feed *feed = first; rc == 0 && feed != NULL; feed = first_polled(feed->next, source)) {
 		feed->now_us = now_us;
-		feed->has_news = found[place++];
-		feed->has_window = found[place++];
+		feed->has_new_rows = found[place++];
+		feed->has_window_rows = found[place++];
 	}
 	free(asked);
 	free(found);
