@@ -53,21 +53,21 @@ know(struct store_gate *gate)
 void
 store_gate_worked(struct store_gate *gate)
 {
-	bool news;
+	bool was_away;
 
 	pthread_mutex_lock(&gate->lock);
-	news = !gate->works;
+	was_away = !gate->works;
 	gate->works = true;
 	gate->connections++;
 	know(gate);
 	gate->failures = (struct repeat){0};
 	backoff_reset(&gate->backoff);
-	if (news) {
+	if (was_away) {
 		store_report_set_error(gate->report, "");
 		store_report_set_state(gate->report, STORE_READY);
 	}
 	pthread_mutex_unlock(&gate->lock);
-	if (news)
+	if (was_away)
 		log_info("the webhooks' store is reached");
 }
 
