@@ -104,7 +104,7 @@ list(struct runs *runs, struct run *run)
 }
 
 static bool
-has_news(const struct run *run)
+has_changes(const struct run *run)
 {
 	return run->succeeded || run->failing || run->changed_breaker;
 }
@@ -133,7 +133,7 @@ runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
 		run->failing = true;
 		run->failed_us = now_us;
 	}
-	if (has_news(run))
+	if (has_changes(run))
 		list(runs, run);
 }
 
@@ -157,7 +157,7 @@ runs_due_us(const struct runs *runs)
 static bool
 is_due(const struct run *run, int64_t now_us)
 {
-	if (!has_news(run)) /* its breaker has changed back */
+	if (!has_changes(run)) /* its breaker has changed back */
 		return false;
 	if (now_us < run->not_before_us)
 		return false;
@@ -255,7 +255,7 @@ clear_list(struct runs *runs)
 	while (*at != NULL) {
 		struct run *run = *at;
 
-		run->listed = has_news(run);
+		run->listed = has_changes(run);
 		if (run->listed)
 			at = &run->next;
 		else
