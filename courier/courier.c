@@ -204,7 +204,7 @@ take_has_place(struct courier *c, const struct message *message, int64_t now_us)
 
 	if (queue->state != ENDPOINT_LOADED)
 		read_schedule_all(&c->schedule, queue, now_us);
-	else if (queue->fifo.on && fifo_is_news(&queue->fifo, message->seq) && !fifo_is_stuck(&queue->fifo))
+	else if (queue->fifo.on && fifo_note_newest(&queue->fifo, message->seq) && !fifo_is_stuck(&queue->fifo))
 		read_schedule_new_rows(&c->schedule, queue, now_us);
 }
 

@@ -104,7 +104,7 @@ fifo_of_key(struct fifo *fifo, struct span ordering_key)
 }
 
 bool
-fifo_is_news(struct fifo *fifo, int64_t seq)
+fifo_note_newest(struct fifo *fifo, int64_t seq)
 {
 	bool again = seq == fifo->lower;
 

@@ -73,10 +73,10 @@ bool fifo_takes(const struct fifo *fifo, const struct fifo_lane *lane, bool room
 struct fifo_lane *fifo_of_key(struct fifo *fifo, struct span ordering_key);
 
 /*
- * Takes the newest place, whose job waits. Returns whether its row is still to be read: the place is higher than all
+ * Notes the newest place, whose job waits. Returns whether its row is still to be read: the place is higher than all
  * that were read; or, after somebody has edited the count, it is lower and was passed twice in a row.
  */
-bool fifo_is_news(struct fifo *fifo, int64_t seq);
+bool fifo_note_newest(struct fifo *fifo, int64_t seq);
 
 /* Whether the endpoint has one order, with a left-out row: no further row of a page can be taken. */
 bool fifo_is_stuck(const struct fifo *fifo);
