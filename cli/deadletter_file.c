@@ -84,13 +84,13 @@ struct edit {
 	bool changed;
 };
 
-/* Calls fn for the line, if it is a selected letter. Returns its fate, or <0. */
+/* Calls fn for the line, if it is a selected letter. Returns its line_action, or <0. */
 static int
 visit_line(struct edit *edit, const char *text, size_t len, struct error *err)
 {
 	cJSON *line = cJSON_ParseWithLength(text, len);
 	struct dead_letter letter;
-	int fate = LINE_STAYS;
+	int action = LINE_STAYS;
 
 	edit->line++;
 	edit->new_line.len = 0;
@@ -98,9 +98,9 @@ visit_line(struct edit *edit, const char *text, size_t len, struct error *err)
 		fprintf(stderr, "hooksctl deadletter: line %llu of the file is no dead letter: left alone\n",
 		    (unsigned long long)edit->line);
 	else if (is_selected(edit->which, &letter))
-		fate = edit->fn(edit->arg, &letter, &edit->new_line, err);
+		action = edit->fn(edit->arg, &letter, &edit->new_line, err);
 	cJSON_Delete(line);
-	return fate;
+	return action;
 }
 
 static int
@@ -122,15 +122,15 @@ visit_lines(struct edit *edit, off_t *done, struct error *err)
 
 	*done = 0;
 	while (rc == 0 && (len = getline(&text, &capacity, edit->in)) > 0 && text[len - 1] == '\n') {
-		int fate = visit_line(edit, text, (size_t)len, err);
+		int action = visit_line(edit, text, (size_t)len, err);
 
-		if (fate == LINE_STAYS)
+		if (action == LINE_STAYS)
 			rc = write_line(edit, text, (size_t)len, err);
-		else if (fate == LINE_CHANGES)
+		else if (action == LINE_CHANGES)
 			rc = write_line(edit, edit->new_line.base, edit->new_line.len, err);
-		else if (fate < 0)
-			rc = fate;
-		edit->changed |= fate > LINE_STAYS;
+		else if (action < 0)
+			rc = action;
+		edit->changed |= action > LINE_STAYS;
 		if (rc == 0)
 			*done += len;
 	}

@@ -197,12 +197,12 @@ take_rows(struct pages *pages, struct queue *queue, const struct message *page, 
 {
 	for (*passed = 0; *passed < page->row_count; ++*passed) {
 		uint32_t i = *passed;
-		enum row_result fate = take_row(pages->jobs, queue, &page->rows[i], now_us);
+		enum row_result result = take_row(pages->jobs, queue, &page->rows[i], now_us);
 
 		if (page->fifo && page->rows[i].fifo_seq > queue->fifo.seen)
 			queue->fifo.seen = page->rows[i].fifo_seq;
-		if (fate != ROW_PASSED)
-			return fate;
+		if (result != ROW_PASSED)
+			return result;
 		if (page->rows[i].outruns)
 			cancelled_add(pages->cancelled, page->tenant_id, page->rows[i].job_id, now_us);
 		memcpy(queue->cursor, page->rows[i].job_id, sizeof queue->cursor);
@@ -226,7 +226,7 @@ pages_take(struct pages *pages, const struct message *message, int64_t now_us)
 	const struct span tenant_id = {message->tenant_id, strlen(message->tenant_id)};
 	struct jobs *jobs = pages->jobs;
 	struct queue *queue = queues_find(jobs->queues, tenant_id, message->id);
-	enum row_result fate;
+	enum row_result result;
 	uint32_t passed;
 
 	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
@@ -269,10 +269,10 @@ pages_take(struct pages *pages, const struct message *message, int64_t now_us)
 	}
 	if (message->placed)
 		place_again(jobs, queue, now_us);
-	fate = take_rows(pages, queue, message, &passed, now_us);
-	if (fate == ROW_FULL)
+	result = take_rows(pages, queue, message, &passed, now_us);
+	if (result == ROW_FULL)
 		read_schedule_pause_round(jobs->schedule, queue, goes_on_us(message, passed, now_us));
-	else if (fate == ROW_STUCK || message->last)
+	else if (result == ROW_STUCK || message->last)
 		read_schedule_end_round(jobs->schedule, queue);
 	else
 		read_schedule_pause_round(jobs->schedule, queue, now_us);
