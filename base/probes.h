@@ -36,8 +36,8 @@
 /* It has given a batch to the spool, which has taken it if rc is 0. */
 #define PROBE_SPOOL(events, rc) PROBE(spool, events, rc)
 
-/* It releases a lane's parcels below position, by the fate of their batch (enum fate of shm/ledger.h). */
-#define PROBE_SETTLE(lane, position, fate) PROBE(settle, lane, position, fate)
+/* It releases a lane's parcels below position, as their batch is settled (enum settlement of shm/ledger.h). */
+#define PROBE_SETTLE(lane, position, settled_as) PROBE(settle, lane, position, settled_as)
 
 /* A courier begins an attempt, and ends it. attempt: an address; number: from 1; status: 0: no reply. */
 #define PROBE_ATTEMPT_BEGIN(attempt, number) PROBE(attempt_begin, attempt, number)

@@ -156,7 +156,7 @@ add_page(cJSON *object, const struct segment *segment, enum role role, const str
 	cJSON *replayed, *release;
 
 	add_number(object, "serial", page->serial);
-	add_word(object, "fate", ring_fate_name(page->fate));
+	add_word(object, "settled_as", ring_settlement_name(page->settled_as));
 	for (uint32_t c = 0; c < LEDGER_COUNTERS; c++)
 		add_number(object, ring_ledger_counter(role, c), page->counters[c]);
 	add_number(object, "spool_events", page->spool_events);

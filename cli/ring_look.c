@@ -127,12 +127,12 @@ ring_ledger_counter(enum role role, uint32_t counter)
 }
 
 const char *
-ring_fate_name(uint32_t fate)
+ring_settlement_name(uint32_t settled_as)
 {
 	static const char *const names[] = {
-	    [FATE_STORED] = "stored", [FATE_SPOOLED] = "spooled", [FATE_REFUSED] = "refused"};
+	    [SETTLED_STORED] = "stored", [SETTLED_SPOOLED] = "spooled", [SETTLED_REFUSED] = "refused"};
 
-	return fate < sizeof names / sizeof *names ? names[fate] : "unknown";
+	return settled_as < sizeof names / sizeof *names ? names[settled_as] : "unknown";
 }
 
 const char *

@@ -56,8 +56,8 @@ void ring_process_name(enum role role, uint32_t index, char out[RING_NAME_BYTES]
 /* Returns the name of the metric of a ledger's counter; writers and publishers have different ones. */
 const char *ring_ledger_counter(enum role role, uint32_t counter);
 
-/* Names of enum fate, enum append_state and enum append_file; "unknown" for any other number. */
-const char *ring_fate_name(uint32_t fate);
+/* Names of enum settlement, enum append_state and enum append_file; "unknown" for any other number. */
+const char *ring_settlement_name(uint32_t settled_as);
 const char *ring_append_state_name(uint32_t state);
 const char *ring_append_file_name(uint32_t file);
 

@@ -119,7 +119,7 @@ print_page(FILE *out, const struct segment *segment, enum role role, const struc
 	const uint32_t producers = segment->counts[lane_group_table[ledger_lanes(role)].from];
 
 	fprintf(out, "serial %" PRIu64 ", %s, %" PRIu64 " in the spool, %" PRIu64 " replays", page->serial,
-	    ring_fate_name(page->fate), page->spool_events, page->replays);
+	    ring_settlement_name(page->settled_as), page->spool_events, page->replays);
 	if (replayed->sequence != 0)
 		fprintf(out, " (file %" PRIu64 " of %" PRIu32 ": %" PRIu64 " bytes, %" PRIu64 " events)",
 		    replayed->sequence, replayed->writer, replayed->done, replayed->done_events);

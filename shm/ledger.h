@@ -33,11 +33,11 @@ struct spool_progress {
 };
 
 /*
- * The outcome of the parcels between a lane's released position and the page's. FATE_REFUSED: parcels with a waiting
- * client are refused, or only dismissed if in doubt; the lane is released up to the first parcel that is neither
- * refused nor finished.
+ * How the parcels between a lane's released position and the page's are settled. SETTLED_REFUSED: parcels with a
+ * waiting client are refused, or only dismissed if in doubt; the lane is released up to the first parcel that is
+ * neither refused nor finished.
  */
-enum fate { FATE_STORED, FATE_SPOOLED, FATE_REFUSED };
+enum settlement { SETTLED_STORED, SETTLED_SPOOLED, SETTLED_REFUSED };
 
 struct ledger_page {
 	uint64_t serial; /* number of commits */
@@ -45,8 +45,8 @@ struct ledger_page {
 	uint64_t spool_events; /* in the spool and not stored yet */
 	struct spool_progress replayed; /* by the last batch from the spool */
 	uint64_t replays; /* number of stored batches from the spool */
-	uint32_t fate; /* enum fate */
-	uint32_t release[ACCEPTORS_MAX]; /* per acceptor: the position that fate applies up to */
+	uint32_t settled_as; /* enum settlement */
+	uint32_t release[ACCEPTORS_MAX]; /* per acceptor: the position up to which settled_as applies */
 };
 
 /* BROKEN: the write failed and so did truncating it. It must still be truncated, regardless of later commits. */

@@ -27,11 +27,11 @@ settle_lanes(const struct segment *segment, enum role role, uint32_t index)
 
 		if (page->release[a] == lane_released(&lane))
 			continue;
-		PROBE_SETTLE(lane.control, page->release[a], page->fate);
-		if (page->fate == FATE_REFUSED) {
+		PROBE_SETTLE(lane.control, page->release[a], page->settled_as);
+		if (page->settled_as == SETTLED_REFUSED) {
 			lane_release(&lane, lane_refuse(&lane, page->release[a]));
 		} else {
-			lane_set_flag(&lane, page->release[a], LANE_SPOOLED, page->fate == FATE_SPOOLED);
+			lane_set_flag(&lane, page->release[a], LANE_SPOOLED, page->settled_as == SETTLED_SPOOLED);
 			lane_release(&lane, page->release[a]);
 		}
 		wake_up(&producer);

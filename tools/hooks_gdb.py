@@ -248,8 +248,8 @@ class HooksLedger(gdb.Command):
         names = names_of("counter")
         counted = "".join(f", {names[c]} {int(counters[c])}" for c in range(counters.type.range()[1] + 1) if counters[c])
         release = " ".join(str(int(page["release"][a])) for a in range(segment.producers(role)))
-        print(f"  page {number}: serial {int(page['serial'])}, {name_of('fate', page['fate'])}, releases {release}, "
-              f"{int(page['spool_events'])} in the spool, {int(page['replays'])} replays{counted}")
+        print(f"  page {number}: serial {int(page['serial'])}, {name_of('settlement', page['settled_as'])}, "
+              f"releases {release}, {int(page['spool_events'])} in the spool, {int(page['replays'])} replays{counted}")
 
 
 class HooksSave(gdb.Command):

@@ -40,7 +40,7 @@ batches_store(struct writer *w)
 
 	if (!w->duty->publishes)
 		add_result(draft, &result);
-	intake_draft_release(&w->intake, draft, FATE_STORED);
+	intake_draft_release(&w->intake, draft, SETTLED_STORED);
 	commit_draft(w);
 	if (batch.count > 0)
 		store_link_committed(&w->store);
@@ -94,7 +94,7 @@ batches_spool(struct writer *w)
 
 	draft->counters[COUNTER_SPOOLED] += batch.count;
 	draft->spool_events += batch.count;
-	intake_draft_release(&w->intake, draft, FATE_SPOOLED);
+	intake_draft_release(&w->intake, draft, SETTLED_SPOOLED);
 	commit_draft(w);
 	if (batch.count > 0)
 		spool_append_committed(&w->spool.spool);

@@ -1,4 +1,4 @@
-/* Gathers batches from lanes, and drafts the fate of their parcels. */
+/* Gathers batches from lanes, and drafts how their parcels are settled. */
 #include "writer/intake.h"
 
 #include <stdlib.h>
@@ -281,16 +281,16 @@ release_done(struct intake *intake, struct ledger_page *draft)
 }
 
 void
-intake_draft_release(struct intake *intake, struct ledger_page *draft, enum fate fate)
+intake_draft_release(struct intake *intake, struct ledger_page *draft, enum settlement settled_as)
 {
-	if (fate == FATE_STORED && intake->group == LANES_PUBLISH)
+	if (settled_as == SETTLED_STORED && intake->group == LANES_PUBLISH)
 		release_done(intake, draft);
-	for (uint32_t i = 0; i < intake->parcel_count && fate == FATE_SPOOLED; i++)
+	for (uint32_t i = 0; i < intake->parcel_count && settled_as == SETTLED_SPOOLED; i++)
 		if ((intake->parcels[i].flags & LANE_FINISHED) != 0)
 			count_outcomes(intake, &intake->parcels[i], draft);
 	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
 		draft->release[a] = intake->taken[a];
-	draft->fate = fate;
+	draft->settled_as = settled_as;
 	draft->counters[COUNTER_DAMAGED] += intake->damaged;
 	if (intake->damaged > 0)
 		log_error("damaged records on the ring: skipped", LOG_UINT("records", intake->damaged));
@@ -340,7 +340,7 @@ intake_draft_refusals(const struct intake *intake, struct ledger_page *draft, bo
 		draft->release[a] = all ? lane_released(lane) + lane_depth(lane) : intake->taken[a];
 		draft_refusals(lane, draft->release[a], draft, &refusals);
 	}
-	draft->fate = FATE_REFUSED;
+	draft->settled_as = SETTLED_REFUSED;
 	draft->counters[COUNTER_DISCARDED] += refusals.refused;
 	return refusals.refused + refusals.dismissed;
 }

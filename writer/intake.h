@@ -67,12 +67,12 @@ bool intake_gather(struct intake *intake);
 bool intake_gather_waiting(struct intake *intake);
 
 /*
- * Writes into the draft that the batch is stored or spooled (FATE_STORED, FATE_SPOOLED) and its parcels are released.
- * For published events FATE_STORED applies only to those with an outcome, and counts the outcomes. A lane is released
- * up to the first parcel with an event without outcome; later complete parcels are marked finished, so that their
- * clients are answered.
+ * Writes into the draft that the batch is stored or spooled (SETTLED_STORED, SETTLED_SPOOLED) and its parcels are
+ * released. For published events SETTLED_STORED applies only to those with an outcome, and counts the outcomes. A lane
+ * is released up to the first parcel with an event without outcome; later complete parcels are marked finished, so that
+ * their clients are answered.
  */
-void intake_draft_release(struct intake *intake, struct ledger_page *draft, enum fate fate);
+void intake_draft_release(struct intake *intake, struct ledger_page *draft, enum settlement settled_as);
 
 /* Marks the batch's parcels as in doubt: storing failed, but some or all records may have been stored. */
 void intake_mark_in_doubt(const struct intake *intake);

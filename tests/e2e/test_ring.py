@@ -55,7 +55,7 @@ def assert_shows_what_waits(ring, daemon):
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:.]+Z", found["oldest_received"])
     ledger, = ring["ledgers"]
     page = ledger["pages"][ledger["current"]]
-    assert (page["events_stored_total"], page["release"], page["fate"]) == (7, [1], "stored")
+    assert (page["events_stored_total"], page["release"], page["settled_as"]) == (7, [1], "stored")
     assert ring["counters"]["hooks_events_received_total"] == 12
 
 

@@ -114,7 +114,7 @@ test_what_is_refused_is_passed_over(void **state)
 
 	assert_true(intake_gather(&scene.intake));
 	assert_int_equal(scene.intake.count, events_of(&scene, 0));
-	intake_draft_release(&scene.intake, ledger_draft(ledger), FATE_STORED);
+	intake_draft_release(&scene.intake, ledger_draft(ledger), SETTLED_STORED);
 	commit_and_settle(&scene);
 	assert_int_equal(lane_depth(&scene.lane), 0);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DAMAGED), 0);
@@ -219,7 +219,7 @@ look_through_successors_eyes(void *context)
 
 	REQUIRE(lane_valid(&lane, copy->header->lane_slots) && settle_ledger_valid(copy, ROLE_WRITER, 0));
 	settle_take_over(copy, ROLE_WRITER, 0);
-	refused = ledger_page(&segment_writer(copy, ROLE_WRITER, 0)->ledger)->fate == FATE_REFUSED;
+	refused = ledger_page(&segment_writer(copy, ROLE_WRITER, 0)->ledger)->settled_as == SETTLED_REFUSED;
 	REQUIRE(segment_counter_sum(copy, COUNTER_DISCARDED) == (refused ? events_of(scene, LANE_AWAITED) : 0));
 	REQUIRE(segment_waiting(copy, BOOKS_EVENTS) + segment_counter_sum(copy, COUNTER_DISCARDED) ==
 		segment_counter_sum(copy, COUNTER_RECEIVED));

@@ -69,7 +69,7 @@ set_up(void **state)
 	*intake.outcomes[0] = (struct publish_outcome){.result = PUBLISH_STORED, .fresh = 1};
 	*intake.outcomes[2] = (struct publish_outcome){.result = PUBLISH_STORED, .fresh = 1};
 	*intake.outcomes[3] = (struct publish_outcome){.result = PUBLISH_KNOWN};
-	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
+	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_STORED);
 	commit_and_settle();
 	return 0;
 }
@@ -114,14 +114,14 @@ test_what_is_not_done_is_gathered_again_and_what_is_done_counts_when_it_is_relea
 	assert_int_equal(intake.count, 4);
 	assert_int_equal(intake.outcomes[0]->result, PUBLISH_STORED);
 	*intake.outcomes[1] = (struct publish_outcome){.result = PUBLISH_STORED};
-	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
+	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_STORED);
 	commit_and_settle();
 	assert_int_equal(lane_depth(&lane), 1);
 	assert_books(2, 2, 0);
 	assert_true(intake_gather(&intake));
 	assert_int_equal(intake.count, 2);
 	*intake.outcomes[0] = *intake.outcomes[1] = (struct publish_outcome){.result = PUBLISH_TOO_MANY};
-	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
+	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_STORED);
 	commit_and_settle();
 	assert_int_equal(lane_depth(&lane), 0);
 	assert_books(2, 2, 2);
@@ -145,7 +145,7 @@ static void
 test_what_is_done_does_not_go_to_the_spool(void **state)
 {
 	assert_true(intake_gather(&intake));
-	intake_draft_release(&intake, ledger_draft(ledger), FATE_SPOOLED);
+	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_SPOOLED);
 	commit_and_settle();
 	assert_int_equal(lane_depth(&lane), 0);
 	assert_books(1, 1, 0);
@@ -183,7 +183,7 @@ pass_over_first(void)
 {
 	assert_true(intake_gather(&intake));
 	intake.outcomes[1]->waits = 1;
-	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
+	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_STORED);
 	commit_and_settle();
 	assert_true(intake.waits);
 	assert_true(intake_gather_waiting(&intake));
@@ -194,7 +194,7 @@ static void
 test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not(void **state)
 {
 	pass_over_first();
-	intake_draft_release(&intake, ledger_draft(ledger), FATE_SPOOLED);
+	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_SPOOLED);
 	commit_and_settle();
 	assert_int_equal(lane_released(&lane), 2);
 	assert_int_equal(lane_flags(&lane, 1) & LANE_SPOOLED, LANE_SPOOLED);
@@ -202,7 +202,7 @@ test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not(v
 	assert_true(intake_gather(&intake));
 	assert_int_equal(intake.count, 2);
 	*intake.outcomes[0] = *intake.outcomes[1] = (struct publish_outcome){.result = PUBLISH_STORED, .fresh = 1};
-	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
+	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_STORED);
 	commit_and_settle();
 	assert_false(intake.waits);
 	assert_false(intake_gather_waiting(&intake));

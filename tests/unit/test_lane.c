@@ -66,7 +66,7 @@ available(const struct lane *lane)
 }
 
 /*
- * The fate of each parcel can be told from its release until the producer publishes again, and its count stays right.
+ * Whether a parcel was spooled is known from its release until the producer publishes again. Its count stays right.
  */
 static void
 test_spooled_parcels_are_marked(void **state)
