@@ -1,6 +1,6 @@
 /*
- * Every event of a run has the same length and begins with what changes, {"event_id":"...","timestamp":"...", so both
- * stand at the same places of each event and are overwritten there, event by event, without looking at the rest.
+ * All events of a run have the same length and begin with the parts that change, {"event_id":"...","timestamp":"...
+ * These parts are at the same places of each event, where they are overwritten without a look at the rest.
  */
 #include "tests/bench/bodies.h"
 
@@ -16,15 +16,15 @@
 #define SENT_CHARS 20 /* nanoseconds of CLOCK_MONOTONIC */
 #define SENT "\"payload\":{\"sent\":\""
 #define HEAD_BYTES 640
-#define AHEAD_BYTES (8U << 20) /* of bodies made at the start */
+#define AHEAD_BYTES (8U << 20) /* bytes of the bodies that are made at the start */
 #define AHEAD_MIN 2
 #define AHEAD_MAX 512
 
 static struct body_spec spec;
-static struct body *first, *last; /* those that are free, the one longest unused first */
+static struct body *first, *last; /* the free bodies, the longest unused one first */
 static uint64_t random_state;
 static uint64_t next_index; /* of new ids */
-static uint32_t id_at, time_at; /* in an event; 0 if it has none */
+static uint32_t id_at, time_at; /* their offsets in an event; 0 if it has none */
 static uint32_t time_chars;
 static char hex[256][2];
 
@@ -67,7 +67,7 @@ write_text(char *out, size_t chars)
 	}
 }
 
-/* The same of a published one, which begins with its payload. */
+/* The same for a published event, which begins with its payload. */
 static void
 write_published(char *out)
 {
@@ -80,7 +80,7 @@ write_published(char *out)
 	memcpy(out + spec.event_bytes - (size_t)end, topic, (size_t)end + 1);
 }
 
-/* One event and a NUL after it, with zeros for id and time. */
+/* Writes one event, with zeros for id and time, and a NUL after it. */
 static void
 write_event(char *out)
 {
@@ -116,7 +116,7 @@ write_event(char *out)
 static struct body *
 make_body(void)
 {
-	/* With commas and brackets, or alone. */
+	/* Several events have commas between them and brackets around them. */
 	size_t length = spec.events > 1 ? (size_t)spec.events * (spec.event_bytes + 1) + 1 : spec.event_bytes;
 	struct body *body = calloc(1, sizeof *body);
 	char *at;
@@ -168,7 +168,7 @@ write_id(char *out, uint64_t index)
 	}
 }
 
-/* Seconds are formatted once a second. */
+/* The seconds are formatted only when they have changed. */
 static void
 write_time(char out[TIME_CHARS + 1])
 {

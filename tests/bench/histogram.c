@@ -1,4 +1,4 @@
-/* Where a value counts: below 128 in a part of its own, else by its highest seven bits. */
+/* A value below 128 has a part of its own. The others are counted by their highest seven bits. */
 #include "tests/bench/histogram.h"
 
 #define PARTS (UINT64_C(1) << HISTOGRAM_PART_BITS)

@@ -1,6 +1,6 @@
 /*
- * Counts of durations by value, as exact as 1/64 of it whatever its size: powers of two, each cut into 64 equal parts.
- * 20 kB, no allocation, a handful of instructions to add one.
+ * Counts durations by value, as exact as 1/64 of the value: powers of two, each cut into 64 equal parts. A histogram
+ * takes 20 kB, and needs no allocation and a handful of instructions to add a value.
  */
 #ifndef TESTS_BENCH_HISTOGRAM_H
 #define TESTS_BENCH_HISTOGRAM_H
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define HISTOGRAM_PART_BITS 6
-#define HISTOGRAM_POWERS 40 /* of two; in nanoseconds some ten hours, the last part takes what is longer */
+#define HISTOGRAM_POWERS 40 /* of two; in nanoseconds some ten hours. The last part also counts longer times */
 
 struct histogram {
 	uint64_t counts[HISTOGRAM_POWERS << HISTOGRAM_PART_BITS];
@@ -16,10 +16,13 @@ struct histogram {
 	uint64_t max;
 };
 
-/* All zero is an empty one. */
+/* A histogram with all bytes zero is empty. */
 void histogram_add(struct histogram *h, uint64_t value);
 
-/* The value that this share of all (0 to 1) does not exceed, rounded up to the end of its part; 0 of none. */
+/*
+ * The value that this share (0 to 1) of all values does not exceed, rounded up to the end of its part; 0 if there are
+ * none.
+ */
 uint64_t histogram_quantile(const struct histogram *h, double share);
 
 #endif

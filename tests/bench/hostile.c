@@ -1,12 +1,12 @@
 /*
- * Clients that mean a service no good, as many as it is told: idle ones connect and say nothing, slow ones send the
- * head of a request, or its body, a byte a second. One that is thrown out comes again a second later. They come from
- * several addresses of this machine, because the ports of one would be used up by connections that have just ended.
+ * Hostile clients in given numbers. Idle ones connect and send nothing. Slow ones send the head of a request, or its
+ * body, a byte a second. A client that is cut off comes again a second later. The clients have several addresses of
+ * this machine, because connections that have just ended would use up the ports of one.
  *
  *   hostile --port=8080 --idle=10000 --heads=2000 --bodies=2000
  *
- * Prints "ready" when all have been connected once, goes on until its input ends, and prints one object of JSON then:
- * how many are connected, how often one was thrown out, and how often with a 408 or a 503.
+ * Prints "ready" when all have been connected once, and goes on until its input ends. Then it prints one object of
+ * JSON: how many clients are connected, how often one was cut off, and how often with a 408 or a 503.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define ADDRESSES 16
-#define TURNS 100 /* a second; each client has one a second */
+#define TURNS 100 /* turns a second; each client has one turn a second */
 
 enum kind { IDLE, HEAD, BODY };
 
@@ -37,10 +37,10 @@ static const char *const beginnings[] = {
 };
 
 struct client {
-	int fd; /* -1: it is not connected */
+	int fd; /* -1: the client is not connected */
 	enum kind kind;
-	bool begun; /* it has sent its beginning */
-	bool was_connected; /* once */
+	bool begun; /* the client has sent the beginning of its request */
+	bool was_connected; /* at least once */
 };
 
 static uint16_t port;
@@ -101,7 +101,7 @@ dawdle(struct client *client)
 	return n >= 0;
 }
 
-/* What a client does once a second. */
+/* The turn of a client, once a second. */
 static void
 take_turn(struct client *client, size_t number)
 {

@@ -1,13 +1,13 @@
 /*
  * The client of the benchmark: one process that keeps N keep-alive connections to the service and posts events over
- * them, one request at a time on each. Either as fast as the replies come (closed loop), or so many requests a second,
- * at equal distances, on whichever connection is free.
+ * them, one request at a time on each. It posts as fast as the replies come (closed loop), or at a rate, at equal
+ * distances, on any free connection.
  *
- * Prints one object of JSON: what was answered, the CPU it took here, and two times of each request: "sent" from
- * sending to the reply, "due" from when it should have been sent. The second one also holds what requests wait for a
- * free connection while the service stands still; without a rate it is the first one.
+ * Prints one object of JSON: the counts of answers, the CPU time of this process, and two times of requests: "sent"
+ * from sending to the reply, and "due" from when the request should have been sent to the reply. "due" includes the
+ * time for which requests wait for a free connection while the service stands still. Without a rate both are the same.
  *
- * With --ledger the ids of published events that were acknowledged are written to a file, 16 bytes each.
+ * With --ledger the ids of acknowledged published events are written to a file, 16 bytes each.
  *
  *   load --port=8080 --connections=16 --seconds=5 --events=100 --bytes=470 ...    see options[]
  */
@@ -30,16 +30,16 @@
 #include "tests/bench/bodies.h"
 #include "tests/bench/histogram.h"
 
-#define SECOND UINT64_C(1000000000) /* in the unit of all times here */
+#define SECOND UINT64_C(1000000000) /* the unit of all times here is a nanosecond */
 #define SLOT (SECOND / 10)
-#define PATIENCE (30 * SECOND) /* for the last replies */
-#define REPLY_MAX 32768 /* with the ids of 100 published events and of their jobs */
+#define PATIENCE (30 * SECOND) /* how long the last replies are waited for */
+#define REPLY_MAX 32768 /* for a reply with the ids of 100 published events and of their jobs */
 #define READY_MAX 256
-#define ID "\"id\":\"" /* before the id of an event in a reply */
+#define ID "\"id\":\"" /* the text before the id of an event in a reply */
 
 struct connection {
 	int fd;
-	bool is_free; /* no reply is awaited */
+	bool is_free; /* no reply is outstanding */
 	struct body *body; /* while it is being sent */
 	size_t sent;
 	size_t received;
@@ -55,11 +55,11 @@ static bool with_slots;
 static FILE *ledger;
 
 static int epoll_fd;
-static struct connection *free_connections, *last_free; /* the one longest unused first */
+static struct connection *free_connections, *last_free; /* the longest unused one first */
 static uint64_t begun_at, next_due, started, ended, in_flight;
 static uint64_t accepted, refused, failed;
 static struct histogram sent_times, due_times;
-static uint64_t *slots; /* the longest "due" of the requests that were due in each tenth of a second */
+static uint64_t *slots; /* for each tenth of a second the longest "due" of its requests */
 static uint64_t slots_max;
 
 static void
@@ -87,7 +87,7 @@ watch(struct connection *c, int operation, uint32_t events)
 		die("epoll_ctl");
 }
 
-/* A service that is being restarted refuses connections: nothing goes on until it takes them. */
+/* A service that is being restarted refuses connections. Nothing else happens until it accepts them. */
 static void
 open_connection(struct connection *c)
 {
@@ -122,7 +122,7 @@ set_free(struct connection *c)
 	last_free = c;
 }
 
-/* The reply will not come, if one is awaited: counts, and leaves a new connection. */
+/* Ends the connection and opens a new one. Counts a reply that was outstanding. */
 static void
 give_up(struct connection *c)
 {
@@ -169,7 +169,7 @@ sends_more(uint64_t now)
 	return started < requests_max && accepted < accepted_max && now < begun_at + duration;
 }
 
-/* As many as are due and have a connection. */
+/* Sends as many requests as are due and have a connection. */
 static void
 send_due(uint64_t now)
 {
@@ -237,7 +237,7 @@ count_reply(const struct connection *c)
 		slots[slot] = ended - c->due_at;
 }
 
-/* Bytes of the reply that has arrived, head and body, or 0 if there is more to come. */
+/* The bytes of the reply, head and body, if it is complete; otherwise 0. */
 static size_t
 reply_length(const struct connection *c)
 {
@@ -270,7 +270,7 @@ receive(struct connection *c)
 	c->reply[c->received] = '\0';
 	length = reply_length(c);
 	if (length > sizeof c->reply - 1 || (length > 0 && (c->body != NULL || c->received > length))) {
-		give_up(c); /* longer than any reply of ours, or given before the request was whole */
+		give_up(c); /* longer than any reply of hooksd, or sent before the request was complete */
 		return;
 	}
 	if (length == 0 || c->received < length)
@@ -281,7 +281,7 @@ receive(struct connection *c)
 	set_free(c);
 }
 
-/* Until something is ready or the next request is due. */
+/* Waits until a connection is ready or the next request is due. */
 static int
 wait_ready(struct epoll_event *ready, uint64_t now)
 {
@@ -358,9 +358,9 @@ static const struct option options[] = {
     {"port", required_argument, NULL, 'p'},
     {"path", required_argument, NULL, 'P'},
     {"connections", required_argument, NULL, 'c'},
-    {"seconds", required_argument, NULL, 's'}, /* at most */
-    {"requests", required_argument, NULL, 'r'}, /* at most */
-    {"accepted", required_argument, NULL, 'a'}, /* ends when so many were acknowledged */
+    {"seconds", required_argument, NULL, 's'}, /* at most so many */
+    {"requests", required_argument, NULL, 'r'}, /* at most so many */
+    {"accepted", required_argument, NULL, 'a'}, /* ends when so many events were acknowledged */
     {"rate", required_argument, NULL, 'R'}, /* requests a second, 0: closed loop */
     {"events", required_argument, NULL, 'e'}, /* in a request */
     {"bytes", required_argument, NULL, 'b'}, /* of an event */

@@ -1,9 +1,9 @@
 /*
- * The baseline of the benchmark: libh2o alone. Reads POST bodies and answers 202 with hooksd's own reply, without
- * looking at them, on the same number of loops (processes with a SO_REUSEPORT socket each) as hooksd has acceptors.
- * What hooksd loses against this is what decoding, the ring and the acknowledgement cost.
+ * The baseline of the benchmark: libh2o alone. It reads POST bodies and answers 202 with hooksd's own reply, without
+ * looking at them. It has as many loops (processes with a SO_REUSEPORT socket each) as hooksd has acceptors. The
+ * difference to hooksd is the cost of decoding, the ring and the acknowledgement.
  *
- *   noop LOOPS    prints "port=NNNN", serves until TERM, takes its children with it
+ *   noop LOOPS    prints "port=NNNN", serves until TERM, and ends its children
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /*
- * The receiver of the case delivery: libh2o answers every POST with 202, and keeps how long ago its event says that it
- * was sent ("sent":"NNN", nanoseconds of CLOCK_MONOTONIC in 20 digits, as tests/bench/load writes them).
+ * The receiver of the case delivery. libh2o answers every POST with 202, and notes how long ago the event was sent
+ * ("sent":"NNN", nanoseconds of CLOCK_MONOTONIC in 20 digits, as tests/bench/load writes them).
  *
- *   receiver [FILE]   prints "port=NNNN", serves in one loop until TERM. FILE gets what was delivered: for each 202 the
+ *   receiver [FILE]   prints "port=NNNN", serves in one loop until TERM. FILE gets the deliveries: for each 202 the
  *                     event's id, 16 bytes, and the last character of the path
- *   GET /             what has arrived since the last GET /, as an object of JSON; begins anew
- *   GET /so-far       the same, and goes on; the file has all of it
+ *   GET /             the figures since the last GET /, as an object of JSON; then they begin anew
+ *   GET /so-far       the same, and the figures go on; the file has all deliveries then
  *   POST /refuse/...  is answered with 503 for one event in a thousand, always the same ones
  */
 #include <arpa/inet.h>
@@ -48,7 +48,7 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/* When the event was sent, 0 if it does not say so. */
+/* The time at which the event was sent; 0: it has none. */
 static uint64_t
 sent_at(h2o_iovec_t body)
 {
@@ -80,7 +80,7 @@ record(h2o_iovec_t body)
 		histogram_add(&ages, now - sent);
 }
 
-/* From "x-hookline-event-id". */
+/* Reads the id from "x-hookline-event-id". */
 static void
 read_id(h2o_req_t *req, uint8_t id[16])
 {
@@ -98,7 +98,7 @@ read_id(h2o_req_t *req, uint8_t id[16])
 			die("the id of an event");
 }
 
-/* Returns whether the event is taken. */
+/* Notes the event. Returns whether it is accepted. */
 static bool
 enter(h2o_req_t *req)
 {
@@ -116,7 +116,7 @@ enter(h2o_req_t *req)
 	return true;
 }
 
-/* Good until the next call. */
+/* The text stays valid until the next call. */
 static h2o_iovec_t
 report(void)
 {

@@ -1,7 +1,7 @@
 /*
- * What routing an event costs, one part at a time: the topic among 10,000 patterns of a tenant, filters, transforms.
- * Prints a line a part: name=... ns=... and, where there are bytes to read, `scan` and `copy`: how many times as long
- * as scanning or copying the same bytes alone. Times are of the CPU, of five rounds the quickest.
+ * The cost of routing an event, one part at a time: the topic among 10,000 patterns of a tenant, filters, transforms.
+ * Prints a line for each part: name=... ns=... and, if bytes are read, `scan` and `copy`: the ratio to the time of
+ * scanning or copying the same bytes. Times are CPU times, the quickest of five rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ cpu_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* Nanoseconds of one call. */
+/* Returns the nanoseconds of one call. */
 static double
 time_of(void (*run)(void *), void *ctx, unsigned times)
 {
@@ -101,7 +101,8 @@ match_topic(void *ctx)
 }
 
 /*
- * The first patterns match the topics "to_N.order.created.eu" N times; of the rest 60 % are literal, a quarter has `*`.
+ * The first patterns match the topics "to_N.order.created.eu" N times. Of the others 60 % are literal, and a quarter
+ * has `*`.
  */
 static void
 make_patterns(void)
@@ -191,7 +192,7 @@ filter_event(void *ctx)
 		REQUIRE(filter_event_holds(filters->event, i));
 }
 
-/* So many filters of so many conditions each, all of which hold. */
+/* Measures so many filters of so many conditions each. All conditions hold. */
 static double
 measure_filters(uint32_t count, unsigned each)
 {

@@ -1,7 +1,7 @@
 /*
- * The stages of an event's way, one at a time and with nothing around them: `stages STAGE BODY ROUNDS` decodes the file
- * BODY, one event or an array as the stage wants it, and runs the stage ROUNDS times on what came out. check.py has the
- * instructions of counted() counted; what the program prints is the time it had of a CPU.
+ * The stages of an event's way, each by itself. `stages STAGE BODY ROUNDS` decodes the file BODY, one event or an array
+ * as the stage needs it, and runs the stage ROUNDS times on the result. check.py counts the instructions of counted().
+ * The program prints its CPU time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ decode_event(void)
 	decode(BODY_EVENT);
 }
 
-/* What a writer does with a parcel before anything else. */
+/* The first step of a writer for each parcel. */
 static void
 check_records(void)
 {
@@ -86,7 +86,7 @@ make_rows(void)
 	}
 }
 
-/* As a browser's or a library's would be: eight headers. */
+/* Eight headers, as a browser or a library sends them. */
 static void
 read_head(void)
 {
@@ -105,7 +105,7 @@ read_head(void)
 	REQUIRE(head_read(&head, text, sizeof text - 1) == HEAD_WHOLE);
 }
 
-/* One parcel each, however many events it holds: the lane's cost is per request. */
+/* One parcel each, however many events it has: the cost of a lane is per request. */
 static void
 pass_lane(void)
 {
@@ -143,7 +143,10 @@ fill_key_table(struct key_table *table)
 	key_writer_close(writer);
 }
 
-/* One of as many keys as the table holds, another one each time: its digest, and its place in a table in no cache. */
+/*
+ * Looks up another key each time, among as many keys as the table holds, so that no cache has the key's place. Includes
+ * the digest.
+ */
 static void
 look_up_key(void)
 {
@@ -209,7 +212,7 @@ prepare(enum body_kind kind)
 	lane = lane_over_memory(256, 1 << 20, 0, 0);
 }
 
-/* Nothing but the stage is called from here. */
+/* Calls the stage and nothing else. */
 static __attribute__((noinline)) void
 counted(const struct stage *stage, unsigned long rounds)
 {
@@ -238,7 +241,7 @@ main(int argc, char **argv)
 			continue;
 		read_body(argv[2]);
 		prepare(stages[i].kind);
-		stages[i].run(); /* warm: buffers have grown, pages are there */
+		stages[i].run(); /* the first run lets buffers grow and maps pages */
 		seconds = cpu_seconds();
 		counted(&stages[i], rounds);
 		seconds = cpu_seconds() - seconds;

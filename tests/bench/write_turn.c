@@ -1,8 +1,8 @@
 /*
- * write_turn DIRECTORY SECONDS turn|polling: two processes write to one SQLite database with hooksd's settings. One
- * stores 100 events a transaction without pause, as a publisher does; the other makes a small change every few
- * milliseconds, as control does. Prints how long the small one waited until it could begin, in milliseconds, and what
- * the busy one has stored. "turn": by shm/write_turn.h; "polling": by SQLite's busy timeout.
+ * write_turn DIRECTORY SECONDS turn|polling: two processes write to one SQLite database with hooksd's settings. The
+ * busy one stores 100 events a transaction without pause, as a publisher does. The small one makes a change every few
+ * milliseconds, as control does. Prints how long the small one waited until it could begin, in milliseconds, and how
+ * much the busy one has stored. "turn": they use shm/write_turn.h; "polling": SQLite's busy timeout.
  */
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -92,7 +92,7 @@ commit(void)
 		write_turn_give(&turn);
 }
 
-/* Returns how many transactions it has made when the pipe is closed. */
+/* Stores events until the time is over, writes the number of transactions to the pipe, and ends the process. */
 static void
 write_events(const char *directory, int64_t until_us, int report)
 {

@@ -1,6 +1,6 @@
 /*
- * The calls themselves: each asks whether it is its turn to fail, and otherwise passes on to the next library. Names
- * that large-file support and _FORTIFY_SOURCE put in the place of the plain ones stand beside them.
+ * The calls that can fail. Each asks whether it is its turn to fail, and otherwise calls the next library. There are
+ * also definitions for the names by which large-file support and _FORTIFY_SOURCE replace the plain ones.
  */
 #undef _FORTIFY_SOURCE
 #undef _FILE_OFFSET_BITS
@@ -35,7 +35,7 @@
 
 static struct faults own;
 static struct faults *current = &own;
-static __thread bool inside; /* what this library itself calls is not counted */
+static __thread bool inside; /* calls of this library itself are not counted */
 
 struct faults *
 faults(void)
@@ -49,7 +49,7 @@ faults_use(struct faults *shared)
 	current = shared;
 }
 
-/* Before main(): backtrace() loads a library the first time. */
+/* Runs before main(), because backtrace() loads a library at its first use. */
 static void __attribute__((constructor)) attach(void)
 {
 	const char *path = getenv("FAULTS");
@@ -98,7 +98,7 @@ static void __attribute__((noinline)) describe(const char *name, int error, cons
 	}
 }
 
-/* Whether this call is one of those that fail; errno is set then. */
+/* Whether this call is one of those that fail. If so, sets errno. */
 static bool __attribute__((noinline))
 fails(enum fault_group group, int error, const char *name, const char *path, int fd)
 {
@@ -143,8 +143,8 @@ next(const char *name)
 }
 
 /*
- * A function with that prototype, which fails with that errno and result. The prototype stands there twice, because the
- * fortified functions are declared nowhere. A call is on a path or on a descriptor.
+ * Defines a function with that prototype, which fails with that errno and result. The prototype is written out twice,
+ * because the fortified functions are declared nowhere. A call is on a path or on a descriptor.
  */
 #define CALL(group, error, path, fd, type, failure, name, parameters, arguments)                                       \
 	type name parameters;                                                                                          \
@@ -206,7 +206,7 @@ OPEN(open64)
 OPENAT(openat)
 OPENAT(openat64)
 
-/* Only the locks, for which the kernel may have no memory: what else fcntl() is asked for does not fail in practice. */
+/* Only the locks, for which the kernel may have no memory. The other commands of fcntl() do not fail in practice. */
 #define FCNTL(name)                                                                                                    \
 	int name(int fd, int command, ...)                                                                             \
 	{                                                                                                              \
@@ -251,7 +251,7 @@ CALL(FAULT_FILES, ENOSPC, NULL, fd, int, ENOSPC, posix_fallocate, (int fd, off_t
 CALL(FAULT_FILES, ENOSPC, NULL, fd, int, ENOSPC, posix_fallocate64, (int fd, off64_t from, off64_t bytes),
     (fd, from, bytes))
 
-/* The others are eventfds and their kind, which neither fail nor are short. */
+/* Other descriptors, such as eventfds, neither fail nor are short. */
 static bool
 is_file(int fd)
 {
@@ -286,7 +286,7 @@ TRANSFER(ENOSPC, write, (int fd, const void *bytes, size_t len), (fd, bytes, len
 TRANSFER(ENOSPC, pwrite, (int fd, const void *bytes, size_t len, off_t at), (fd, bytes, len, at))
 TRANSFER(ENOSPC, pwrite64, (int fd, const void *bytes, size_t len, off64_t at), (fd, bytes, len, at))
 
-/* ---- memory: dlsym() may allocate, so the C library's second names are used ---- */
+/* ---- memory: dlsym() may allocate, so the C library's other names are called ---- */
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -337,7 +337,7 @@ ELSEWHERE(FAULT_NETWORK, ENOBUFS, setsockopt, (int fd, int level, int name, cons
     (fd, level, name, value, len))
 ELSEWHERE(FAULT_NETWORK, ENOBUFS, getsockopt,
     (int fd, int level, int name, void *restrict value, socklen_t *restrict len), (fd, level, name, value, len))
-/* A connection that is reset is so for good, in both directions. */
+/* A connection that was reset stays reset in both directions. */
 static bool
 resets(const char *name, int fd)
 {

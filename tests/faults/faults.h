@@ -1,7 +1,7 @@
 /*
- * Calls into the C library that fail on demand. Linked into a test, or preloaded into a program (LD_PRELOAD, with the
- * environment variable FAULTS naming a file that holds a struct faults), this counts the calls of the groups asked for,
- * over all processes whose name begins as asked, and makes those numbered first..last fail.
+ * Calls into the C library that fail on demand. This library is linked into a test or preloaded into a program
+ * (LD_PRELOAD, with the environment variable FAULTS naming a file with a struct faults). It counts the calls of the
+ * wanted groups in all processes whose name begins as wanted, and makes the calls first..last fail.
  */
 #ifndef TESTS_FAULTS_H
 #define TESTS_FAULTS_H
@@ -9,28 +9,28 @@
 #include <stdint.h>
 
 enum fault_group {
-	FAULT_FILES = 1, /* open, write, fsync, rename, ...; what is written to stderr is left alone */
+	FAULT_FILES = 1, /* open, write, fsync, rename, ...; writes to stderr do not count */
 	FAULT_MEMORY = 2, /* malloc, calloc, realloc, mmap, record locks */
 	FAULT_PROCESS = 4, /* fork, pthread_create, eventfd, signalfd */
 	FAULT_NETWORK = 8, /* socket, connect, poll, send, recv, accept, ... */
-	FAULT_SHORT = 16, /* alone: reads and writes of more than a byte do half of it */
+	FAULT_SHORT = 16, /* must be alone: reads and writes of more than one byte do half of it */
 };
 
-/* The layout is known to tests/e2e/harness/faults.py, too. All zero: nothing is counted. */
+/* tests/e2e/harness/faults.py has this layout too. All bytes zero: no call is counted. */
 struct faults {
 	uint64_t calls; /* counted so far */
-	uint64_t first, last; /* these fail; the first call has number 1 */
-	uint64_t failed; /* so many have */
+	uint64_t first, last; /* these calls fail; the first call has number 1 */
+	uint64_t failed; /* how many calls have failed */
 	uint32_t groups;
-	int32_t error; /* the errno they fail with; 0: each function's own */
-	char process[16]; /* the names that count begin so (prctl(2), PR_SET_NAME) */
-	char what[512]; /* the call numbered first: what it was, and who called it */
+	int32_t error; /* their errno; 0: each function's own */
+	char process[16]; /* the beginning of the names of processes that count (prctl(2), PR_SET_NAME) */
+	char what[512]; /* the call with the number first, and its callers */
 };
 
-/* The one in force in this process; never NULL. */
+/* The faults in force in this process; never NULL. */
 struct faults *faults(void);
 
-/* Puts another one in its place, which other processes may share. */
+/* Replaces them. Other processes may share the new ones. */
 void faults_use(struct faults *shared);
 
 #endif

@@ -1,4 +1,4 @@
-/* Running scenarios with faults. */
+/* Runs scenarios with faults; see the header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,10 +19,10 @@
 
 #include "tests/faults/torture.h"
 
-/* Longer than any run takes on a busy machine: a run that takes longer hangs. */
+/* Longer than any run takes on a busy machine. A run that takes longer hangs. */
 #define HANGS_AFTER_SECONDS 20
 
-/* One way of failing. What is out of memory may end its process (base/mem.h). */
+/* The ways in which calls fail. A process that is out of memory may end (base/mem.h). */
 static const struct mode {
 	const char *name;
 	uint32_t groups;
@@ -90,7 +90,7 @@ torture_fail(const char *file, int line, const char *condition, const char *form
 	_exit(1);
 }
 
-/* In a child, with those faults. Returns its wait status. */
+/* Runs the function in a child with those faults. Returns its wait status. */
 static int
 in_child(void (*function)(struct torture_log *), const struct faults *faults)
 {
@@ -107,7 +107,7 @@ in_child(void (*function)(struct torture_log *), const struct faults *faults)
 	}
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	shared->faults.groups = 0; /* not for this process */
+	shared->faults.groups = 0; /* this process has no faults */
 	return status;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The file of dead letters, whichever call fails: a letter that was synced stands in it, whole and on a line of its
+ * The file of dead letters, whichever call fails: a letter that was synced is in the file, whole and on a line of its
  * own.
  */
 #include <setjmp.h>
@@ -65,7 +65,7 @@ run(struct torture_log *log)
 	dead_letter_file_init(&letters, torture_directory);
 	for (uint8_t id = 2; id < 5; id++)
 		append(log, &letters, id);
-	/* What hooksctl does. */
+	/* hooksctl does the same. */
 	(void)remove(path);
 	log->promised[1] = log->promised[2] = log->promised[3] = log->promised[4] = 0;
 	for (uint8_t id = 5; id < 8; id++)
@@ -91,7 +91,7 @@ check(struct torture_log *log)
 		cJSON *letter = cJSON_ParseWithOpts(line, NULL, 0);
 		const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(letter, "event_id"));
 
-		/* Torn ones are allowed: a line that a crash or a full disk has cut short. */
+		/* A line that a crash or a full disk has cut short is allowed. */
 		torn += id == NULL;
 		if (id != NULL)
 			log->delivered[strtoul(id + strlen(id) - 2, NULL, 16)]++;

@@ -1,6 +1,6 @@
 /*
- * The JSONL sink, whichever call fails, over rotation, reopening and a torn line: every event that was on the ring
- * stands once in a file, on a whole line.
+ * The JSONL sink, whichever call fails, over rotation, reopening and a torn line: every event of the ring is once in a
+ * file, on a whole line.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ start_sink(void)
 	uint32_t groups = faults()->groups;
 	struct error err = {""};
 
-	faults()->groups = 0; /* mapping has a test of its own */
+	faults()->groups = 0; /* another test is about mapping */
 	torture_assert(intake_open(&intake, &torture_segment, ROLE_WRITER, 0, &err) == 0, "%s", err.text);
 	faults()->groups = groups;
 	config = (struct config){.jsonl_path = jsonl_path, .jsonl_rotate_bytes = 1000};
@@ -55,11 +55,11 @@ start(void)
 	start_sink();
 }
 
-/* Publishes one parcel of events, the first of which has that number. */
+/* Publishes one parcel of events. The first one has that number. */
 static void
 publish(struct torture_log *log, int first)
 {
-	struct lane *lane = &intake.lanes[0]; /* mapped for the writer, but there is only one process here */
+	struct lane *lane = &intake.lanes[0]; /* it is mapped for the writer, but there is only one process here */
 	size_t available, used = 0;
 	char *space = lane_reserve(lane, &available);
 
@@ -80,7 +80,7 @@ publish(struct torture_log *log, int first)
 	lane_publish(lane, used, PARCEL_EVENTS, 0);
 }
 
-/* Stores what is on the ring, as the writer's loop does; gives up after some tries. */
+/* Stores the events on the ring as the writer's loop does. Gives up after several tries. */
 static void
 store_all(void)
 {
@@ -135,7 +135,7 @@ run(struct torture_log *log)
 	publish(log, 50);
 	sink->ops->reopen(sink);
 	store_all();
-	faults()->groups = 0; /* somebody else's */
+	faults()->groups = 0; /* another program does this */
 	(void)rename(jsonl_path, moved_path);
 	faults()->groups = groups;
 	publish(log, 60);
@@ -151,7 +151,7 @@ count_lines(struct torture_log *log, const char *path)
 
 	torture_assert(file != NULL, "%s", path);
 	while (fgets(line, sizeof line, file) != NULL) {
-		/* Moved before it could be cut off. */
+		/* The file was moved before the line could be cut off. */
 		if (strcmp(line, TORN) == 0 && strcmp(path, moved_path) == 0)
 			continue;
 		cJSON *event = cJSON_ParseWithOpts(line, NULL, 0);

@@ -1,6 +1,6 @@
 /*
- * The file that names the node, whichever call fails: it says what was written last, or what was being written. A read
- * that fails never says that there is no file: the node would begin anew.
+ * The file that names the node, whichever call fails: it has the last contents, or those that were being written. A
+ * read that fails never reports that there is no file, because the node would begin anew.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,14 +17,14 @@
 #define WRITES 4
 #define EPOCH INT64_C(4000000000000000000)
 
-/* A claim swaps the epoch; the n-th file of a run. The line is longer than half of what is read at once. */
+/* The n-th contents of a run: a claim swaps the epochs. The line is longer than half of what is read at once. */
 static struct node_file
 file_number(int64_t n)
 {
 	return (struct node_file){.node_id = 7000000, .epoch = EPOCH + n / 2, .next_epoch = EPOCH + (n + 1) / 2};
 }
 
-/* promised[n]: the n-th file is on the disk, for all that was said. */
+/* promised[n]: a write of the n-th contents has succeeded. */
 static void
 write_number(struct torture_log *log, int64_t n)
 {
@@ -44,7 +44,7 @@ prepare(struct torture_log *log)
 	write_number(log, 0);
 }
 
-/* Which file is there, or -1. */
+/* Returns which contents the file has; -1: none. */
 static int64_t
 read_number(struct error *err)
 {

@@ -1,6 +1,6 @@
 /*
- * The segment, whichever call fails: a master either has it or says what is wrong, and what waits in it waits on for
- * the next one.
+ * The segment, whichever call fails: a master has it or gets an error, and events that wait in it wait for the next
+ * master.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 
 static struct segment segment;
 
-/* <0: it says no. Processes of one master each: nothing is closed. */
+/* <0: it was refused. Each process has one master: nothing is closed. */
 static int
 open_segment(uint64_t bytes)
 {
@@ -35,7 +35,7 @@ leave_nothing(struct torture_log *log)
 {
 }
 
-/* tried[0] tells how many events there are. */
+/* tried[0] is the number of events. */
 static void
 leave_events(struct torture_log *log)
 {

@@ -1,6 +1,6 @@
 /*
- * The spool, whichever call fails: what was appended and committed comes out of it once, in this process or in the next
- * one, and nothing else does.
+ * The spool, whichever call fails: it gives committed events back once, in this process or in the next one, and no
+ * others.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@
 
 static struct spool spool;
 
-/* <0: it says no. */
+/* <0: it was refused. */
 static int
 open_spool(void)
 {
@@ -47,7 +47,7 @@ open_spool(void)
 	return rc;
 }
 
-/* An append of two events, tried a few times as the writer does. */
+/* Appends two events, with several tries as the writer has. */
 static void
 append(struct torture_log *log, uint8_t first)
 {
@@ -70,7 +70,7 @@ append(struct torture_log *log, uint8_t first)
 	spool_append_committed(&spool);
 }
 
-/* One batch out of it; returns whether there was one. */
+/* Replays one batch. Returns whether there was one. */
 static bool
 replay(struct torture_log *log)
 {
@@ -91,7 +91,7 @@ replay(struct torture_log *log)
 	return true;
 }
 
-/* Somebody moves the last file elsewhere; the spool restores it, if need be at a later try. */
+/* Moves the last file away, as an administrator may. The spool restores it, if need be at a later try. */
 static void
 move_the_file(void)
 {

@@ -1,6 +1,6 @@
 /*
  * The SQLite sink, whichever call fails, over a reopening and a database that is moved: every event of a batch that it
- * has called stored is there, and none is there twice.
+ * reported as stored is in a database, and none is there twice.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ start(void)
 	is_open = false;
 }
 
-/* The events first to first + BATCH - 1, as the writer's loop stores them; gives up after some tries. */
+/* Stores the events first to first + BATCH - 1 as the writer's loop does. Gives up after several tries. */
 static void
 store(struct torture_log *log, int first)
 {
@@ -91,7 +91,7 @@ run(struct torture_log *log)
 	store(log, 20);
 	if (is_open)
 		is_open = sink->ops->upkeep(sink, &(struct error){""}) == 0;
-	faults()->groups = 0; /* somebody else's */
+	faults()->groups = 0; /* another program does this */
 	(void)rename(path, moved);
 	faults()->groups = groups;
 	store(log, 30);
@@ -118,7 +118,7 @@ count_rows(struct torture_log *log, const char *database)
 	(void)sqlite3_close(db);
 }
 
-/* A log that could not be written into the moved database is kept, and belongs to it. */
+/* A log that could not be written into the moved database is kept and belongs to it. */
 static void
 give_back_log(void)
 {
@@ -156,8 +156,8 @@ every_stored_event_stands_there_once(void **state)
 }
 
 /*
- * SQLite allocates thousands of times, and its own tests make each of them fail. Here only what hooksd asks for fails;
- * test_torture.py also lets SQLite's fail.
+ * SQLite allocates memory thousands of times, and its own tests make each allocation fail. Here only the calls of
+ * hooksd fail. test_torture.py also makes SQLite's fail.
  */
 static sqlite3_mem_methods memory;
 
@@ -183,7 +183,7 @@ sqlite_realloc(void *old, int size)
 	return new;
 }
 
-/* For a lock that never comes SQLite waits ten seconds. */
+/* SQLite waits ten seconds for a lock that never comes. */
 static int
 sqlite_fcntl(int fd, int command, void *argument)
 {

@@ -1,4 +1,4 @@
-/* A writer's start. */
+/* The start of a writer; see the header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

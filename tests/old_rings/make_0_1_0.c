@@ -1,9 +1,10 @@
 /*
- * Leaves the files of hooksd 0.1.0 as a kill at a certain instruction leaves them: `make_0_1_0 STATE DIRECTORY`. Made
- * by 0.1.0's own functions: tests/old_rings/make compiles this against the libraries of that version, never against
- * those of this tree. Two acceptors, two writers; events are numbered from 1, in their id and as {"n": NUMBER}.
+ * Leaves the files of hooksd 0.1.0 as a kill at a certain instruction leaves them: `make_0_1_0 STATE DIRECTORY`.
+ * 0.1.0's own functions write them: tests/old_rings/make compiles this against the libraries of that version, never
+ * against those of this tree. There are two acceptors and two writers. Events are numbered from 1, in their id and as
+ * {"n": NUMBER}.
  *
- * state.json in the directory says what must become of each event. A state ends with _exit(), which is the kill.
+ * state.json in the directory has what must become of each event. A state ends with _exit(), which is the kill.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 
 static struct config config = {.storage = STORAGE_JSONL, .acceptors = 2, .writers = WRITERS, .ring_bytes = RING_BYTES};
 static struct segment segment;
-static struct lane lanes[2][WRITERS]; /* of acceptors */
+static struct lane lanes[2][WRITERS]; /* by acceptor and writer */
 
 static struct writer {
 	uint32_t index;
@@ -35,11 +36,11 @@ static struct writer {
 	struct spool spool;
 } writers[WRITERS];
 
-/* What became of event n, for state.json. */
+/* What happened to event n, for state.json. */
 enum outcome { UNUSED, ACKNOWLEDGED, DISCARDED };
 static enum outcome outcomes[256];
 static int numbers;
-static const char *unfinished; /* the file in which an append is open, of which writer, in which ledger entry */
+static const char *unfinished; /* the file with an open append, the writer, and the ledger's entry */
 static int unfinished_writer, unfinished_entry;
 
 #define MUST(call)                                                                                                     \
@@ -53,7 +54,7 @@ static int unfinished_writer, unfinished_entry;
 
 /* ---- the acceptors' part ---- */
 
-/* One parcel of events; text makes its data longer. */
+/* Publishes one parcel of events. The text makes their data longer. */
 static void
 publish(uint32_t acceptor, uint32_t writer, uint32_t events, uint32_t flags, const char *text, enum outcome outcome)
 {
@@ -85,7 +86,7 @@ publish(uint32_t acceptor, uint32_t writer, uint32_t events, uint32_t flags, con
 	(void)lane_publish(lane, used, events, flags);
 }
 
-/* One parcel in each lane, one of two events in some. */
+/* Publishes one parcel in each lane, in some lanes one of two events. */
 static void
 publish_everywhere(void)
 {
@@ -94,7 +95,7 @@ publish_everywhere(void)
 			publish(a, w, 1 + (a + w) % 2, 0, "", ACKNOWLEDGED);
 }
 
-/* ---- the writers' part, as writer/writer.c of 0.1.0 does it ---- */
+/* ---- the writers' part, as in writer/writer.c of 0.1.0 ---- */
 
 static void
 start_writer(struct writer *w, uint32_t index)
@@ -167,7 +168,7 @@ refuse_all(struct writer *w)
 	ledger_commit(&w->slot->ledger);
 }
 
-/* Cuts that many bytes off the file's end, as a kill within write() would have. */
+/* Cuts that many bytes off the end of the file, as a kill within write() would. */
 static void
 tear(const char *path, off_t bytes)
 {
@@ -194,7 +195,7 @@ idle(void)
 	store_all(&writers[1]);
 }
 
-/* The first lane has gone around its arena, and a parcel that waits in it is split by the arena's end. */
+/* The first lane has gone around its arena, and a waiting parcel of it is split by the arena's end. */
 static void
 waiting(void)
 {
@@ -273,7 +274,7 @@ jsonl_append_torn(void)
 	tear(unfinished, 25);
 }
 
-/* A successor has kept the append open over commits of its own, and was killed before it could cut it off. */
+/* A successor has kept the append open over commits of its own, and was killed before it could cut the append off. */
 static void
 append_broken(void)
 {
@@ -292,7 +293,7 @@ append_broken(void)
 	assert(append_open(&successor.slot->ledger, APPEND_JSONL));
 }
 
-/* Two batches wait in the spool; the first is stored, which only the ledger says. */
+/* Two batches wait in the spool. The first one is stored, and only the ledger says so. */
 static void
 replay(void)
 {
@@ -313,14 +314,17 @@ replay(void)
 	ledger_commit(&w->slot->ledger);
 	ledger_settle(&segment, w->index);
 	w->sink->ops->settled(w->sink);
-	/* More for the same file, behind what is stored. */
+	/* Another append to the same file, after the stored batch. */
 	append_to_spool(w);
 	commit(w, &(struct sink_result){0}, FATE_SPOOLED);
 	ledger_settle(&segment, w->index);
 	publish_everywhere();
 }
 
-/* Of each writer: one in doubt, one without a waiting client, refused ones behind it. The second is not settled. */
+/*
+ * Each writer has a parcel in doubt, one without a waiting client, and refused ones after it. The second writer has not
+ * settled.
+ */
 static void
 refused(void)
 {
@@ -341,7 +345,7 @@ refused(void)
 	publish_everywhere();
 }
 
-/* The next master was making another ring out of an idle one when it was killed. */
+/* The next master was killed while it made another ring out of an idle one. */
 static void
 being_made(void)
 {

@@ -1,9 +1,9 @@
 /*
  * Kills the control process, or the processes whose names begin with KILLPOINT_PROCESS, at a statement of a
- * transaction. The file that KILLPOINT names holds two numbers of 32 bits: which statement that is, counted down from
- * now on over all threads (0: none), and 0 to die right before it goes to the database or 1 to die when it has taken
- * effect and before anybody hears of it. With KILLPOINT_STOPS the process is stopped there in place of killed. BEGIN
- * and COMMIT are statements. Reading statements of their own are not
+ * transaction. The file that KILLPOINT names has two numbers of 32 bits. The first one is the number of the statement,
+ * counted down from now on over all threads (0: none). The second one is 0 to die right before the statement goes to
+ * the database, or 1 to die when it has taken effect and before its caller gets the result. With KILLPOINT_STOPS the
+ * process is stopped there, not killed. BEGIN and COMMIT are statements. Reads outside of a transaction are not
  * counted: a process that dies in one leaves nothing.
  */
 #include <dlfcn.h>
@@ -48,7 +48,7 @@ killpoint(void)
 	return mapped;
 }
 
-/* The name of the process, which its threads need not have. */
+/* Compares the name of the process, which its threads need not have. */
 static bool
 is_meant(void)
 {
@@ -75,7 +75,7 @@ begins_with(const char *sql, const char *word)
 	return strncasecmp(sql, word, strlen(word)) == 0;
 }
 
-/* A statement is about to go to the database. Returns whether the process dies after it. */
+/* Called before a statement goes to the database. Returns whether the process dies after it. */
 static bool
 count(const char *sql)
 {

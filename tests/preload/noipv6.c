@@ -1,4 +1,4 @@
-/* A kernel without IPv6, for a program that has this library preloaded. */
+/* A library to preload that shows a program a kernel without IPv6. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <sys/socket.h>

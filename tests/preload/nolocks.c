@@ -1,6 +1,6 @@
 /*
- * A file system without locks, for a program that has this library preloaded: NOLOCKS_ERROR is the errno with which
- * NOLOCKS_CALL, "flock" or "fcntl", fails for every file whose path has NOLOCKS_PATH in it.
+ * A library to preload that shows a program a file system without locks. NOLOCKS_CALL, "flock" or "fcntl", fails with
+ * the errno NOLOCKS_ERROR for every file whose path contains NOLOCKS_PATH.
  */
 #include <dlfcn.h>
 #include <errno.h>

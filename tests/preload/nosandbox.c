@@ -1,4 +1,4 @@
-/* A kernel without Landlock, in a container that forbids seccomp, for a program that has this library preloaded. */
+/* A library to preload that shows a program a kernel without Landlock, in a container that forbids seccomp. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>

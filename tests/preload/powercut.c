@@ -1,26 +1,26 @@
 /*
- * What a power cut leaves, for a program that has this library preloaded.
+ * A library to preload that records what a power cut would leave of a program's files.
  *
- * The program's files are in the page cache, which kill -9 does not touch. So beside a directory tree that the test has
- * chosen the library keeps a platter: what a disk is bound to hold, by the letter of POSIX. A file has there the
- * content of its last fsync or fdatasync; a directory the names of its own last fsync, so a file that was synced in a
- * directory that was not is nowhere. For each directory all states since its last sync are kept, for a disk may have
- * got as far as any of them: names are journalled in order. What a cut makes of this is up to the test
- * (tests/e2e/harness/power.py).
+ * The program's files are in the page cache, which kill -9 does not touch. So the library keeps a platter beside a
+ * directory tree that the test has chosen: what a disk must hold, by the letter of POSIX. On it a file has the content
+ * of its last fsync or fdatasync, and a directory the names of its own last fsync. A file that was synced in a
+ * directory that was not is therefore nowhere. For each directory all states since its last sync are kept, because a
+ * disk may have got as far as any of them: names are journalled in order. The test (tests/e2e/harness/power.py) decides
+ * what a cut makes of this.
  *
  *   lock              held during any call that changes the tree or the platter
- *   operations        how many of those there were
+ *   operations        the number of these calls
  *   files/INODE/      live: a hard link to the file, which also keeps its inode number from being used again
  *                     durable: its content as of the last sync; dirty: ranges changed since, pairs of offset and length
  *   directories/INODE/NUMBER
  *                     the names after that operation: "f INODE NAME" or "d INODE NAME" a line; the first is durable
  *
- * POWERCUT_PLATTER   the platter, in the file system of the tree. What is not registered there is left alone.
+ * POWERCUT_PLATTER   the platter, in the file system of the tree. Files that are not registered there are left alone.
  * POWERCUT_AT        the operation that is not done any more: it kills the process group. 0 or unset: none.
  * POWERCUT_IGNORE    "files" or "directories": their syncs do nothing, to test the test.
  *
- * Not modelled: files written by mmap() (SQLite's -shm, which it makes anew) or stdio, symbolic links, and what
- * test_power_cut.py says that hooksd must not call.
+ * Not modelled: files written by mmap() (SQLite's -shm, which it makes anew) or stdio, symbolic links, and the calls
+ * that test_power_cut.py says hooksd must not make.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -57,7 +57,7 @@ die(const char *what)
 	abort();
 }
 
-/* The platter's path for something; kind is "files" or "directories", name NULL for its directory there. */
+/* The path of an entry on the platter. kind: "files" or "directories". name: NULL for the entry's directory. */
 static void
 path_of(char out[PATH_MAX], const char *kind, ino_t inode, const char *name)
 {
@@ -114,7 +114,7 @@ begin(void)
 	platter = directory;
 }
 
-/* Begins an operation: no other one happens until leave(). At the cut it does not return. */
+/* Begins an operation: there is no other one until leave(). At the cut it does not return. */
 static int
 enter(void)
 {
@@ -157,7 +157,7 @@ note_change(ino_t inode, uint64_t offset, uint64_t length)
 	close(fd);
 }
 
-/* Behind the end of from there is nothing to copy. */
+/* There is nothing to copy past the end of `from`. */
 static void
 copy_range(int from, int to, struct range range)
 {
@@ -196,7 +196,7 @@ persist_content(const struct stat *st)
 
 /* ---- names ---- */
 
-/* The watched directory in which a path lies. */
+/* The watched directory that a path is in. */
 struct place {
 	int fd; /* -1: not watched */
 	ino_t inode;
@@ -256,7 +256,7 @@ list_names(int directory_fd, ino_t inode)
 		die(path);
 }
 
-/* The names as they are now become the only ones that a cut may leave. */
+/* From now on a cut can leave only the present names. */
 static void
 persist_names(int directory_fd, ino_t inode)
 {
@@ -294,7 +294,7 @@ register_file(const struct place *place, const char *path, const struct stat *st
 	list_names(place->fd, place->inode);
 }
 
-/* A new directory holds nothing that a cut would leave. */
+/* A cut leaves nothing of a new directory. */
 static void
 register_directory(const struct place *place, const char *path)
 {
@@ -311,7 +311,7 @@ register_directory(const struct place *place, const char *path)
 	list_names(place->fd, place->inode);
 }
 
-/* ---- what the program calls ---- */
+/* ---- the calls of the program ---- */
 
 int
 openat(int at, const char *path, int flags, ...)
@@ -443,7 +443,7 @@ fdatasync(int fd)
 	return sync_fd(fd, SYS_fdatasync);
 }
 
-/* A call with these arguments, after which the directories of both paths have other names. */
+/* Makes a call with these arguments, which changes the names of the directories of both paths. */
 static int
 change_names(const char *from, const char *to, long call, long first, const char *second, long third)
 {

@@ -1,14 +1,13 @@
 /*
- * Names and addresses of a test's own, for a program that has this library preloaded. The file NAMES has lines:
+ * A library to preload that gives a program the test's own names and addresses. The file NAMES has lines:
  *
  *   name NAME ANSWER|ANSWER...   the first lookup gets the first answer, and so on; the last one stays
  *   connect ADDRESS PORT         connections to that address go to this port of loopback
  *
- * An answer is a list of addresses with commas between; `absent`, `fails`, or `silent` (a second, then it fails). Names
- * that are not in the file are absent; numbers are as ever. No connection leaves the machine: one to an address that
- * is not in the file, and is not loopback, is refused with ENETUNREACH. The peer is then the address that was connected
- * to, as far as getpeername(2) tells. Lookups and connections are written, one a
- * line, to the file NAMES_LOG.
+ * An answer is a list of addresses with commas between them, or `absent`, `fails`, or `silent` (fails after a second).
+ * Names that are not in the file are absent. Numeric hosts are resolved as usual. No connection leaves the machine: one
+ * to an address that is not in the file and is not loopback is refused with ENETUNREACH. getpeername(2) reports the
+ * address that the program connected to. Lookups and connections are written to the file NAMES_LOG, one a line.
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -37,7 +36,7 @@ static struct {
 	char name[256];
 	unsigned count;
 } asked[NAMES_MAX];
-static union address connected[FDS_MAX]; /* by descriptor; all zero: as the kernel says */
+static union address connected[FDS_MAX]; /* by descriptor; all zero: the kernel's answer is right */
 
 static void
 note(const char *what, const char *text)
@@ -50,7 +49,7 @@ note(const char *what, const char *text)
 	(void)fclose(log);
 }
 
-/* The rest of the line that begins with "kind key ", in line; false: there is none. */
+/* Puts the rest of the line that begins with "kind key " into line. Returns false if there is none. */
 static bool
 find(const char *kind, const char *key, char line[LINE_BYTES])
 {
@@ -71,7 +70,7 @@ find(const char *kind, const char *key, char line[LINE_BYTES])
 	return found;
 }
 
-/* How often the name was asked for before. */
+/* How often the program has looked the name up before. */
 static unsigned
 times_asked(const char *name)
 {

@@ -1,6 +1,6 @@
 /*
- * The wall clock, as somebody sets it while programs run: WALLCLOCK names a file of eight bytes that says by how many
- * microseconds it is off. Other clocks are left alone.
+ * A library to preload that shifts the wall clock while programs run. WALLCLOCK names a file of eight bytes: by how
+ * many microseconds the clock is off. Other clocks are left alone.
  */
 #include <fcntl.h>
 #include <stdint.h>
