@@ -1,9 +1,9 @@
 /*
- * Arbitrary configurations: each line of an input is a flag if it begins with "--", else a variable of the environment.
- * Files are not read: fuzz_secret_file.c does. Whatever comes in, these hold:
+ * Arbitrary configurations: each line of an input is a flag if it begins with "--", otherwise a variable of the
+ * environment. Files are not read: fuzz_secret_file.c does that. For every input:
  *
- *   - a configuration that is refused is refused with a sentence;
- *   - one that is taken, printed and read again is the same.
+ *   - a configuration that is refused has an error message;
+ *   - one that is accepted, printed and read again is the same.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #define ARGUMENTS_MAX 16
 #define VARIABLES_MAX 256
 
-/* The environment: setenv() would keep every string that it was given. Of a name that comes twice the first counts. */
+/* The environment. setenv() would keep every string that it was given. The first value of a name counts. */
 static char *variables[VARIABLES_MAX + 1];
 static size_t variable_count;
 
@@ -51,7 +51,7 @@ clear_variables(void)
 	variables[0] = NULL;
 }
 
-/* "NAME=value" becomes a variable. It is borrowed. */
+/* Makes a variable of "NAME=value". The line is borrowed. */
 static void
 add_variable(char *line)
 {
@@ -89,7 +89,10 @@ printed(const struct config *config)
 	return text;
 }
 
-/* Secrets are printed as ***: they come from the configuration itself. Returns how many of these strings there are. */
+/*
+ * Secrets are printed as ***, so they are taken from the configuration itself. Returns how many of these strings there
+ * are.
+ */
 static size_t
 add_secrets(const struct config *config, char *secrets[OPTION_COUNT])
 {
@@ -132,7 +135,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *copy = malloc(size + 1), *rest = copy, *line, *arguments[ARGUMENTS_MAX];
-	static char cpus[] = "ACCEPTORS=2"; /* to count them takes long */
+	static char cpus[] = "ACCEPTORS=2"; /* because counting the CPUs takes long */
 	struct config config;
 	int count = 0, rc;
 

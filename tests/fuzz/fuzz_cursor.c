@@ -1,10 +1,10 @@
 /*
- * Arbitrary texts as cursors of lists: of every form and order, which the first byte of an input selects. Whatever
- * comes in, of a cursor that is taken these hold:
+ * Arbitrary texts as cursors of lists, of every form and order, which the first byte of an input selects. For every
+ * input a cursor that is accepted has these properties:
  *
- *   - the page begins behind an id, or a tenant's name, that is written as the service writes it;
+ *   - the page begins after an id, or a tenant's name, in the form in which the service writes it;
  *   - its times are not negative, and there are none in a list without times;
- *   - the cursor of that page is taken again, and for the same page.
+ *   - the cursor of that page is accepted again, for the same page.
  */
 #include <assert.h>
 #include <stdlib.h>

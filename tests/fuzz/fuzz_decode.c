@@ -1,18 +1,18 @@
 /*
- * Arbitrary bodies through decode_body(). Whatever comes in, these hold:
+ * Arbitrary bodies through decode_body(). For every input:
  *
  *   - the same body gives the same result, wherever it is written and however often;
- *   - exactly the space that the records take is needed, and not a byte beyond it is written;
- *   - whether a body is right does not depend on the space;
+ *   - it needs exactly the space of its records, and no byte is written past that;
+ *   - whether a body is valid does not depend on the space;
  *   - syntax errors are found exactly where the scanner alone finds them;
  *   - each record passes its check and keeps every promise about strings, data, flags and time;
- *   - data goes through a second time unchanged;
- *   - unknown fields are added behind the members of data, each name once, and nothing else is changed by them;
- *   - a lenient request is taken exactly as a strict one if nothing is wrong, and tells of something if anything is;
+ *   - data that is decoded again does not change;
+ *   - unknown fields are added after the members of data, each name once, and change nothing else;
+ *   - a lenient request is accepted as a strict one if nothing is wrong, and reports errors otherwise;
  *   - runs of plain characters end at the same byte by vectors and by words.
  *
- * The first byte of an input selects the kind of body, the limits and the mode, the rest is the body, and also goes
- * through the readers of headers.
+ * The first byte of an input selects the kind of body, the limits and the mode. The rest is the body, and is also read
+ * as headers.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -34,7 +34,7 @@
 static struct uuid_source ids;
 static struct decode_env env;
 
-/* Ids are a function of the call's number only: the pool lasts for MAX_EVENTS of them. */
+/* Ids follow from the number of the call. The pool of random bytes lasts for MAX_EVENTS of them. */
 static enum decode_status
 decode(const char *body, size_t len, enum body_kind kind, void *out, size_t capacity, struct decode_result *result)
 {
@@ -121,7 +121,7 @@ check_errors(const struct decode_result *result, size_t body_len)
 	}
 }
 
-/* All texts are static, so that their addresses are equal. */
+/* All texts are static, so that equal texts have equal addresses. */
 static void
 check_same_errors(const struct decode_result *one, const struct decode_result *two)
 {
@@ -148,7 +148,7 @@ scans(struct scan *scan, const char *body, size_t len, bool nonfinite_ok)
 	return scan_value(scan, &value) && scan_finish(scan);
 }
 
-/* The decoder may go on where the scanner's sentence ends. */
+/* The decoder's message may go on where the scanner's ends. */
 static bool
 begins_with(const char *reason, const char *text)
 {
@@ -157,7 +157,7 @@ begins_with(const char *reason, const char *text)
 
 /*
  * The walk through the events and the scanner's through the whole body must agree. They may differ about depth, which
- * begins anew in each field, and about NaN, which only the walk knows to be in data.
+ * begins anew in each field, and about NaN, because only the walk knows that it is in data.
  */
 static void
 check_syntax(const char *body, size_t len, const struct decode_result *result)
@@ -211,7 +211,7 @@ check_accepted(const char *body, size_t len, enum body_kind kind, const char *ou
 	}
 }
 
-/* The same body with its unknown fields ignored: each record's data is how the record's of this one begins. */
+/* The same body with its unknown fields ignored: the data of each record is how that of the other one begins. */
 static void
 check_unknown(const char *body, size_t len, enum body_kind kind, const char *out, const struct decode_result *result)
 {
@@ -222,7 +222,7 @@ check_unknown(const char *body, size_t len, enum body_kind kind, const char *out
 
 	env.unknown = UNKNOWN_IGNORE;
 	if (result->bytes > 0 && decode(body, len, kind, ignoring, result->bytes, &other) == DECODE_OK) {
-		/* An unknown field may hold NaN, which is only taken when it is kept. */
+		/* An unknown field may hold NaN, which is accepted only when the field is kept. */
 		bool same = other.events == result->events;
 
 		assert(same || env.lenient);
@@ -241,7 +241,7 @@ check_unknown(const char *body, size_t len, enum body_kind kind, const char *out
 	free(ignoring);
 }
 
-/* Strict and lenient are the same when nothing is wrong, and only then. */
+/* Strict and lenient results are the same when nothing is wrong, and only then. */
 static void
 check_lenient(const char *body, size_t len, enum body_kind kind, enum decode_status status, const char *out,
     const struct decode_result *result, size_t capacity)
@@ -305,7 +305,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .now_us = NOW_US,
 	    .timestamp_us = NOW_US,
 	    .ids = &ids};
-	/* Bytes 0, 1 and 2 are the ordinary case. */
+	/* The bytes 0, 1 and 2 select the ordinary case. */
 	env.unknown = (enum unknown_action)(data[0] / 3 % 3);
 	env.lenient = data[0] / 9 % 2 == 1;
 	if (data[0] / 18 % 2 == 1)
@@ -317,7 +317,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	body = (const char *)data + 1;
 	len = size - 1;
 
-	/* The longest record for the shortest text: each event takes more than 24 bytes, and NaN may become null. */
+	/*
+	 * Enough for the longest record of the shortest text: each event takes more than 24 bytes, and NaN may become
+	 * null.
+	 */
 	capacity = 8 * len + 64;
 	out = malloc(capacity);
 	assert(out != NULL);

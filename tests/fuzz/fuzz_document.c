@@ -1,9 +1,9 @@
 /*
- * Arbitrary bytes as the body of a request to the management API. Whatever comes in, these hold:
+ * Arbitrary bytes as the body of a request to the management API. For every input:
  *
- *   - a body that is refused says why, and has no members; one that passes is read by every getter within its bytes;
- *   - the unknown members are written as one JSON object, which reads back as the same members, and never grows when
- *     the same document changes it once more.
+ *   - a refused body has a reason and no members; of an accepted one every getter reads only its bytes;
+ *   - the unknown members are written as one JSON object, which is read back as the same members, and does not grow
+ * when the same document changes it once more.
  */
 #include <assert.h>
 #include <stdlib.h>

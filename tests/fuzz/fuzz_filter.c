@@ -1,9 +1,9 @@
 /*
  * Arbitrary filters and events: an input is a filter, a NUL and an event.
  *
- *   - a refusal tells of a place in the filter;
- *   - an event is read if the scanner takes it, and only then;
- *   - a filter says the same alone and beside others, and the opposite under `not`.
+ *   - a refusal names a place in the filter;
+ *   - an event is read exactly if the scanner accepts it;
+ *   - a filter has the same result alone and beside others, and the opposite under `not`.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ scans(struct span text)
 	return scan_value(&scan, &value) && scan_finish(&scan);
 }
 
-/* The filter under `not`, or nothing when that is nested too deep or has a node too many. */
+/* Parses the filter under `not`. There is none if it is nested too deep or has a node too many then. */
 static bool
 parse_opposite(struct span text, struct filter *filter)
 {

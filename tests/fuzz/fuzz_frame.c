@@ -1,6 +1,6 @@
 /*
- * Arbitrary bytes as a frame between an acceptor and control. What is taken for a frame, or for the payload of its
- * kind, is written again as the same bytes: so there is one way only to write it, and every part of it was read.
+ * Arbitrary bytes as a frame between an acceptor and control. A frame that is accepted, or the payload of its kind, is
+ * written again as the same bytes. So there is only one way to write it, and every part of it was read.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "api/frame.h"
 #include "tests/fuzz/target.h"
 
-/* Returns whether the payload is one of its kind; *out is then what it is when it is written again. */
+/* Returns whether the payload is one of its kind. If so, *out is the payload when it is written again. */
 static bool
 read_payload(const struct frame *frame, struct bytes *out)
 {
@@ -38,7 +38,7 @@ read_payload(const struct frame *frame, struct bytes *out)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Memory that ends where the frame ends, so that a sanitizer sees a read behind it. */
+	/* Memory that ends where the frame ends, so that a sanitizer sees a read past its end. */
 	char *copy = malloc(size + 1);
 	struct bytes again = {0}, payload = {0};
 	struct frame frame;

@@ -1,11 +1,12 @@
 /*
- * Arbitrary bytes as what a client sends on one connection, to the acceptor's own code and libh2o behind it, over a
- * pair of sockets. A reader that knows all of the bytes and RFC 9112 alone says what they are. These hold:
+ * Arbitrary bytes from a client on one connection, sent over a pair of sockets to the acceptor's own code and libh2o
+ * behind it. A strict reader (strict_reader.h), which has all of the bytes and RFC 9112 alone, decides what they are.
+ * For every input:
  *
- *   - the requests that get as far as a handler are those that the reader finds, with the same bodies;
- *   - what the reader finds wrong is answered with a 4xx, behind the answers to the requests before it, and nothing
- *     behind it is a request;
- *   - otherwise the connection stays open, or it closes because a request says so.
+ *   - the requests that reach a handler are those that the reader finds, with the same bodies;
+ *   - bytes that the reader finds wrong are answered with a 4xx, after the answers to the requests before them, and no
+ *     byte after them is taken for a request;
+ *   - otherwise the connection stays open, or closes because a request asks for it.
  *
  * The first byte of an input is the size of the pieces in which the others come.
  */
@@ -35,7 +36,7 @@ static struct server {
 	struct process_slot slot;
 } server;
 
-/* What the handler has been given. */
+/* The requests that the handler has got. */
 static struct strict_requests handled;
 
 static int
@@ -84,7 +85,7 @@ set_up(void)
 	connections_init(&server.connections);
 }
 
-/* What the server has written. */
+/* The bytes that the server has written. */
 struct answers {
 	char bytes[1 << 20];
 	size_t len;
@@ -116,7 +117,7 @@ run_until_quiet(int fd, struct answers *answers)
 	} while (!answers->closed && answers->len != before);
 }
 
-/* How often it begins an answer so. */
+/* Counts the answers that begin so. */
 static unsigned
 count(const struct answers *answers, const char *beginning)
 {

@@ -1,9 +1,9 @@
 /*
- * Arbitrary bytes through head_read(), as if they were the beginning of a request. Whatever comes in, these hold:
+ * Arbitrary bytes through head_read(), as the beginning of a request. For every input:
  *
- *   - it makes no difference in which pieces they come;
- *   - libh2o's parser takes a head that passes for one of the same length, so that libh2o never has to refuse one;
- *   - a refusal has a status and a sentence that needs no escapes in JSON.
+ *   - the result does not depend on the pieces in which the bytes come;
+ *   - libh2o's parser accepts a head that passes, with the same length, so that libh2o never has to refuse one;
+ *   - a refusal has a status and a message that needs no escapes in JSON.
  *
  * The first byte of an input is the size of the pieces.
  */
@@ -14,7 +14,7 @@
 #include "server/head.h"
 #include "tests/fuzz/target.h"
 
-/* Of libh2o, which exports it, but has no header for it. */
+/* libh2o exports these, but has no header for them. */
 struct phr_header {
 	const char *name;
 	size_t name_len;
@@ -36,7 +36,7 @@ parsed_by_libh2o(const char *bytes, size_t len)
 	    bytes, len, &method, &method_len, &path, &path_len, &minor_version, headers, &count, 0);
 }
 
-/* From memory that ends where what has come ends. */
+/* Reads from memory that ends with the bytes that have come. */
 static int
 read_in_pieces(const char *bytes, size_t len, size_t piece, struct head *head)
 {

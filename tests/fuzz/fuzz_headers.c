@@ -1,8 +1,8 @@
 /*
- * Arbitrary bytes as the value of each header that only a POST of events has. Whatever comes in, these hold:
+ * Arbitrary bytes as the value of each header that only a POST of events has. For every input:
  *
- *   - an Idempotency-Key is some visible characters, and is the same when it is written in quotes;
- *   - a traceparent or tracestate that is passed on is printable, and no longer than it may be.
+ *   - an Idempotency-Key is visible characters, and is the same when it is written in quotes;
+ *   - a traceparent or tracestate that is passed on is printable and within its limit.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ check_key(const char *key, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Memory that ends where the value ends. */
+	/* Memory that ends where the value ends, so that a sanitizer sees a read past its end. */
 	char *value = malloc(size > 0 ? size : 1), key[IDEMPOTENCY_KEY_MAX];
 	size_t len;
 

@@ -1,9 +1,9 @@
 /*
  * Arbitrary bytes as compressed bodies, and as the value of Content-Encoding. The first byte of an input selects the
- * encoding and the limit. Whatever comes in, these hold:
+ * encoding and the limit. For every input:
  *
- *   - no more comes out than is allowed, and a refusal says why in a sentence;
- *   - the same comes out under a limit that just fits, and nothing under one that is a byte less;
+ *   - the result is within the limit, and a refusal has a reason;
+ *   - the result is the same under a limit that just fits, and there is none under one that is a byte less.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 static int
 inflate_copy(enum content_encoding encoding, struct span in, size_t most, struct inflated *out)
 {
-	/* Memory that ends where the body ends. */
+	/* Memory that ends where the body ends, so that a sanitizer sees a read past its end. */
 	char *copy = malloc(in.len > 0 ? in.len : 1);
 	struct error err = {.text = ""};
 	int rc;

@@ -1,10 +1,10 @@
 /*
- * Arbitrary texts as HL_ALLOW_NETWORKS, and arbitrary addresses: of an input the first 16 bytes are an address, the
- * rest is the list. Whatever comes in, these hold:
+ * Arbitrary texts as HL_ALLOW_NETWORKS, and arbitrary addresses: the first 16 bytes of an input are an address, the
+ * rest is the list. For every input:
  *
- *   - a list that is taken holds an address exactly if one of its networks does, bit by bit;
- *   - an address of none of them is allowed only if it is public by the text of the registries;
- *   - an address of IPv4 that is refused is refused also in the forms in which IPv6 holds one.
+ *   - a list that is accepted has an address exactly if one of its networks has it, bit by bit;
+ *   - an address in none of them is allowed only if it is public by the text of the registries;
+ *   - an IPv4 address that is refused is refused in the IPv6 forms of it too.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -20,7 +20,7 @@ struct range {
 	unsigned bits;
 };
 
-/* IANA's special-purpose registries, and what is no unicast. */
+/* The networks of IANA's special-purpose registries, and those that are not unicast. */
 static const struct range not_public[] = {{"0.0.0.0", 8}, {"10.0.0.0", 8}, {"100.64.0.0", 10}, {"127.0.0.0", 8},
     {"169.254.0.0", 16}, {"172.16.0.0", 12}, {"192.0.0.0", 24}, {"192.0.2.0", 24}, {"192.168.0.0", 16},
     {"198.18.0.0", 15}, {"198.51.100.0", 24}, {"203.0.113.0", 24}, {"224.0.0.0", 4}, {"240.0.0.0", 4}, {"::", 128},

@@ -1,6 +1,6 @@
 /*
- * Arbitrary bytes as an outcome on a lane. A right length and checksum are put in, because chance would not find them.
- * What passes is inside the bytes, and comes back the same when it is written again.
+ * Arbitrary bytes as an outcome on a lane. The target puts a right length and checksum in, because chance would not
+ * find them. An outcome that is accepted lies within the bytes, and is the same when it is written again.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /*
- * Arbitrary frames of an acceptor to control, which answers them: an input is a row of steps, each a byte that says
- * what happens, and bytes that say how. Whatever comes in, these hold after each step:
+ * Arbitrary frames of an acceptor to control, which answers them. An input is a row of steps: each is a byte that
+ * selects the step, and bytes that are its details. For every input, after each step:
  *
- *   - what control counts as open and as bytes of replies is what its calls are;
- *   - everything that it sends is a frame, from it;
+ *   - control's counts of open calls and of bytes of replies are those of its calls;
+ *   - everything that it sends is a frame, with control as its sender;
  *
- * and when another acceptor says HELLO, nothing of the first is left.
+ * and when another acceptor says HELLO, nothing of the first one is left.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static struct workers workers;
 static struct peers peers;
 static struct peer peer;
 static struct process_slot slot;
-static struct call *held; /* by a worker */
+static struct call *held; /* a worker has it */
 static int ends[2] = {-1, -1};
 
 struct input {
@@ -204,7 +204,7 @@ step(struct input *input)
 	check_counts();
 }
 
-/* Another acceptor comes; then nobody waits for what the workers still have. */
+/* Another acceptor says HELLO. Then no client waits for the calls that the workers still have. */
 static void
 finish(void)
 {

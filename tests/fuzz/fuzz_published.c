@@ -1,12 +1,12 @@
 /*
- * Arbitrary bodies through decode_body() as published events. Whatever comes in, these hold:
+ * Arbitrary bodies through decode_body() as published events. For every input:
  *
- *   - the same body gives the same result, but for ids and times;
- *   - exactly the space that outcomes and records take is needed, and not a byte beyond it is written;
+ *   - the same body gives the same result, except for ids and times;
+ *   - it needs exactly the space of its outcomes and records, and no byte is written past that;
  *   - each record passes its check and keeps every promise about topic, strings, id, payload and unknown members;
- *   - an event that was taken is taken again when it is published as it was kept.
+ *   - an event that is published again as it was kept is accepted again.
  *
- * The first byte of an input selects the kind of body, the limits, the mode and the headers, the rest is the body.
+ * The first byte of an input selects the kind of body, the limits, the mode and the headers. The rest is the body.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -34,7 +34,7 @@ decode(struct span body, enum body_kind kind, char *out, size_t capacity, struct
 	return decode_body(body, kind, &env, (struct decode_space){out, capacity}, result);
 }
 
-/* Whether the text is one value without white space between tokens, NaN or Infinity. */
+/* Returns the type of the text, which must be one value without white space between tokens, NaN or Infinity. */
 static enum json_type
 tight_value(struct span text)
 {
@@ -58,7 +58,7 @@ check_text(struct span text, size_t chars_max)
 	}
 }
 
-/* Publishes a record's topic, payload and unknown members again: the same comes out. */
+/* Publishes the record's topic, payload and unknown members again. The result must be the same. */
 static void
 check_again(const struct record *record)
 {
@@ -72,7 +72,7 @@ check_again(const struct record *record)
 	int len;
 
 	assert(text != NULL && out != NULL);
-	/* A quote or a backslash may be part of a topic. */
+	/* A topic with a quote or a backslash would need escapes. */
 	if (memchr(topic.base, '"', topic.len) == NULL && memchr(topic.base, '\\', topic.len) == NULL) {
 		len = snprintf(text, room, "{\"topic\":\"%.*s\",\"payload\":%.*s%s%.*s", (int)topic.len, topic.base,
 		    (int)payload.len, payload.base, extra.len > 2 ? "," : "}", extra.len > 2 ? (int)extra.len - 1 : 0,
@@ -160,7 +160,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		env.max_events = 3;
 	}
 	body = (struct span){(const char *)data + 1, size - 1};
-	/* The shortest event, {"topic":"a"}, is 13 bytes and takes some 120; a NaN is refused. */
+	/* The shortest event, {"topic":"a"}, has 13 bytes and needs some 120. A NaN is refused. */
 	capacity = 16 * body.len + 256;
 	out = malloc(capacity);
 	assert(out != NULL);

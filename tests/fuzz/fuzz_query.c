@@ -1,9 +1,9 @@
 /*
- * Arbitrary bytes as the query of a request to the management API. Whatever comes in, these hold:
+ * Arbitrary bytes as the query of a request to the management API. For every input:
  *
- *   - of a readable query every value is UTF-8 without NUL, and is not empty;
- *   - a number that is taken is in its range, and a refusal is answered with 400;
- *   - of another query a sentence says what is wrong.
+ *   - every value of a readable query is UTF-8 without NUL, and is not empty;
+ *   - a number that is accepted is in its range, and a refusal is answered with 400;
+ *   - an unreadable query has a message that says what is wrong.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ must_be_text(const char *text)
 	}
 }
 
-/* ok: what a function said that answers when it says no. */
+/* ok: the result of a function that writes the reply when it fails. */
 static void
 check_reply(struct reply *reply, bool ok)
 {
@@ -62,7 +62,7 @@ read_values(const struct request *request)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Memory that ends where the query ends. */
+	/* Memory that ends where the query ends, so that a sanitizer sees a read past its end. */
 	char *copy = malloc(size > 0 ? size : 1), text[160] = "";
 	struct request request = {.query = {copy, size}};
 

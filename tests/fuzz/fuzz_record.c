@@ -1,9 +1,9 @@
 /*
- * Arbitrary bytes as records of both versions. A right checksum is put in where the lengths let a record pass, because
- * chance would not find it. Whatever comes in, these hold:
+ * Arbitrary bytes as records of both versions. The target puts a right checksum in where the lengths let a record pass,
+ * because chance would not find it. For every input:
  *
- *   - tenant, strings and data of a record that passes stand inside it;
- *   - a record of version 1 that passes becomes one of today that passes, and no longer one.
+ *   - tenant, strings and data of a record that passes lie inside it;
+ *   - a record of version 1 that passes becomes one of this version that passes, and is no longer than it.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "event/record_v1.h"
 #include "tests/fuzz/target.h"
 
-/* Both versions begin with the length and the checksum of everything behind the two. */
+/* Both versions begin with the length and the checksum of everything after these two. */
 static void
 put_checksum(char *bytes, size_t length)
 {

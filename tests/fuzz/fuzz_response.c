@@ -1,6 +1,6 @@
 /*
- * Arbitrary bytes as a reply: lines of a head up to the empty one, then a body. Whatever comes in, the status is that
- * of the last status line, waits are in their range, and every text is UTF-8 without NUL.
+ * Arbitrary bytes as a reply: lines of a head up to the empty one, then a body. For every input the status is that of
+ * the last status line, waits are in their range, and every text is UTF-8 without NUL.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /*
- * A valid ring with a process of each role and parcels in its lanes, over which the input writes: each 8 bytes of it
- * are an offset in the file and a word to stand there; a shorter rest cuts the file. Whatever comes out, these hold:
+ * A valid ring with a process of each role and parcels in its lanes, which the input overwrites: each 8 bytes of it are
+ * an offset in the file and the word to write there. A shorter rest cuts the file. For every input:
  *
- *   - a ring is refused with a sentence, or printed both as text and as JSON;
- *   - the JSON is an object that says of each lane whether it is whole;
- *   - no byte of what is printed controls a terminal.
+ *   - a ring is refused with a message, or printed as text and as JSON;
+ *   - the JSON is an object that has for each lane whether it is whole;
+ *   - no printed byte controls a terminal.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -24,11 +24,11 @@
 
 #define PARCELS 3
 
-static char *ring; /* valid */
+static char *ring; /* a valid ring */
 static size_t ring_bytes;
 static int file = -1;
 
-/* Publishes parcels of one record each, behind what lanes of published events have before theirs. */
+/* Publishes parcels of one record each, after the outcomes or jobs that lanes of published events have before it. */
 static void
 fill_lane(const struct segment *segment, uint32_t number)
 {
@@ -105,7 +105,7 @@ check_json(char *text, const struct segment *segment)
 	cJSON_Delete(tree);
 }
 
-/* What print writes, which is to be tame. Released by free(). */
+/* Returns what print() writes, and checks that none of it controls a terminal. Release it with free(). */
 static char *
 printed(void (*print)(FILE *out, const struct segment *segment, const char *name), const struct segment *segment)
 {

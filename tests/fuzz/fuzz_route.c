@@ -1,11 +1,11 @@
 /*
- * Arbitrary bytes as the path of a request. Whatever comes in, these hold:
+ * Arbitrary bytes as the path of a request. For every input:
  *
- *   - what is read of it has no empty segments, and reading it once more changes nothing;
- *   - it is of the management API exactly if what is read begins with /v1;
- *   - what stands for a parameter is a segment of it.
+ *   - the path that is read has no empty segments, and reading it again changes nothing;
+ *   - it is a path of the management API exactly if it begins with /v1;
+ *   - the value of a parameter is a segment of it.
  *
- * The path ends where a method begins, behind the first blank.
+ * The path ends where a method begins, after the first blank.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ check_path(const struct route_path *path, bool of_api)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Memory that ends where the input ends. */
+	/* Memory that ends where the input ends, so that a sanitizer sees a read past its end. */
 	char *text = malloc(size > 0 ? size : 1);
 	struct route_path path;
 	const char *blank;
@@ -68,7 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	blank = size > 0 ? memchr(text, ' ', size) : NULL;
 	len = blank != NULL ? (size_t)(blank - text) : size;
-	if (memchr(text, '\0', size) == NULL) { /* no head that passes head_read() holds one */
+	if (memchr(text, '\0', size) == NULL) { /* no head that passes head_read() has one */
 		(void)route_is_plain(text, len);
 		route_read_path(&path, text, len);
 		if (path.len > 0) {

@@ -1,11 +1,11 @@
 /*
- * Events as rows of PostgreSQL: those that arbitrary bodies hold (the first byte of an input is even), and arbitrary
- * bytes as a record, whose checksum is put in. Whatever comes in, these hold:
+ * Events as rows of PostgreSQL: events of arbitrary bodies (the first byte of an input is even), or arbitrary bytes as
+ * a record, into which the target puts a right checksum. For every input:
  *
  *   - COPY's data is what its header says: so many columns in a row, and every value as long as its length says;
  *   - ids, times, texts and nulls are those of the record;
- *   - data is the record's but for escapes that jsonb cannot hold, of which none is left, and it stays JSON;
- *   - an array of an INSERT holds the same bytes as the column of COPY.
+ *   - data is the record's, except that escapes that jsonb cannot hold are replaced, and it is still JSON;
+ *   - an array of an INSERT has the same bytes as the column of COPY.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 
 static const char signature[] = "PGCOPY\n\377\r\n"; /* and a NUL */
 
-/* ---- reading what COPY gets ---- */
+/* ---- reading the bytes of COPY ---- */
 
 struct reader {
 	const char *at, *end;
@@ -62,7 +62,7 @@ number_of(struct span value)
 	return value.len == 4 ? (int32_t)(uint32_t)number : (int64_t)number;
 }
 
-/* ---- what must be there ---- */
+/* ---- the expected values ---- */
 
 static void
 check_text(struct span value, struct span text)

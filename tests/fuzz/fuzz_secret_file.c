@@ -1,9 +1,9 @@
 /*
- * Arbitrary files as those that hold secrets: API keys, master keys, URLs of databases. Whatever comes in, these hold:
+ * Arbitrary files that hold secrets: API keys, master keys, URLs of databases. For every input:
  *
- *   - what is read is the file but for one newline at its end, and has no NUL;
- *   - a key that is taken can stand in a header, and what is printed shows none of it;
- *   - a URL that is taken is taken again as it was read, and what is shown of one has no password.
+ *   - the secret is the file's contents without one newline at its end, and has no NUL;
+ *   - a key that is accepted can be sent in a header, and the printed configuration shows nothing of it;
+ *   - a URL that is accepted is accepted again as it was read, and the shown form has no password.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ check_printed(const struct option *option, const struct config *config)
 	free(text);
 }
 
-/* The password stands between the two. */
+/* The password is between the two texts. */
 static void
 check_masked(const char *before, const char *password, const char *behind)
 {
@@ -57,7 +57,7 @@ take_url(const char *value)
 {
 	char *url = database_url_read(value), *again, *masked;
 
-	/* Of a password with both it cannot be told where it ends. */
+	/* A password with both has no certain end. */
 	if (strchr(value, '@') == NULL || strchr(value, '?') == NULL)
 		check_masked("postgresql://user:", value, "@host/name?sslmode=require");
 	if (strpbrk(value, "&#") == NULL)

@@ -1,12 +1,12 @@
 /*
- * Arbitrary bytes as a spool file. Right checksums are put in where lengths let a record or the header pass, because
- * chance would not find them; of records the first byte of an input says which. Whatever comes in, these hold:
+ * Arbitrary bytes as a spool file. The target puts right checksums in where lengths let a record or the header pass,
+ * because chance would not find them. The first byte of an input says into which records. For every input:
  *
- *   - the header says nothing that is outside of the file;
+ *   - the header names no place outside of the file;
  *   - runs follow each other without a gap up to the end of the file, and each is records or damage;
  *   - every record of a run passes its check, and they fill the run;
  *   - no whole record begins in damage;
- *   - a file's name that is taken is the one that its numbers have.
+ *   - the name of a file that is accepted is the one that its numbers make.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -69,7 +69,7 @@ check_records(void)
 		assert(data.base >= begin && data.base + data.len <= end);
 		bytes += record->length;
 	}
-	/* A record of version 1 is no shorter than what becomes of it. */
+	/* A record of version 1 is at least as long as the one that it becomes. */
 	assert(reader.count > 0 && bytes <= reader.to - reader.from);
 }
 

@@ -1,10 +1,10 @@
 /*
- * Arbitrary bytes through target_url_check(). Whatever comes in, these hold of a URL that is taken:
+ * Arbitrary bytes through target_url_check(). For every input a URL that is accepted has these properties:
  *
  *   - it is visible ASCII without '\', '#' and, before its path, '@' and '%';
  *   - libc's resolver, asked for numeric hosts alone, knows no address for its host that network_allowed() refuses;
  *
- * and of one that is refused: the sentence is ASCII and does not hold the path.
+ * and the message for one that is refused is ASCII and does not contain the path.
  */
 #include <assert.h>
 #include <netdb.h>

@@ -1,7 +1,7 @@
 /*
- * Arbitrary topics and patterns: the first line of an input is the topic, the others are patterns.
+ * Arbitrary topics and patterns: the first line of an input is the topic, the others are patterns. For every input:
  *
- *   - a text that passed is UTF-8, and its segments and dots are the text;
+ *   - a text that passes is UTF-8, and its segments and dots are the text;
  *   - the trie of all patterns matches those that a plain matcher matches, each once.
  */
 #include <assert.h>
@@ -16,7 +16,10 @@
 
 #define PATTERNS_MAX 64
 
-/* A row of a table for each segment of the pattern: whether it matches so many segments of the topic. */
+/*
+ * The plain matcher: a row of a table for each segment of the pattern says whether it matches so many segments of the
+ * topic.
+ */
 static bool
 matches(struct span pattern, struct span topic)
 {

@@ -1,10 +1,10 @@
 /*
  * Arbitrary transforms and events: an input is a transform, a NUL and an event.
  *
- *   - a refusal tells of a place in the transform;
- *   - what comes out of JSON is JSON, and not longer than is said;
- *   - the same goes in and comes out a second time;
- *   - what is no object, or met by no step, comes out as it was.
+ *   - a refusal names a place in the transform;
+ *   - the result for JSON is JSON, and not longer than the stated limit;
+ *   - the same event has the same result a second time;
+ *   - a text that is no object, or that no step changes, comes out as it was.
  */
 #include <assert.h>
 #include <stdlib.h>

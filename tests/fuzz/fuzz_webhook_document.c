@@ -1,12 +1,13 @@
 /*
- * Arbitrary bytes as the bodies of a POST and of a PATCH of an endpoint or a subscription: what stands before the first
- * NUL, and what stands behind it. Whatever comes in, these hold of what is taken, after the first body and after both:
+ * Arbitrary bytes as the bodies of a POST and of a PATCH of an endpoint or a subscription: the bytes before the first
+ * NUL, and those after it. For every input the accepted members have these properties, after the first body and after
+ * both:
  *
- *   - URL, secret, headers, pattern, filter and transform are what the functions that check them take;
- *   - no secret and no header's value is ***;
+ *   - URL, secret, headers, pattern, filter and transform are accepted by the functions that check them;
+ *   - no secret and no value of a header is ***;
  *   - the other members are in their ranges;
  *
- * and what is refused has a code and a sentence.
+ * and a refusal has a code and a message.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Runs a fuzz target on every file of the directories that are named, so that what fuzzing once found stays found
- * with any compiler and without libFuzzer. Fails when there is nothing to run.
+ * Runs a fuzz target on every file of the named directories, so that the inputs that fuzzing has found are tested with
+ * any compiler and without libFuzzer. Fails when there is no file.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ replay_file(const char *path)
 		exit(1);
 	}
 	rewind(file);
-	/* Exactly its size, so that the address sanitizer sees a byte read too far. */
+	/* The memory has exactly the file's size, so that the address sanitizer sees a byte read too far. */
 	data = malloc(size > 0 ? (size_t)size : 1);
 	if (data == NULL || fread(data, 1, (size_t)size, file) != (size_t)size) {
 		perror(path);

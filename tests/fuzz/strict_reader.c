@@ -1,4 +1,4 @@
-/* Lines are found first, and then what they say. A line that has not come whole is tried with several ends. */
+/* Finds lines first, and then reads them. A line that has not come whole is tried with several ends. */
 #include "tests/fuzz/strict_reader.h"
 
 #include <assert.h>
@@ -13,9 +13,9 @@ enum reading { RIGHT, UNFINISHED, WRONG };
 
 struct request {
 	bool of_1_0, has_host, has_length, chunked, expects;
-	bool has_connection, stays; /* by a header Connection */
+	bool has_connection, stays; /* as a header Connection says */
 	struct span host, url_host, length;
-	const char *port; /* that the scheme of a URL implies */
+	const char *port; /* the port that the scheme of a URL implies */
 };
 
 static struct span
@@ -36,7 +36,7 @@ equal(struct span text, const char *word)
 	return text.len == strlen(word) && memcmp(text.base, word, text.len) == 0;
 }
 
-/* Whether it has only characters of that set. */
+/* Whether the text has only characters of that set. */
 static bool
 consists_of(struct span text, const char *set)
 {
@@ -87,7 +87,7 @@ trim(struct span text)
 	return text;
 }
 
-/* Cuts the text at the first such character: *first is what stands before it. Returns whether there is one. */
+/* Cuts the text at the first such character. *first is the part before it. Returns whether there is one. */
 static bool
 cut(struct span *text, char c, struct span *first)
 {
@@ -100,7 +100,7 @@ cut(struct span *text, char c, struct span *first)
 	return true;
 }
 
-/* Cuts a line with its CR LF off. */
+/* Cuts off a line with its CR LF. */
 static bool
 cut_line(struct span *text, struct span *line)
 {
@@ -222,7 +222,7 @@ read_field(struct request *request, struct span line)
 	return RIGHT;
 }
 
-/* What only the whole head shows. */
+/* Errors that only the whole head shows. */
 static bool
 contradicts_itself(const struct request *request)
 {
@@ -259,7 +259,7 @@ is_last(const struct request *request)
 	return request->has_connection ? !request->stays : request->of_1_0;
 }
 
-/* The size of a chunk, and perhaps an extension. */
+/* The size of a chunk, with or without an extension. */
 static bool
 is_size(struct span line)
 {
@@ -273,7 +273,7 @@ is_size(struct span line)
 	return size.len > 0 && size.len <= 8 && consists_of(size, DIGITS "abcdefABCDEF");
 }
 
-/* A trailer, or the end of them. */
+/* A trailer, or the empty line after the last one. */
 static bool
 is_trailer(struct span line)
 {
@@ -285,7 +285,7 @@ is_trailer(struct span line)
 	       !same(name, span_of("content-length")) && !same(name, span_of("transfer-encoding"));
 }
 
-/* Whether some end makes a line of the text that is one of those. */
+/* Whether the text, with one of several ends, is a line of that kind. */
 static bool
 may_become(struct span text, bool (*is_one)(struct span))
 {

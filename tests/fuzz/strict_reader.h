@@ -1,6 +1,6 @@
 /*
- * What a client's bytes are by RFC 9112, read strictly, from all of the bytes at once. It shares no code and no way of
- * reading with server/: what both find is right.
+ * Reads a client's bytes by RFC 9112, strictly, and from all of the bytes at once. It shares no code and no method with
+ * server/, so that a result that both have is right.
  */
 #ifndef TESTS_FUZZ_STRICT_READER_H
 #define TESTS_FUZZ_STRICT_READER_H
@@ -8,17 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The most bytes that are read, and the most requests in them. */
+/* The limits of the bytes and of the requests in them. */
 #define STRICT_BYTES_MAX 4096
 #define STRICT_REQUESTS_MAX 256
 
-/* A larger Content-Length is wrong. */
+/* A larger Content-Length is an error. */
 #define STRICT_BODY_MAX (1u << 20)
 
 enum strict_end {
-	STRICT_OPEN, /* more may come, also in the midst of a request */
-	STRICT_LAST, /* the last of the requests says that it is the last one */
-	STRICT_WRONG /* what stands behind the requests is none, whatever follows */
+	STRICT_OPEN, /* more bytes may come, also within a request */
+	STRICT_LAST, /* the last request is the last one of the connection */
+	STRICT_WRONG /* the bytes after the requests are an error, whatever follows */
 };
 
 struct strict_requests {
