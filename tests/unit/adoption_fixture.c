@@ -1,4 +1,4 @@
-/* Four nodes and the heartbeats of the first. */
+/* Rows of four nodes, and the heartbeats of node 1; see the header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

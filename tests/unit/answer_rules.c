@@ -1,10 +1,10 @@
 /*
- * Answers what filters and transforms do, for test_rules.py. On standard input stand cases, one after the other:
+ * A program for test_rules.py that applies filters and transforms to events. It reads cases from standard input:
  *
- *   filter FILTERS EVENTS    then as many lines of each, JSON; for each event a line of 0 and 1, one for each filter
- *   transform EVENTS         then the transform and the events; for each event a line, what it becomes
+ *   filter FILTERS EVENTS    then so many lines of each, JSON. Prints a line for each event: 0 or 1 for each filter
+ *   transform EVENTS         then the transform and the events. Prints a line for each event: what it becomes
  *
- * A document that is refused ends the program with its error.
+ * The program fails with the parser's error when a filter or transform is refused.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ read_line(struct line *line)
 		(void)fprintf(stderr, "a line is missing\n");
 		exit(2);
 	}
-	/* Exactly its size, so that the address sanitizer sees a byte read too far. */
+	/* The buffer has exactly the size of its contents, so that the address sanitizer sees a byte read too far. */
 	line->text = realloc(line->text, (size_t)len);
 	line->room = (size_t)len;
 	return (struct span){line->text, (size_t)len - 1};

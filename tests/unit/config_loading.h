@@ -12,13 +12,16 @@ struct load {
 	const char *arguments[LOAD_ARGUMENTS_MAX];
 };
 
-/* What load_from() takes the ring to need: MAX_BODY_BYTES a lane. */
+/* The ring's need in these tests, which load_from() passes on: MAX_BODY_BYTES a lane. */
 struct ring_need load_ring_need(const struct config *config);
 
-/* Loads from nothing but what load says, in an environment left as load made it. Returns what config_load returns. */
+/*
+ * Runs config_load() with the arguments and the environment of `load` alone. The environment stays as it leaves it.
+ * Returns what config_load() returns.
+ */
 int load_from(const struct load *load, struct config *config, struct error *err);
 
-/* The same where anything but CONFIG_RUN fails the test. */
+/* Does the same, and fails the test unless the result is CONFIG_RUN. */
 void must_load(const struct load *load, struct config *config);
 
 #endif

@@ -1,4 +1,4 @@
-/* What segment_open() does, for counts of processes that no configuration asks for. */
+/* Opens a segment as segment_open() does, with counts of processes that no configuration can have. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

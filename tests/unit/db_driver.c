@@ -1,12 +1,13 @@
 /*
- * A connection to the webhooks' store in the hands of a test in another language (tests/e2e/harness/db_driver.py): one
- * command a line on standard input, one answer a line. HOOKS_TEST_POSTGRES_URL or HOOKS_TEST_DATA_PATH says where.
+ * A program for tests in another language (tests/e2e/harness/db_driver.py) that uses a connection to the webhooks'
+ * store. It reads one command a line from standard input, and prints one answer a line. HOOKS_TEST_POSTGRES_URL or
+ * HOOKS_TEST_DATA_PATH names the store.
  *
  *   open | close | begin | commit | rollback | deadline MS | run SQL [; parameter] | check SQL [; parameter]
  *   load FROM COUNT | each FROM COUNT | months AHEAD
  *
- * load adds rows to things (name), texts of 1,000 digits for the numbers from FROM on; each adds a '!' to those names.
- * An answer is the result code, "conflict" or "-", and the first column with "/" between the rows, or the error.
+ * load adds rows to things (name): texts of 1,000 digits for the numbers from FROM on. each adds a '!' to those names.
+ * An answer is the result code, then "conflict" or "-", then the first column with "/" between the rows, or the error.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ answer(int rc, const struct error *err)
 	    "%d %s %s\n", rc, rc == DB_REFUSED && db_conflict(db) ? "conflict" : "-", rc != 0 ? err->text : "");
 }
 
-/* Cuts the parameter off the text. The count of parameters. */
+/* Cuts the parameter off the text. Returns how many there are, 0 or 1. */
 static size_t
 take_parameter(char *sql, struct db_param *param)
 {

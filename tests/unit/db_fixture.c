@@ -1,4 +1,4 @@
-/* The store is made anew for each program that is run. */
+/* Connections to a webhooks' store that each program makes anew; see the header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

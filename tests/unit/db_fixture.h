@@ -1,6 +1,6 @@
 /*
- * What tests of connections to the webhooks' store share: a store of the program's own, an SQLite file or, where
- * HOOKS_TEST_POSTGRES_URL names one, a PostgreSQL database; and calls that must go well. Include after cmocka.h.
+ * What tests of connections to the webhooks' store share: a store of the program's own, and calls that must succeed.
+ * The store is an SQLite file or, if HOOKS_TEST_POSTGRES_URL names one, a PostgreSQL database. Include after cmocka.h.
  */
 #ifndef TESTS_DB_FIXTURE_H
 #define TESTS_DB_FIXTURE_H
@@ -13,7 +13,7 @@
 extern struct config db_config;
 extern char db_path[128]; /* of the SQLite file */
 
-/* Of the group. */
+/* Set-up and tear-down of the group. */
 int db_set_up(void **state);
 int db_tear_down(void **state);
 
@@ -22,11 +22,11 @@ int db_tear_down(void **state);
 #define PARAMS(...)                                                                                                    \
 	(const struct db_param[]){__VA_ARGS__}, sizeof((struct db_param[]){__VA_ARGS__}) / sizeof(struct db_param)
 
-/* env: NULL for that of a process alone. */
+/* Open a connection, which must succeed. env: NULL for a process that is alone. */
 struct db *must_open_with(const struct db_env *env);
 struct db *must_open(void);
 
-/* Fails with the error, or with "no error", where rc is another one. */
+/* Fails the test unless rc is the expected one. The message has the error, or "no error". */
 void must_be(int expected, int rc, const struct error *err);
 
 void must_begin(struct db *db);
@@ -35,10 +35,10 @@ void must_run(struct db *db, const struct db_statement *statement, const struct 
 struct db_rows *must_read(
     struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count);
 
-/* The first value of a statement without parameters; 0 for null. */
+/* The first value of a statement without parameters; 0 if it is null. */
 int64_t must_count(struct db *db, const char *sql);
 
-/* The text and the NUL behind it. */
+/* Checks the text, and that a NUL follows it. */
 void must_equal(struct span text, const char *expected);
 
 /* Adds an active endpoint, in the caller's transaction. */

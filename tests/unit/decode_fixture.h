@@ -1,4 +1,4 @@
-/* What the tests of decode_body() share: one call with its surroundings, and looks at what came of it. */
+/* What the tests of decode_body() share: one call with its surroundings, and checks of its result. */
 #ifndef TESTS_UNIT_DECODE_FIXTURE_H
 #define TESTS_UNIT_DECODE_FIXTURE_H
 
@@ -23,7 +23,7 @@ static struct decode_env env;
 static struct decode_result result;
 static _Alignas(8) char arena[1 << 20];
 
-/* Before each test: no limit that matters. */
+/* Set-up of a test: no limit that matters. */
 static int
 setup(void **state)
 {
@@ -38,7 +38,7 @@ setup(void **state)
 	return 0;
 }
 
-/* From memory of exactly its size, so that the address sanitizer sees a byte read too far. */
+/* Decodes from memory of exactly the body's size, so that the address sanitizer sees a byte read too far. */
 static enum decode_status
 decode_bytes(const char *body, size_t len, enum body_kind kind)
 {
@@ -70,7 +70,7 @@ decode(const char *body, enum body_kind kind)
 	return decode_bytes(body, strlen(body), kind);
 }
 
-/* The n-th record of the last decode, checked as its reader would. */
+/* Record n of the last decode, checked as its reader checks it. */
 static inline const struct record *
 record_number(uint32_t n)
 {
@@ -111,7 +111,7 @@ assert_data(uint32_t event, const char *text)
 	assert_span(record_data(record_number(event)), text);
 }
 
-/* One event that is right but for what `members` (empty, or starting with a comma) says. */
+/* Decodes one event that is right, with further members: empty text, or text that begins with a comma. */
 static inline enum decode_status
 decode_with(const char *members)
 {

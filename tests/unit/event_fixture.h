@@ -6,7 +6,7 @@
 
 #include "event/record.h"
 
-/* What differs between test records; NULL is a null string. payload NULL is "null". */
+/* The fields in which test records differ. NULL is a null string; a payload of NULL is "null". */
 struct published_event {
 	uint32_t number; /* of the event, in its id */
 	int64_t created_ms; /* the time in its id; 0: 2026-01-01 */
@@ -16,7 +16,7 @@ struct published_event {
 	const char *idempotency_key, *ordering_key, *target_user_id, *traceparent, *tracestate, *extra;
 };
 
-/* The event as a sealed record; release it with free(). */
+/* Returns the event as a sealed record. Release it with free(). */
 struct record *published_event(const struct published_event *event);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A clock that a test sets: the program's clock_gettime(2) stands before the C library's, so base/clock.h follows it.
- * All clocks are the same. Include it in one file of the program.
+ * A clock that a test sets. The program's clock_gettime(2) replaces the C library's, so that base/clock.h follows it.
+ * All clocks show the same time. Include it in one file of the program.
  */
 #ifndef TESTS_FAKE_CLOCK_H
 #define TESTS_FAKE_CLOCK_H

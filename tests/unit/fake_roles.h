@@ -1,6 +1,6 @@
 /*
- * The tables of shm/roles.h with couriers that are there without an API, for programs that are compiled with this file
- * in front: processes that are both consumers and producers of lanes.
+ * The tables of shm/roles.h, with couriers that run without the API. Programs are compiled with this file in front when
+ * they need processes that are both consumers and producers of lanes.
  */
 #define ROLE_LIST(R, X)                                                                                                \
 	R(X, ACCEPTOR, "acceptor", "acceptors", config->acceptors, ACCEPTORS_MAX, struct process_slot)                 \

@@ -1,4 +1,4 @@
-/* Rows are written by plain statements, not by those under test. */
+/* Rows for tests; see the header. Plain statements write them, not the statements under test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

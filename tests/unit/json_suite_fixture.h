@@ -1,4 +1,4 @@
-/* What the two halves of the JSON suite share: documents in tables, and whether the scanner takes them. */
+/* What the two halves of the JSON suite share: documents in tables, and a call of the scanner. */
 #ifndef TESTS_UNIT_JSON_SUITE_FIXTURE_H
 #define TESTS_UNIT_JSON_SUITE_FIXTURE_H
 
@@ -27,7 +27,7 @@ struct document {
 	}
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* From memory of exactly its size, so that the address sanitizer sees a byte read too far. */
+/* Scans memory of exactly the document's size, so that the address sanitizer sees a byte read too far. */
 static bool
 accepts(const struct document *document, bool nonfinite_ok)
 {

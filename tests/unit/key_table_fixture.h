@@ -1,4 +1,4 @@
-/* What the tests of the key table share: keys that follow from numbers. Include after cmocka.h. */
+/* What the tests of the key table share: keys whose members follow from their numbers. Include after cmocka.h. */
 #ifndef TESTS_KEY_TABLE_FIXTURE_H
 #define TESTS_KEY_TABLE_FIXTURE_H
 
@@ -10,7 +10,7 @@
 #include "shm/key_writer.h"
 #include "tests/unit/lane_fixture.h"
 
-/* An empty table, shared with children. Never released: tests are short. */
+/* Returns an empty table that children share. It is never released: tests are short. */
 static inline struct key_table *
 table_make(void)
 {
@@ -20,7 +20,7 @@ table_make(void)
 	return table;
 }
 
-/* The first three bytes, which choose the cell, are even for few numbers: keys meet in cells. */
+/* The first three bytes of the hash choose the key's cell, so that some keys meet in one. */
 static inline void
 hash_of(uint32_t number, uint8_t hash[SHA256_BYTES])
 {
@@ -30,7 +30,7 @@ hash_of(uint32_t number, uint8_t hash[SHA256_BYTES])
 	crypto_sha256((struct span){text, strlen(text)}, hash);
 }
 
-/* Every member but the hash follows from number and version. */
+/* Every member but the hash follows from the number and the version. */
 static inline struct api_key
 key_of(uint32_t number, uint32_t version)
 {
@@ -48,7 +48,7 @@ key_of(uint32_t number, uint32_t version)
 	return key;
 }
 
-/* The key's version. Ends the process unless it is that number's, whole. */
+/* The key's version. Ends the process unless every member is that of this number and version. */
 static inline uint32_t
 key_require(const struct api_key *key, uint32_t number)
 {
@@ -60,7 +60,7 @@ key_require(const struct api_key *key, uint32_t number)
 	return key->events_per_second;
 }
 
-/* The version of that number's key in the table; UINT32_MAX: it is not there. */
+/* The version of the key with that number in the table; UINT32_MAX: the table does not have it. */
 static inline uint32_t
 table_version(const struct key_table *table, uint32_t number)
 {

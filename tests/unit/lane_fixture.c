@@ -56,7 +56,7 @@ lane_over_memory(uint32_t slot_count, uint64_t arena_bytes, uint32_t first_posit
 	REQUIRE(fd >= 0 && ftruncate(fd, (off_t)arena_bytes) == 0);
 	controls = mmap(NULL, sizeof *lane.control + slot_count * sizeof *lane.slots, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	/* The page after the second copy stays closed: reading or writing past it ends the test. */
+	/* No access to the page after the second copy: a read or write past the arena ends the test. */
 	base = mmap(NULL, 2 * arena_bytes + 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(controls != MAP_FAILED && base != MAP_FAILED);
 	for (uint64_t copy = 0; copy < 2; copy++)
@@ -70,14 +70,14 @@ lane_over_memory(uint32_t slot_count, uint64_t arena_bytes, uint32_t first_posit
 	return lane;
 }
 
-/* What stands in a record's event_id here. */
+/* The contents of a record's event_id in these tests. */
 struct proof {
 	uint32_t number, author, index, of;
 };
 
 _Static_assert(sizeof(struct proof) == sizeof(((struct record *)0)->event_id), "a proof takes an id's place");
 
-/* Mostly small records, a few large, strings from null to long. */
+/* Most records are small, a few are large. Strings are null, short or long. */
 static void
 fill_record(struct record *r, struct dice *dice)
 {

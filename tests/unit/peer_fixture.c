@@ -1,4 +1,4 @@
-/* The ends of a channel, and frames on it. */
+/* The two ends of a channel, and frames on it; see the header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,6 @@ say(struct frame frame)
 	bytes_free(&out);
 }
 
-/* Returns whether a frame has come. */
 bool
 hear(struct frame *frame)
 {

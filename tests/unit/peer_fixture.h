@@ -1,4 +1,4 @@
-/* An acceptor at the other end of a channel, and a worker, for tests of control's side of the frames. */
+/* For tests of control's side of the frames: an acceptor at the other end of a channel, and a worker. */
 #ifndef PEER_FIXTURE_H
 #define PEER_FIXTURE_H
 
@@ -17,7 +17,7 @@ extern struct peer peer;
 extern struct process_slot slot;
 extern int ends[2];
 
-/* Before and after each test. */
+/* Set-up and tear-down of a test. */
 int peer_fixture_begin(void **state);
 int peer_fixture_end(void **state);
 
@@ -25,7 +25,7 @@ int peer_fixture_end(void **state);
 
 void say(struct frame frame);
 
-/* Returns whether a frame has come, which is then in a buffer of the fixture. */
+/* Returns whether a frame has come. Its bytes are in a buffer of the fixture. */
 bool hear(struct frame *frame);
 void turn(void);
 void shake_hands(void);

@@ -1,4 +1,4 @@
-/* The publisher is four functions; the other session raises versions as control does. */
+/* A publisher of four functions, and a session that raises versions as control does; see the header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ struct sink *sink;
 struct node_row node = {.node_id = 1, .epoch = 77};
 char handed[512]; /* "topic:1,2 topic:1" */
 uint32_t ends, misses;
-void (*in_mid_batch)(void); /* called when the node is asked for, before anything is stored */
+void (*in_mid_batch)(void); /* called when the sink asks for the node, before it stores anything */
 
 static void
 add(void *context, const struct record *event, const struct handover_job *jobs, uint32_t count, int64_t begun_us)
@@ -77,7 +77,6 @@ static const struct sink_env env = {.handing_over = &handing_over, .database = &
 
 /* ---- the store ---- */
 
-/* The one value that a query of the tenant returns, as text. */
 const char *
 value(const char *sql)
 {
@@ -155,7 +154,6 @@ close_sink(void **state)
 const uint32_t *requests;
 bool spooled;
 
-/* Of this tenant unless they name another. */
 int
 publish_group(
     const struct published_event *events, uint32_t count, struct publish_outcome *outcomes, struct sink_result *result)
@@ -216,7 +214,6 @@ publish(
 	return 0;
 }
 
-/* "2 stored", or what else became of them. */
 const char *
 publish_all(const struct published_event *events, uint32_t count, struct publish_outcome *outcomes)
 {

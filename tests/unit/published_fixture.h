@@ -1,4 +1,4 @@
-/* Records of published events for tests. */
+/* Records of published events with one id, for tests. */
 #ifndef TESTS_PUBLISHED_FIXTURE_H
 #define TESTS_PUBLISHED_FIXTURE_H
 
@@ -12,7 +12,7 @@ struct published {
 	int64_t occurred_us, received_us;
 };
 
-/* The event, with the id 11111111-2222-7333-8444-555566660000, as a sealed record; release it with free(). */
+/* Returns the event, with the id 11111111-2222-7333-8444-555566660000, as a sealed record. Release it with free(). */
 struct record *published_record(const struct published *published);
 
 #endif

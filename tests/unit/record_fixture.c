@@ -1,4 +1,4 @@
-/* Builds records the plain way, so that a test says what is in them. */
+/* Builds records without the code under test, so that the test alone decides what they hold. */
 #include "tests/unit/record_fixture.h"
 
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* Records for the tests of what a writer makes of them. */
+/* Records of hook events, for tests of a writer's output. */
 #ifndef TESTS_RECORD_FIXTURE_H
 #define TESTS_RECORD_FIXTURE_H
 
 #include "event/record.h"
 
-/* What differs between test records; NULL is a null string. data NULL is "{}". */
+/* The fields in which test records differ. NULL is a null string; data of NULL is "{}". */
 struct event {
 	uint8_t id; /* the UUID's last byte; the others are 0x11, 0x22, ... 0xff */
 	uint8_t flags;
@@ -20,7 +20,7 @@ struct event {
 	const char *data;
 };
 
-/* The event as a sealed record; release it with free(). */
+/* Returns the event as a sealed record. Release it with free(). */
 struct record *record_of(const struct event *event);
 
 #endif

@@ -1,4 +1,4 @@
-/* Endpoints are told by the last character of their ids. */
+/* A tenant with endpoints and subscriptions; see the header. The last character of an endpoint's id is its number. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /*
- * A tenant with endpoints and subscriptions, for tests of routes: in the store of tests/unit/db_fixture.h, changed as
- * control does, by a connection of its own. Include after cmocka.h.
+ * A tenant with endpoints and subscriptions, for tests of routes. It is in the store of tests/unit/db_fixture.h, and a
+ * connection of its own changes it as control does. Include after cmocka.h.
  */
 #ifndef TESTS_ROUTES_FIXTURE_H
 #define TESTS_ROUTES_FIXTURE_H
@@ -11,20 +11,23 @@
 #include "store/db.h"
 
 extern struct db *routes_db; /* opened for the group */
-extern char tenant[48]; /* another one for each test */
+extern char tenant[48]; /* each test has another one */
 extern struct error err;
 
-/* Of the group. Jobs live by a schedule of 5 s. */
+/* Set-up and tear-down of the group. Jobs live by a schedule of 5 s. */
 int routes_set_up(void **state);
 int routes_tear_down(void **state);
 
-/* Of a test: a tenant whose endpoint 1 gets that pattern, and whose endpoint 2 everything. prefix: of its id. */
+/*
+ * Set-up of a test: a tenant whose endpoint 1 gets that pattern and whose endpoint 2 gets everything. Its id begins
+ * with the prefix.
+ */
 void routes_new_tenant(const char *prefix, const char *pattern);
 
-/* Fails with `err` where rc is not 0. */
+/* Fails the test with `err` unless rc is 0. */
 void must(int rc);
 
-/* Runs a statement about the tenant, $1, in a transaction that raises its version. */
+/* Runs a statement whose $1 is the tenant, in a transaction that raises its version. */
 void change(const char *sql);
 
 void add_endpoint(char endpoint);

@@ -1,6 +1,6 @@
 /*
- * Processes in a sandbox, and where they try what they may: a directory of their own, one that they may read, another
- * one, and a server on loopback.
+ * Processes in a sandbox, and what they try to reach: a directory of their own, one that they may read, one that they
+ * may not, and a server on loopback.
  */
 #ifndef TESTS_UNIT_SANDBOX_FIXTURE_H
 #define TESTS_UNIT_SANDBOX_FIXTURE_H
@@ -12,35 +12,38 @@
 #define NOT_CONFINED 250 /* sandbox_enter() has failed */
 
 struct scene {
-	char top[64], own[80], readable[80], other[80]; /* each but top has a "file" */
+	char top[64], own[80], readable[80], other[80]; /* top holds the other three; each of these has a "file" */
 	int listener;
-	struct sockaddr_in address; /* its */
+	struct sockaddr_in address; /* of the listener */
 };
 extern struct scene scene;
 
-/* For cmocka. */
+/* Set-up and tear-down of a test. */
 int scene_set_up(void **state);
 int scene_tear_down(void **state);
 
-/* The path of a name in a directory, in one of a few static buffers. */
+/* The path of the name in the directory, in one of a few static buffers. */
 char *in(const char *directory, const char *name);
 
-/* The three kinds of processes: as an acceptor; with the two directories; with the network and without files. */
+/*
+ * The three kinds of processes: server() as an acceptor, with_files() with the two directories, client() with the
+ * network and without files.
+ */
 struct sandbox server(void);
 struct sandbox with_files(void);
 struct sandbox client(void);
 
 /*
- * status_of(): the status of waitpid(2) of a process that enters the sandbox, makes the attempt, and ends with its
- * result. errno_of(): that result; it must not die otherwise.
+ * A process enters the sandbox, makes the attempt, and ends with its result. status_of() returns its status of
+ * waitpid(2). errno_of() returns the result, and fails the test if the process died.
  */
 int status_of(struct sandbox (*make)(void), int (*attempt)(void));
 int errno_of(struct sandbox (*make)(void), int (*attempt)(void));
 
-/* What an attempt returns for the result of a system call: 0 or errno. */
+/* The result of an attempt for that of a system call: 0 or errno. */
 int result(long rc);
 
-/* Attempts. */
+/* Attempts for the two functions above. Each returns 0 or errno. */
 int read_readable(void);
 int read_own(void);
 int read_other(void);

@@ -59,7 +59,7 @@ ring_open(const struct config *config)
 	return segment;
 }
 
-static struct lane mappings[64]; /* mapped and to be unmapped */
+static struct lane mappings[64]; /* ring_close() unmaps them */
 static size_t mapping_count;
 
 void

@@ -13,7 +13,7 @@
 #if defined(__x86_64__)
 #define CANNOT_TRACE 77
 
-/* A stop before and one after mark what is to be stepped through; starting and ending a process is not. */
+/* The child stops before and after the code that is to be stepped through, so that its start and its end are not. */
 static void
 be_stepped(void (*run)(void *context), void *context)
 {
@@ -40,7 +40,7 @@ single_step(void (*run)(void *context), void (*look)(void *context), void *conte
 	if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT_TRACE)
 		return 0;
 	do {
-		REQUIRE(WIFSTOPPED(status)); /* not ended by a REQUIRE of its own */
+		REQUIRE(WIFSTOPPED(status)); /* a REQUIRE of the child's own would have ended it */
 		look(context);
 		REQUIRE(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
 		REQUIRE(waitpid(child, &status, 0) == child);

@@ -133,7 +133,7 @@ stage_record(const struct stage *stage, enum happening happening, enum role role
 	__atomic_store_n((uint32_t *)&stage->book->records[at].happening, happening, __ATOMIC_SEQ_CST);
 }
 
-/* The number of the n-th such record, or how many there are, whichever comes first. */
+/* Returns the position of the n-th such record, from 1 on. `found` is less than n if there are fewer of them. */
 static uint32_t
 find(const struct stage *stage, enum happening happening, enum role role, uint32_t index, uint32_t n, uint32_t *found)
 {
