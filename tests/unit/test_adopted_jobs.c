@@ -1,6 +1,6 @@
 /*
- * The jobs of adopted nodes become the adopter's, whatever fails meanwhile: over an SQLite file, and, where
- * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), over PostgreSQL.
+ * The jobs of adopted nodes become the adopter's, whichever step fails. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ static struct error err;
 #define PG_ID "'01900000-0000-7000-8000-' || lpad(n::text, 12, '0')"
 #define SQLITE_ID "'01900000-0000-7000-8000-' || printf('%012d', n)"
 
-/* Of an endpoint that has none yet. */
+/* Adds jobs of an endpoint that has none yet, in rows of that node. */
 static void
 add_jobs_of(int64_t node_id, uint8_t endpoint, uint32_t count)
 {
@@ -54,7 +54,7 @@ missed(uint32_t courier)
 	return courier_missed(segment_courier(&segment, courier));
 }
 
-/* Until nothing is due at once. */
+/* Takes steps until none is due at once. */
 static void
 step_all(void)
 {
@@ -62,7 +62,7 @@ step_all(void)
 		must_be(0, adoption_step(&adoption, jobs_db, &own, &err), &err);
 }
 
-/* A commit takes effect, and its answer is lost. */
+/* After lose_answers() a commit takes effect, but its caller gets an error. */
 static const struct db_ops *real_ops;
 static struct db_ops lossy_ops;
 
@@ -96,7 +96,7 @@ get_answers(void)
 }
 
 static void
-test_an_adoption_whose_answer_is_lost_is_worked_on(void **state)
+test_an_adoption_whose_commit_lost_its_answer_is_carried_on(void **state)
 {
 	const struct node_heartbeat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
 	const struct node_heartbeat_result result = {.ours = true, .alive_ms = 1000};
@@ -115,12 +115,12 @@ test_an_adoption_whose_answer_is_lost_is_worked_on(void **state)
 }
 
 static void
-test_couriers_are_told_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost(void **state)
+test_couriers_learn_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost(void **state)
 {
 	add_jobs_of(2, 2, 3);
 	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
 	beat(100, 0);
-	must_be(0, adoption_step(&adoption, jobs_db, &own, &err), &err); /* a look */
+	must_be(0, adoption_step(&adoption, jobs_db, &own, &err), &err); /* the step that looks for jobs */
 	lose_answers();
 	assert_true(adoption_step(&adoption, jobs_db, &own, &err) < 0);
 	get_answers();
@@ -134,9 +134,9 @@ test_couriers_are_told_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost(
 }
 
 static void
-test_couriers_are_told_of_jobs_that_a_process_moved_which_has_died(void **state)
+test_couriers_learn_of_jobs_that_were_moved_by_a_process_that_died(void **state)
 {
-	add_jobs_of(1, 2, 3); /* moved before */
+	add_jobs_of(1, 2, 3); /* the process that died had moved them */
 	run("UPDATE delivery_nodes SET adopted_by = 1, adopted_at = hl_now() WHERE node_id = 2");
 	adoption_open(&adoption, &db_config, &segment);
 	step_all();
@@ -161,7 +161,7 @@ test_what_the_store_refuses_is_tried_again_later_and_other_work_goes_on(void **s
 }
 
 static void
-test_jobs_that_somebody_has_locked_are_moved_when_they_are_free(void **state)
+test_jobs_that_another_session_has_locked_are_moved_when_they_are_free(void **state)
 {
 	struct db *other;
 
@@ -266,7 +266,7 @@ test_many_jobs_move_in_slices_and_a_new_process_goes_on_where_the_old_one_died(v
 	add_jobs_of(2, 2, 4500);
 	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
 	beat(100, 0);
-	for (int steps = 0; steps < 2; steps++) /* a look, and a slice */
+	for (int steps = 0; steps < 2; steps++) /* the step that looks for jobs, and the first slice */
 		must_be(0, adoption_step(&adoption, jobs_db, &own, &err), &err);
 	assert_in_range(jobs_of(1), 1, 4000);
 	adoption_open(&adoption, &db_config, &segment);
@@ -275,7 +275,7 @@ test_many_jobs_move_in_slices_and_a_new_process_goes_on_where_the_old_one_died(v
 }
 
 static void
-test_orders_for_which_the_time_is_not_enough_are_taken_over_a_few_at_a_time(void **state)
+test_orders_that_are_too_many_for_one_statement_are_taken_over_a_few_at_a_time(void **state)
 {
 	if (!store_has_delays())
 		skip();
@@ -300,18 +300,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    ADOPTION_TEST(test_an_adoption_whose_answer_is_lost_is_worked_on),
-	    ADOPTION_TEST(test_couriers_are_told_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost),
-	    ADOPTION_TEST(test_couriers_are_told_of_jobs_that_a_process_moved_which_has_died),
+	    ADOPTION_TEST(test_an_adoption_whose_commit_lost_its_answer_is_carried_on),
+	    ADOPTION_TEST(test_couriers_learn_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost),
+	    ADOPTION_TEST(test_couriers_learn_of_jobs_that_were_moved_by_a_process_that_died),
 	    ADOPTION_TEST(test_what_the_store_refuses_is_tried_again_later_and_other_work_goes_on),
-	    ADOPTION_TEST(test_jobs_that_somebody_has_locked_are_moved_when_they_are_free),
+	    ADOPTION_TEST(test_jobs_that_another_session_has_locked_are_moved_when_they_are_free),
 	    ADOPTION_TEST(test_a_node_whose_number_is_anothers_removes_no_row),
 	    ADOPTION_TEST(test_the_jobs_of_adopted_nodes_become_the_nodes_and_its_couriers_look_for_them),
 	    ADOPTION_TEST(
 		test_a_job_that_is_committed_after_the_adoption_is_moved_by_the_second_pass_then_the_row_goes),
 	    ADOPTION_TEST(test_the_row_stays_while_a_transaction_from_before_the_adoption_lasts),
 	    ADOPTION_TEST(test_many_jobs_move_in_slices_and_a_new_process_goes_on_where_the_old_one_died),
-	    ADOPTION_TEST(test_orders_for_which_the_time_is_not_enough_are_taken_over_a_few_at_a_time),
+	    ADOPTION_TEST(test_orders_that_are_too_many_for_one_statement_are_taken_over_a_few_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

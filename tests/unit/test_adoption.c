@@ -1,6 +1,6 @@
 /*
- * A node adopts nodes that are gone, and no others: over an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a
- * database (tests/e2e/test_db.py), over PostgreSQL.
+ * A node adopts nodes that are gone, and no others. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a
+ * database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,13 +34,13 @@ test_a_silent_node_is_adopted_once_this_one_has_lived_without_a_gap_for_as_long(
 }
 
 static void
-test_after_an_outage_of_the_store_nobody_is_adopted_before_all_could_say_that_they_live(void **state)
+test_after_an_outage_of_the_store_no_node_is_adopted_before_all_had_time_for_a_heartbeat(void **state)
 {
 	beat_until(100, 200);
 	silence(2, 60);
 	silence(3, 60);
 	silence(4, 60);
-	beat_until(260, 285); /* the first one behind the outage, and those before everybody's time is over */
+	beat_until(260, 285); /* the first heartbeat after the outage, and those within the other nodes' timeout */
 	assert_int_equal(adopted_by(2), 0);
 	silence(2, 0);
 	silence(3, 0);
@@ -51,7 +51,7 @@ test_after_an_outage_of_the_store_nobody_is_adopted_before_all_could_say_that_th
 }
 
 static void
-test_a_jump_of_the_databases_clock_adopts_nobody(void **state)
+test_a_jump_of_the_databases_clock_adopts_no_node(void **state)
 {
 	beat_until(100, 200);
 	for (int64_t id = 2; id <= 4; id++)
@@ -59,11 +59,11 @@ test_a_jump_of_the_databases_clock_adopts_nobody(void **state)
 	beat(205, 3600);
 	for (int64_t id = 2; id <= 4; id++)
 		silence(id, -3600);
-	beat(210, 0); /* and back */
+	beat(210, 0); /* the clock is right again */
 	beat_until(215, 235);
 	for (int64_t id = 2; id <= 4; id++)
 		assert_int_equal(adopted_by(id), 0);
-	beat(240, 0); /* a heartbeat of the future is none */
+	beat(240, 0); /* no node is alive by a heartbeat of the future */
 	for (int64_t id = 2; id <= 4; id++)
 		assert_int_equal(adopted_by(id), 1);
 }
@@ -115,7 +115,7 @@ test_a_row_that_a_process_of_its_node_has_locked_keeps_no_other_node_from_being_
 	assert_int_equal(adopted_by(2), 1);
 }
 
-/* One of two nodes that adopt at once. */
+/* One of two nodes that adopt at the same time. */
 struct adopter {
 	struct node_row row;
 	struct db *db;
@@ -159,7 +159,10 @@ test_of_two_nodes_that_adopt_at_once_one_gets_the_node(void **state)
 			must_be(0, adopters[i].rc, &adopters[i].err);
 			adopted += adopters[i].adopted;
 		}
-		/* What one had just locked and the other passed over is the first one's: nothing is left. */
+		/*
+		 * A node that was passed over, because the other node had just locked it, is adopted by that one. None
+		 * is left.
+		 */
 		assert_int_equal(adopted, 2);
 		assert_true(adopted_by(2) == 1 || adopted_by(2) == 4);
 		assert_true(adopted_by(1) == 0 && adopted_by(4) == 0);
@@ -179,7 +182,7 @@ ended_sessions(void)
 }
 
 static void
-test_sessions_of_silent_nodes_are_ended_and_no_session_that_has_the_number_of_one(void **state)
+test_sessions_of_silent_nodes_are_ended_and_no_later_session_with_the_same_pid(void **state)
 {
 	struct db *other;
 	int64_t pid;
@@ -193,7 +196,7 @@ test_sessions_of_silent_nodes_are_ended_and_no_session_that_has_the_number_of_on
 	must_run(jobs_db, SAME("UPDATE delivery_nodes SET backend_pids = ARRAY[CAST($1 AS int)], timeout_ms = 1"),
 	    PARAMS(db_int(pid)));
 	must_commit(jobs_db);
-	silence(2, 3600); /* the session is younger than what the row says */
+	silence(2, 3600); /* the session began after the node's last heartbeat */
 	run("UPDATE delivery_nodes SET alive_at = hl_time(0) WHERE node_id > 2");
 	(void)nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
 	assert_int_equal(ended_sessions(), 0);
@@ -215,7 +218,7 @@ test_a_node_that_has_adopted_others_is_adopted_with_them(void **state)
 }
 
 static void
-test_a_node_whose_own_row_is_anothers_adopts_nobody(void **state)
+test_a_node_whose_own_row_is_anothers_adopts_no_node(void **state)
 {
 	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
 	run("UPDATE delivery_nodes SET adopted_by = 4 WHERE node_id = 1");
@@ -231,15 +234,15 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    ADOPTION_TEST(test_a_silent_node_is_adopted_once_this_one_has_lived_without_a_gap_for_as_long),
-	    ADOPTION_TEST(test_after_an_outage_of_the_store_nobody_is_adopted_before_all_could_say_that_they_live),
-	    ADOPTION_TEST(test_a_jump_of_the_databases_clock_adopts_nobody),
+	    ADOPTION_TEST(test_after_an_outage_of_the_store_no_node_is_adopted_before_all_had_time_for_a_heartbeat),
+	    ADOPTION_TEST(test_a_jump_of_the_databases_clock_adopts_no_node),
 	    ADOPTION_TEST(test_a_node_that_has_left_is_adopted_when_its_last_process_has_ended),
 	    ADOPTION_TEST(test_a_node_with_a_longer_timeout_of_its_own_is_adopted_after_that),
 	    ADOPTION_TEST(test_a_row_that_a_process_of_its_node_has_locked_keeps_no_other_node_from_being_adopted),
 	    ADOPTION_TEST(test_of_two_nodes_that_adopt_at_once_one_gets_the_node),
-	    ADOPTION_TEST(test_sessions_of_silent_nodes_are_ended_and_no_session_that_has_the_number_of_one),
+	    ADOPTION_TEST(test_sessions_of_silent_nodes_are_ended_and_no_later_session_with_the_same_pid),
 	    ADOPTION_TEST(test_a_node_that_has_adopted_others_is_adopted_with_them),
-	    ADOPTION_TEST(test_a_node_whose_own_row_is_anothers_adopts_nobody),
+	    ADOPTION_TEST(test_a_node_whose_own_row_is_anothers_adopts_no_node),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

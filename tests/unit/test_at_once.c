@@ -1,4 +1,7 @@
-/* Changes that must hold at once: whom the reply waits for, and what it says when one is late. */
+/*
+ * Changes that must hold at once: which couriers and nodes the reply waits for, and which one it names when one is
+ * late.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,8 +28,8 @@ static struct courier_slot couriers[COURIERS];
 static struct segment segment;
 static struct config config;
 static struct reply reply;
-static unsigned asked; /* how often the store was asked for other nodes */
-static unsigned behind_for; /* so often it names one */
+static unsigned asked; /* how often the store was asked for nodes that are behind */
+static unsigned behind_for; /* the store names one in so many of its first answers */
 static int store_says;
 
 static int
@@ -66,7 +69,7 @@ begin(void **state)
 	return 0;
 }
 
-/* The reply to a change that showed an object. Returns how long it took, in ms. */
+/* Waits as for a change whose reply shows `object`. Returns how long that took, in ms. */
 static int64_t
 waited(const char *object, int64_t deadline_ms)
 {
@@ -91,7 +94,7 @@ all_have_seen(void)
 }
 
 static void
-test_couriers_are_told_the_version(void **state)
+test_the_version_is_raised_for_couriers(void **state)
 {
 	all_have_seen();
 	(void)waited("{}", 1000);
@@ -101,13 +104,13 @@ test_couriers_are_told_the_version(void **state)
 }
 
 static void
-test_nothing_is_waited_for_where_nobody_delivers(void **state)
+test_the_reply_waits_for_no_courier_where_none_delivers(void **state)
 {
 	segment.counts[ROLE_COURIER] = 0;
 	assert_true(waited("{}", 2000) < 1000);
 	assert_int_equal(reply.status, 200);
 	begin(state);
-	slot_end(&couriers[0].process); /* its successor reads what is committed */
+	slot_end(&couriers[0].process); /* its successor reads the committed rows */
 	slot_set_state(&couriers[1].process, PROCESS_DRAINING);
 	assert_true(waited("{}", 2000) < 1000);
 	assert_int_equal(reply.status, 200);
@@ -122,7 +125,7 @@ see_later(void *argument)
 }
 
 static void
-test_the_reply_comes_when_the_last_courier_acts_by_it(void **state)
+test_the_reply_comes_when_the_last_courier_acts_by_the_change(void **state)
 {
 	pthread_t thread;
 
@@ -148,7 +151,7 @@ test_a_courier_that_is_late_is_named_by_its_node(void **state)
 }
 
 static void
-test_other_nodes_are_waited_for_and_named(void **state)
+test_the_reply_waits_for_other_nodes_and_names_them(void **state)
 {
 	all_have_seen();
 	behind_for = 2;
@@ -172,7 +175,7 @@ test_the_embedded_store_is_not_asked_for_nodes(void **state)
 }
 
 static void
-test_a_store_that_goes_away_meanwhile_makes_it_503(void **state)
+test_the_reply_is_503_when_the_store_goes_away_while_it_waits(void **state)
 {
 	all_have_seen();
 	store_says = -1;
@@ -185,13 +188,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_couriers_are_told_the_version, begin),
-	    cmocka_unit_test_setup(test_nothing_is_waited_for_where_nobody_delivers, begin),
-	    cmocka_unit_test_setup(test_the_reply_comes_when_the_last_courier_acts_by_it, begin),
+	    cmocka_unit_test_setup(test_the_version_is_raised_for_couriers, begin),
+	    cmocka_unit_test_setup(test_the_reply_waits_for_no_courier_where_none_delivers, begin),
+	    cmocka_unit_test_setup(test_the_reply_comes_when_the_last_courier_acts_by_the_change, begin),
 	    cmocka_unit_test_setup(test_a_courier_that_is_late_is_named_by_its_node, begin),
-	    cmocka_unit_test_setup(test_other_nodes_are_waited_for_and_named, begin),
+	    cmocka_unit_test_setup(test_the_reply_waits_for_other_nodes_and_names_them, begin),
 	    cmocka_unit_test_setup(test_the_embedded_store_is_not_asked_for_nodes, begin),
-	    cmocka_unit_test_setup(test_a_store_that_goes_away_meanwhile_makes_it_503, begin),
+	    cmocka_unit_test_setup(test_the_reply_is_503_when_the_store_goes_away_while_it_waits, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Backoff: every wait is within its bounds, whatever the randomness, and jitter is there. */
+/* Each wait of a backoff is within its bounds, and waits differ. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #define ROUNDS 500
 
 static void
-test_each_wait_is_in_the_upper_half(void **state)
+test_each_wait_is_between_half_and_all_of_its_ceiling(void **state)
 {
 	static const uint32_t ceilings[] = {100, 200, 400, 800, 1000, 1000, 1000};
 
@@ -40,7 +40,7 @@ test_waits_differ(void **state)
 }
 
 static void
-test_reset_begins_again(void **state)
+test_a_reset_begins_again_with_short_waits(void **state)
 {
 	struct backoff backoff = {.first_ms = 10, .cap_ms = 60000};
 
@@ -52,7 +52,7 @@ test_reset_begins_again(void **state)
 }
 
 static void
-test_extremes(void **state)
+test_waits_are_within_their_bounds_for_the_largest_and_smallest_settings(void **state)
 {
 	struct backoff widest = {.first_ms = UINT32_MAX, .cap_ms = UINT32_MAX, .failures = UINT32_MAX - 1};
 	struct backoff above = {.first_ms = 500, .cap_ms = 100};
@@ -67,10 +67,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_each_wait_is_in_the_upper_half),
+	    cmocka_unit_test(test_each_wait_is_between_half_and_all_of_its_ceiling),
 	    cmocka_unit_test(test_waits_differ),
-	    cmocka_unit_test(test_reset_begins_again),
-	    cmocka_unit_test(test_extremes),
+	    cmocka_unit_test(test_a_reset_begins_again_with_short_waits),
+	    cmocka_unit_test(test_waits_are_within_their_bounds_for_the_largest_and_smallest_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Base64: the vectors of RFC 4648 section 10, and texts that are none. */
+/* Base64: the vectors of RFC 4648 section 10, and texts that are not base64. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,7 +61,7 @@ test_other_text_is_refused(void **state)
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		if (base64_decode(
 			(struct span){wrong[i], strlen(wrong[i])}, BASE64_STANDARD, bytes, sizeof bytes, &len))
-			fail_msg("%s was taken", wrong[i]);
+			fail_msg("%s is accepted", wrong[i]);
 	assert_false(base64_decode((struct span){"Zg==", 4}, BASE64_URL, bytes, sizeof bytes, &len));
 	assert_false(base64_decode((struct span){"Zm9v", 4}, BASE64_STANDARD, bytes, 2, &len));
 	assert_true(base64_decode((struct span){"Zg", 2}, BASE64_STANDARD, bytes, 1, &len));

@@ -1,4 +1,4 @@
-/* By which names a service may be called. */
+/* The names by which browsers may call a service. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ test_a_listed_host_is_found_with_and_without_a_port(void **state)
 }
 
 static void
-test_no_other_host_is_found(void **state)
+test_a_host_that_is_not_listed_is_not_found(void **state)
 {
 	static const char *const bad[] = {"", ":8080", ".", "evil.example", "localhost.evil.example", "xlocalhost",
 	    "localhos", "127.0.0.1.evil.example", "127.0.0.10", "[::1", "[]", "[::11]", "localhost..", "localhost,",
@@ -47,7 +47,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_listed_host_is_found_with_and_without_a_port),
-	    cmocka_unit_test(test_no_other_host_is_found),
+	    cmocka_unit_test(test_a_host_that_is_not_listed_is_not_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

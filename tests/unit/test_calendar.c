@@ -1,4 +1,4 @@
-/* The calendar, day by day over all its years, against a walk with the rule of leap years and against the C library. */
+/* The calendar, day by day over all its years, against a count by the rule of leap years and against the C library. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ test_every_day_has_its_date_and_back(void **state)
 	for (int32_t day = FIRST_DAY; day <= LAST_DAY; day++) {
 		struct calendar_date date = calendar_date(day);
 
-		/* cmocka's asserts take too long for so many. */
+		/* cmocka's asserts are too slow for so many days. */
 		if (date.year != walk.year || date.month != walk.month || date.day != walk.day ||
 		    calendar_day(walk) != day)
 			fail_msg("day %d: %d-%d-%d instead of %d-%d-%d", day, date.year, date.month, date.day,

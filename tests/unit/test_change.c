@@ -1,4 +1,6 @@
-/* Changes by handlers: committed once, rolled back when refused, tried again when another session was in the way. */
+/*
+ * Changes by handlers: committed once, rolled back when refused, and tried again when another session was in the way.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,10 +14,10 @@
 #include "store/db.h"
 #include "store/db_ops.h"
 
-/* A store that notes what is asked of it and fails as it is told to. */
+/* A store that notes the calls and fails as the test wants. */
 static struct fake {
 	char calls[100]; /* b: begin, q: query, c: commit, r: rollback, u: the body */
-	const int *commits; /* what commit() returns, one after the other */
+	const int *commits; /* the results of commit(), one after the other */
 	bool tenant_is_gone;
 } fake;
 
@@ -72,7 +74,7 @@ body(const struct request *request, void *context, struct reply *reply, struct e
 	return 0;
 }
 
-/* Runs a change whose body answers with that status, or fails; what the store was asked for must be calls. */
+/* Runs a change whose body answers with that status, or fails. Checks that the store got those calls. */
 static struct reply
 run(int status, bool start_key, bool committed, const char *calls)
 {
@@ -112,7 +114,7 @@ test_a_change_is_tried_again_when_another_session_was_in_the_way(void **state)
 }
 
 static void
-test_a_commit_in_doubt_is_not_repeated(void **state)
+test_a_change_whose_commit_has_no_answer_is_not_repeated(void **state)
 {
 	struct reply reply;
 
@@ -124,7 +126,7 @@ test_a_commit_in_doubt_is_not_repeated(void **state)
 }
 
 static void
-test_the_tenant_of_a_stored_key_is_held_and_one_that_is_gone_changes_nothing(void **state)
+test_the_tenant_of_a_stored_key_is_locked_and_a_deleted_one_changes_nothing(void **state)
 {
 	fake = (struct fake){0};
 	assert_int_equal(201, run(201, false, true, "bquc").status);
@@ -138,8 +140,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_an_answer_below_400_is_committed_and_another_leaves_nothing),
 	    cmocka_unit_test(test_a_change_is_tried_again_when_another_session_was_in_the_way),
-	    cmocka_unit_test(test_a_commit_in_doubt_is_not_repeated),
-	    cmocka_unit_test(test_the_tenant_of_a_stored_key_is_held_and_one_that_is_gone_changes_nothing),
+	    cmocka_unit_test(test_a_change_whose_commit_has_no_answer_is_not_repeated),
+	    cmocka_unit_test(test_the_tenant_of_a_stored_key_is_locked_and_a_deleted_one_changes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("change", tests, NULL, NULL);

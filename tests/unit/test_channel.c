@@ -1,4 +1,4 @@
-/* Messages with descriptors: whole, bounded, and what each side learns when it cannot send or receive. */
+/* Messages with descriptors: they arrive whole, and each side learns when it cannot send or receive. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +41,7 @@ send_bytes(int end, size_t len, int *with, size_t count)
 	return channel_send(end, &(struct channel_message){sent, len, with, count}, &err);
 }
 
-/* Receives with room for that much; the caller looks at message. */
+/* Receives with room for so many bytes and descriptors. The caller looks at `message`. */
 static int
 receive_into(int end, size_t room, size_t fd_room, struct channel_message *message)
 {
@@ -131,7 +131,7 @@ test_a_message_that_is_too_large_fails_and_leaks_nothing(void **state)
 }
 
 static void
-test_a_full_channel_says_so_and_takes_more_later(void **state)
+test_a_full_channel_returns_again_and_takes_more_later(void **state)
 {
 	struct channel_message message;
 	int count = 0, rc;
@@ -188,7 +188,7 @@ main(void)
 	    CHANNEL_TEST(test_both_directions_work),
 	    CHANNEL_TEST(test_descriptors_arrive_as_copies_that_exec_closes),
 	    CHANNEL_TEST(test_a_message_that_is_too_large_fails_and_leaks_nothing),
-	    CHANNEL_TEST(test_a_full_channel_says_so_and_takes_more_later),
+	    CHANNEL_TEST(test_a_full_channel_returns_again_and_takes_more_later),
 	    CHANNEL_TEST(test_messages_outlive_their_sender),
 	    CHANNEL_TEST(test_a_process_short_of_descriptors_gets_the_first_ones),
 	};

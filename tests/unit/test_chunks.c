@@ -1,4 +1,4 @@
-/* Chunked bodies: what passes and what does not, cut at every byte. */
+/* Chunked bodies: which are accepted and which are refused, cut at every byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "server/chunks.h"
 
-/* Reads the bytes in two parts, each from memory of just its size. */
+/* Reads the bytes in two parts, each from memory of exactly its size. */
 static int
 read_in_two(const char *text, size_t len, size_t cut, struct chunks *chunks, size_t *total)
 {
@@ -51,7 +51,7 @@ check(const char *text, size_t len, int state, size_t used, const char *words)
 }
 
 static void
-test_whole(void **state)
+test_a_whole_body_is_read_to_its_last_byte(void **state)
 {
 	static const char *const bodies[] = {
 	    "0\r\n\r\n",
@@ -72,14 +72,14 @@ test_whole(void **state)
 		for (size_t part = 0; part < len; part++)
 			check(bodies[i], part, CHUNKS_PARTIAL, part, "");
 		check(bodies[i], len, CHUNKS_WHOLE, len, "");
-		/* What follows is none of its business. */
+		/* The bytes after the body are not read. */
 		(void)snprintf(text, sizeof text, "%s\n\x01GET", bodies[i]);
 		check(text, strlen(text), CHUNKS_WHOLE, len, "");
 	}
 }
 
 static void
-test_refused(void **state)
+test_a_malformed_body_is_refused_with_the_reason(void **state)
 {
 	static const char *const cases[][2] = {
 	    {"\r\n", "hexadecimal"},
@@ -125,7 +125,7 @@ test_refused(void **state)
 	check("5\0\r\n", 4, CHUNKS_REFUSED, 0, "hexadecimal");
 }
 
-/* So many bytes of text behind the beginning. */
+/* Reads the beginning, so many bytes of text, and the end. */
 static int
 read_long(const char *beginning, size_t text, const char *end)
 {
@@ -144,9 +144,9 @@ read_long(const char *beginning, size_t text, const char *end)
 }
 
 static void
-test_limits(void **state)
+test_extensions_and_trailers_have_a_limit(void **state)
 {
-	/* Each line with a size may have the most bytes, and all trailers together. */
+	/* Each line with a size may have CHUNKS_TEXT_MAX bytes, and so may all trailers together. */
 	assert_int_equal(read_long("1\r\na\r\n0;", CHUNKS_TEXT_MAX - 4, "\r\n\r\n"), CHUNKS_WHOLE);
 	assert_int_equal(read_long("1\r\na\r\n0;", CHUNKS_TEXT_MAX - 3, "\r\n\r\n"), CHUNKS_REFUSED);
 	assert_int_equal(read_long("0\r\na:", CHUNKS_TEXT_MAX - 6, "\r\n\r\n"), CHUNKS_WHOLE);
@@ -155,9 +155,9 @@ test_limits(void **state)
 	assert_int_equal(read_long("2000\r\n", 0x2000, "\r\n0\r\n\r\n"), CHUNKS_WHOLE);
 }
 
-/* What is counted is what the client means to send, however small the chunks. */
+/* The size of the data is counted without that of the chunks' framing. */
 static void
-test_data(void **state)
+test_only_the_data_of_chunks_is_counted(void **state)
 {
 	static const char body[] = "5;a=b\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\na: b\r\n\r\n";
 	struct chunks chunks;
@@ -175,10 +175,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_whole),
-	    cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_limits),
-	    cmocka_unit_test(test_data),
+	    cmocka_unit_test(test_a_whole_body_is_read_to_its_last_byte),
+	    cmocka_unit_test(test_a_malformed_body_is_refused_with_the_reason),
+	    cmocka_unit_test(test_extensions_and_trailers_have_a_limit),
+	    cmocka_unit_test(test_only_the_data_of_chunks_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
-/* What clients have: against a plain list of it, and what shares come to when one client, or several, want all. */
+/*
+ * The amounts that clients have, against a plain list, and what is left when one client, or several, want everything.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +13,7 @@
 
 #define CLIENTS 200
 
-/* Many of these have the same last bits, and so the same first cell. */
+/* Many clients have the same last bits, and so the same first cell. */
 static uint64_t
 client(uint32_t number)
 {
@@ -19,7 +21,7 @@ client(uint32_t number)
 }
 
 static void
-test_every_client_has_what_it_was_given_and_not_lost(void **state)
+test_every_client_has_what_it_took_and_did_not_give_back(void **state)
 {
 	struct client_amounts counted = {0};
 	struct dice dice = {seed_for("client amounts")};
@@ -50,14 +52,14 @@ test_every_client_has_what_it_was_given_and_not_lost(void **state)
 }
 
 static void
-test_nobody_has_anything_at_first(void **state)
+test_a_client_has_nothing_at_first(void **state)
 {
 	const struct client_amounts counted = {0};
 
 	assert_int_equal(client_amounts_of(&counted, 1), 0);
 }
 
-/* So many clients take one after the other, each as much as it may. Returns what is left. */
+/* So many clients take in turn, each as much as it may. Returns what is left. */
 static uint64_t
 left_by(uint32_t clients)
 {
@@ -78,7 +80,7 @@ left_by(uint32_t clients)
 }
 
 static void
-test_something_is_left_however_many_want_all(void **state)
+test_something_is_left_however_many_clients_want_everything(void **state)
 {
 	assert_in_range(left_by(1), 9990, 10010); /* a ninth */
 	assert_in_range(left_by(2), 5280, 5310); /* a seventeenth */
@@ -89,9 +91,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_every_client_has_what_it_was_given_and_not_lost),
-	    cmocka_unit_test(test_nobody_has_anything_at_first),
-	    cmocka_unit_test(test_something_is_left_however_many_want_all),
+	    cmocka_unit_test(test_every_client_has_what_it_took_and_did_not_give_back),
+	    cmocka_unit_test(test_a_client_has_nothing_at_first),
+	    cmocka_unit_test(test_something_is_left_however_many_clients_want_everything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

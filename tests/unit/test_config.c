@@ -13,7 +13,7 @@
 #include "tests/unit/config_loading.h"
 
 static void
-test_defaults(void **state)
+test_defaults_hold_without_arguments_and_environment(void **state)
 {
 	struct config config;
 	uint32_t cpus = cpu_allowed();
@@ -44,7 +44,7 @@ test_defaults(void **state)
 }
 
 static void
-test_precedence(void **state)
+test_the_last_flag_wins_then_the_environment_then_the_default(void **state)
 {
 	static const struct {
 		struct load load;
@@ -69,7 +69,7 @@ test_precedence(void **state)
 }
 
 static void
-test_bool_flags(void **state)
+test_a_flag_without_a_value_is_true_for_booleans_alone(void **state)
 {
 	static const struct {
 		struct load load;
@@ -92,7 +92,7 @@ test_bool_flags(void **state)
 }
 
 static void
-test_requests(void **state)
+test_help_version_and_print_flags_are_requests(void **state)
 {
 	static const struct {
 		struct load load;
@@ -123,7 +123,7 @@ test_requests(void **state)
 }
 
 static void
-test_bad_flags(void **state)
+test_flags_that_do_not_exist_are_refused(void **state)
 {
 	static const struct {
 		const char *arguments[2];
@@ -170,7 +170,7 @@ test_bad_flags(void **state)
 }
 
 static void
-test_storage(void **state)
+test_the_storage_follows_from_its_type_and_the_database_url(void **state)
 {
 	static const char url[] = "postgresql://h/d";
 	static const struct {
@@ -210,7 +210,7 @@ test_storage(void **state)
 }
 
 static void
-test_event_limit_follows_body_limit(void **state)
+test_the_limit_of_an_event_follows_that_of_a_body(void **state)
 {
 	struct config config;
 	struct error err;
@@ -298,13 +298,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_defaults),
-	    cmocka_unit_test(test_precedence),
-	    cmocka_unit_test(test_bool_flags),
-	    cmocka_unit_test(test_requests),
-	    cmocka_unit_test(test_bad_flags),
-	    cmocka_unit_test(test_storage),
-	    cmocka_unit_test(test_event_limit_follows_body_limit),
+	    cmocka_unit_test(test_defaults_hold_without_arguments_and_environment),
+	    cmocka_unit_test(test_the_last_flag_wins_then_the_environment_then_the_default),
+	    cmocka_unit_test(test_a_flag_without_a_value_is_true_for_booleans_alone),
+	    cmocka_unit_test(test_help_version_and_print_flags_are_requests),
+	    cmocka_unit_test(test_flags_that_do_not_exist_are_refused),
+	    cmocka_unit_test(test_the_storage_follows_from_its_type_and_the_database_url),
+	    cmocka_unit_test(test_the_limit_of_an_event_follows_that_of_a_body),
 	    cmocka_unit_test(test_memory_for_requests_holds_the_largest_one),
 	    cmocka_unit_test(test_the_ring_holds_what_the_other_options_allow),
 	    cmocka_unit_test(test_the_default_ring_grows_as_needed_but_not_without_bounds),

@@ -1,4 +1,4 @@
-/* The options for people: help, tables, and a configuration that is printed. */
+/* How people see the options: help, tables, and the configuration that --print-config shows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "tests/unit/config_loading.h"
 
 static void
-test_table(void **state)
+test_each_row_of_the_option_table_is_complete(void **state)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		const struct option *option = &option_table[i];
@@ -57,7 +57,7 @@ help_has(const char *help, const struct option *option)
 	return strstr(help, flag) != NULL;
 }
 
-/* Cuts help into lines, each of which must fit a terminal, and counts them. */
+/* Cuts the help into lines, each of which must fit a terminal. Returns how many there are. */
 static size_t
 count_lines(char *help)
 {
@@ -73,7 +73,7 @@ count_lines(char *help)
 }
 
 static void
-test_help_fits_a_screen_and_leads_to_the_rest(void **state)
+test_help_fits_a_screen_and_names_the_flags_for_the_rest(void **state)
 {
 	char *help = printed_help(NULL);
 
@@ -81,7 +81,7 @@ test_help_fits_a_screen_and_leads_to_the_rest(void **state)
 		if (help_has(help, &option_table[i]) != option_table[i].common)
 			fail_msg("%s: .common and --help disagree", option_table[i].name);
 	assert_non_null(strstr(help, "--help=all"));
-	assert_in_range(count_lines(help), 12, 23); /* and the prompt */
+	assert_in_range(count_lines(help), 12, 23); /* with the prompt a screen of 24 lines */
 	free(help);
 }
 
@@ -110,7 +110,7 @@ test_help_of_a_section_shows_its_options(void **state)
 }
 
 static void
-test_markdown(void **state)
+test_the_markdown_tables_have_every_option(void **state)
 {
 	char *table = NULL;
 	size_t rows = 0, len;
@@ -137,9 +137,9 @@ test_markdown(void **state)
 	free(table);
 }
 
-/* What --print-config shows can be given again and means the same. */
+/* The output of --print-config, put into the environment, makes the same configuration. */
 static void
-test_print_can_be_read_again(void **state)
+test_a_printed_configuration_can_be_given_again(void **state)
 {
 	const struct load load = {.environment = {{"STORAGE_TYPE", "null"}, {"LOG_LEVEL", "ERROR"}},
 	    .arguments = {"--host=::1", "--auto-migrate=no", "--max-body-bytes=5M", "--jsonl-rotate-bytes=1G",
@@ -177,12 +177,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_table),
-	    cmocka_unit_test(test_help_fits_a_screen_and_leads_to_the_rest),
+	    cmocka_unit_test(test_each_row_of_the_option_table_is_complete),
+	    cmocka_unit_test(test_help_fits_a_screen_and_names_the_flags_for_the_rest),
 	    cmocka_unit_test(test_help_all_shows_every_option),
 	    cmocka_unit_test(test_help_of_a_section_shows_its_options),
-	    cmocka_unit_test(test_markdown),
-	    cmocka_unit_test(test_print_can_be_read_again),
+	    cmocka_unit_test(test_the_markdown_tables_have_every_option),
+	    cmocka_unit_test(test_a_printed_configuration_can_be_given_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Values of every option: what is taken and how it is shown, what is refused and in which words. */
+/* The values of every option: which are accepted and how they are shown, which are refused and in which words. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,7 +139,7 @@ static const struct good_value good_values[] = {
 };
 
 static void
-test_good_values(void **state)
+test_good_values_are_accepted_and_shown(void **state)
 {
 	for (size_t i = 0; i < sizeof good_values / sizeof good_values[0]; i++) {
 		const struct good_value *good = &good_values[i];
@@ -169,7 +169,7 @@ test_good_values(void **state)
 struct bad_value {
 	const char *name;
 	const char *given;
-	const char *rule; /* what the sentence says is allowed */
+	const char *rule; /* the allowed values, as the message words them */
 };
 
 #define RULE_PORT "must be a whole number from 0 to 65535 (flag --port or environment PORT)"
@@ -278,7 +278,7 @@ static const struct bad_value bad_values[] = {
 };
 
 static void
-test_bad_values(void **state)
+test_bad_values_are_refused_with_the_rule(void **state)
 {
 	for (size_t i = 0; i < sizeof bad_values / sizeof bad_values[0]; i++) {
 		const struct bad_value *bad = &bad_values[i];
@@ -295,7 +295,7 @@ test_bad_values(void **state)
 		const struct load ways[] = {{.environment = {{bad->name, bad->given}}}, {.arguments = {joined}}};
 		for (size_t way = 0; way < 2; way++) {
 			if (load_from(&ways[way], &config, &err) >= 0)
-				fail_msg("%s is taken", joined);
+				fail_msg("%s is accepted", joined);
 			if (strncmp(err.text, begin, strlen(begin)) != 0)
 				fail_msg("%s\n    instead of\n%s", err.text, begin);
 			assert_non_null(strstr(err.text, flag));
@@ -304,9 +304,9 @@ test_bad_values(void **state)
 	}
 }
 
-/* The longest sentence still ends as it should: nothing is cut off by struct error. */
+/* The longest message ends as it should: struct error cuts nothing off. */
 static void
-test_long_value_is_cut_in_the_sentence(void **state)
+test_a_long_value_is_cut_and_the_message_is_whole(void **state)
 {
 	char value[480];
 	struct config config;
@@ -327,9 +327,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_good_values),
-	    cmocka_unit_test(test_bad_values),
-	    cmocka_unit_test(test_long_value_is_cut_in_the_sentence),
+	    cmocka_unit_test(test_good_values_are_accepted_and_shown),
+	    cmocka_unit_test(test_bad_values_are_refused_with_the_rule),
+	    cmocka_unit_test(test_a_long_value_is_cut_and_the_message_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

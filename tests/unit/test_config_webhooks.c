@@ -1,4 +1,4 @@
-/* The options of webhooks: which store is taken, and what is refused. */
+/* The options of webhooks: which store they choose, and which combinations are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ test_the_api_is_off_without_a_key(void **state)
 }
 
 static void
-test_a_key_is_made_for_the_embedded_store_alone(void **state)
+test_a_key_is_generated_for_the_embedded_store_alone(void **state)
 {
 	static const char make[] = "--hl-make-api-key", nowhere[] = "--data-dir=/nowhere";
 	struct config config;
@@ -59,7 +59,7 @@ test_a_key_is_made_for_the_embedded_store_alone(void **state)
 }
 
 static void
-test_the_store_is_postgres_with_a_url_and_embedded_without(void **state)
+test_the_store_is_postgres_with_a_url_and_embedded_without_one(void **state)
 {
 	must_choose(HL_STORE_EMBEDDED, KEY, NULL, NULL);
 	must_choose(HL_STORE_POSTGRES, KEY, URL, NULL);
@@ -124,7 +124,7 @@ must_refuse(const char *first, const char *second, const char *third, const char
 }
 
 static void
-test_what_cannot_be_meant_is_refused(void **state)
+test_options_that_contradict_each_other_are_refused(void **state)
 {
 	must_refuse(KEY, "--hl-store-backend=postgres", NULL, "HL_POSTGRES_URL: not set, nor DATABASE_URL");
 	must_refuse("--require-api-key", NULL, NULL, "REQUIRE_API_KEY=true: no key is known");
@@ -145,7 +145,7 @@ test_what_cannot_be_meant_is_refused(void **state)
 }
 
 static void
-test_a_node_has_time_to_say_that_it_lives_while_a_statement_waits(void **state)
+test_the_node_timeout_leaves_time_for_a_heartbeat_while_a_statement_waits(void **state)
 {
 	struct config config;
 
@@ -180,13 +180,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_api_is_off_without_a_key),
-	    cmocka_unit_test(test_a_key_is_made_for_the_embedded_store_alone),
-	    cmocka_unit_test(test_the_store_is_postgres_with_a_url_and_embedded_without),
+	    cmocka_unit_test(test_a_key_is_generated_for_the_embedded_store_alone),
+	    cmocka_unit_test(test_the_store_is_postgres_with_a_url_and_embedded_without_one),
 	    cmocka_unit_test(test_the_database_is_that_of_hook_events_unless_another_is_given),
 	    cmocka_unit_test(test_the_file_is_in_the_data_directory),
 	    cmocka_unit_test(test_the_names_of_the_original_are_second_names),
-	    cmocka_unit_test(test_what_cannot_be_meant_is_refused),
-	    cmocka_unit_test(test_a_node_has_time_to_say_that_it_lives_while_a_statement_waits),
+	    cmocka_unit_test(test_options_that_contradict_each_other_are_refused),
+	    cmocka_unit_test(test_the_node_timeout_leaves_time_for_a_heartbeat_while_a_statement_waits),
 	    cmocka_unit_test(test_a_master_key_is_the_same_in_hex_and_in_base64),
 	};
 

@@ -1,4 +1,4 @@
-/* What Content-Encoding headers say: one name, lists, several headers. */
+/* The names of encodings in Content-Encoding headers: one name, lists, several headers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include "ingest/inflate.h"
 
 static void
-test_names(void **state)
+test_known_names_are_found_and_others_are_refused(void **state)
 {
 	static const struct {
 		const char *value;
@@ -52,7 +52,7 @@ test_names(void **state)
 }
 
 static void
-test_names_of_several_headers(void **state)
+test_several_headers_count_as_one_list(void **state)
 {
 	enum content_encoding encoding = ENCODING_IDENTITY;
 
@@ -67,8 +67,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_names),
-	    cmocka_unit_test(test_names_of_several_headers),
+	    cmocka_unit_test(test_known_names_are_found_and_others_are_refused),
+	    cmocka_unit_test(test_several_headers_count_as_one_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

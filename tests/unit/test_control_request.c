@@ -1,4 +1,4 @@
-/* What handlers of control get and give: the query of a request, answers, versions. */
+/* The input and output of control's handlers: the query of a request, answers, versions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ test_a_query_is_decoded(void **state)
 }
 
 static void
-test_a_query_that_no_text_can_come_of_is_refused_with_its_place(void **state)
+test_a_query_with_a_value_that_is_no_text_is_refused_with_its_place(void **state)
 {
 	static char longest[600];
 	char text[160];
@@ -174,7 +174,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_query_is_decoded),
-	    cmocka_unit_test(test_a_query_that_no_text_can_come_of_is_refused_with_its_place),
+	    cmocka_unit_test(test_a_query_with_a_value_that_is_no_text_is_refused_with_its_place),
 	    cmocka_unit_test(test_a_parameter_has_one_value),
 	    cmocka_unit_test(test_a_number_of_a_query_is_in_its_range),
 	    cmocka_unit_test(test_an_error_has_code_detail_and_message),

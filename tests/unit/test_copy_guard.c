@@ -1,6 +1,6 @@
 /*
- * A store that is another one than before starts paused when jobs wait in it: over an SQLite file, and, where
- * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), over PostgreSQL.
+ * A store that differs from the last start's starts paused when jobs wait in it. It is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +57,7 @@ run(const char *sql)
 	must_commit(jobs_db);
 }
 
-/* A store without jobs that has no identity. */
+/* Set-up of a test: a store without jobs and without an identity. */
 static int
 begin(void **state)
 {
@@ -104,7 +104,7 @@ must_be_paused_for(const char *why)
 	assert_int_equal(must_count(jobs_db, "SELECT count(*) FROM audit_log WHERE tenant_id = 'default' "
 					     "AND action = 'deliveries.pause' AND key_id = 'service'"),
 	    1);
-	/* It is asked once. */
+	/* Deliveries that were resumed are not paused again. */
 	run("DELETE FROM pauses");
 	check();
 	assert_int_equal(pauses_of_the_service(), 0);
@@ -120,7 +120,7 @@ test_a_first_start_and_a_plain_restart_pause_nothing(void **state)
 }
 
 static void
-test_another_name_of_the_deployment_pauses(void **state)
+test_a_start_with_another_hl_deployment_pauses(void **state)
 {
 	int64_t version;
 
@@ -131,13 +131,13 @@ test_another_name_of_the_deployment_pauses(void **state)
 	check();
 	assert_true(must_count(jobs_db, "SELECT version FROM changes") > version);
 	must_be_paused_for("HL_DEPLOYMENT");
-	db_config.hl_deployment = NULL; /* no name is another one also */
+	db_config.hl_deployment = NULL; /* a deployment without a name is another one also */
 	check();
 	assert_int_equal(pauses_of_the_service(), 1);
 }
 
 static void
-test_a_copy_without_jobs_goes_on(void **state)
+test_a_copy_without_waiting_jobs_is_not_paused(void **state)
 {
 	db_config.hl_deployment = one;
 	check();
@@ -150,7 +150,7 @@ test_a_copy_without_jobs_goes_on(void **state)
 }
 
 static void
-test_a_replay_that_has_not_ended_waits_also(void **state)
+test_a_copy_with_an_unfinished_replay_is_paused(void **state)
 {
 	check();
 	tenant_run(
@@ -162,7 +162,7 @@ test_a_replay_that_has_not_ended_waits_also(void **state)
 	run("DELETE FROM replays");
 }
 
-/* As a database server whose data initdb has made anew, or a directory that has lost its file. */
+/* As a server whose data directory initdb has made anew, or a DATA_DIR whose file is lost. */
 static void
 make_a_copy(void)
 {
@@ -173,7 +173,7 @@ make_a_copy(void)
 }
 
 static void
-test_a_copy_pauses_and_is_told_from_its_original_from_then_on(void **state)
+test_a_copy_is_paused_and_gets_an_identity_of_its_own(void **state)
 {
 	struct db_rows *before, *after;
 
@@ -188,9 +188,9 @@ test_a_copy_pauses_and_is_told_from_its_original_from_then_on(void **state)
 	must_be_paused_for(db_config.hl_store == HL_STORE_POSTGRES ? "server" : "DATA_DIR");
 }
 
-/* By a connection that is older than the move's mark. */
+/* The move's mark is newer than the connection. */
 static void
-test_a_store_that_a_move_has_is_neither_taken_nor_changed(void **state)
+test_a_store_that_is_being_moved_or_was_moved_is_refused_and_not_changed(void **state)
 {
 	static const char *const marks[] = {"move 0123", "moved 0123"};
 
@@ -214,7 +214,7 @@ static void
 test_a_lost_data_dir_pauses_nothing_over_postgres(void **state)
 {
 	if (db_config.hl_store != HL_STORE_POSTGRES)
-		return; /* nothing else knows the file again */
+		return; /* SQLite has nothing else to recognise its file by */
 	start_with_job();
 	assert_int_equal(access(path(), F_OK), -1);
 	check();
@@ -222,7 +222,7 @@ test_a_lost_data_dir_pauses_nothing_over_postgres(void **state)
 }
 
 static void
-test_a_damaged_file_counts_as_none(void **state)
+test_a_damaged_identity_file_counts_as_none(void **state)
 {
 	FILE *file;
 
@@ -237,7 +237,7 @@ test_a_damaged_file_counts_as_none(void **state)
 }
 
 static void
-test_a_file_that_cannot_be_written_changes_nothing(void **state)
+test_an_identity_file_that_cannot_be_written_changes_nothing(void **state)
 {
 	char fresh[160];
 
@@ -262,14 +262,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_first_start_and_a_plain_restart_pause_nothing),
-	    TEST(test_another_name_of_the_deployment_pauses),
-	    TEST(test_a_copy_without_jobs_goes_on),
-	    TEST(test_a_replay_that_has_not_ended_waits_also),
-	    TEST(test_a_copy_pauses_and_is_told_from_its_original_from_then_on),
-	    TEST(test_a_store_that_a_move_has_is_neither_taken_nor_changed),
+	    TEST(test_a_start_with_another_hl_deployment_pauses),
+	    TEST(test_a_copy_without_waiting_jobs_is_not_paused),
+	    TEST(test_a_copy_with_an_unfinished_replay_is_paused),
+	    TEST(test_a_copy_is_paused_and_gets_an_identity_of_its_own),
+	    TEST(test_a_store_that_is_being_moved_or_was_moved_is_refused_and_not_changed),
 	    TEST(test_a_lost_data_dir_pauses_nothing_over_postgres),
-	    TEST(test_a_damaged_file_counts_as_none),
-	    TEST(test_a_file_that_cannot_be_written_changes_nothing),
+	    TEST(test_a_damaged_identity_file_counts_as_none),
+	    TEST(test_an_identity_file_that_cannot_be_written_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,4 +1,4 @@
-/* Numbers in the slots: counters and histograms add up over all processes, of gauges the newest count. */
+/* Numbers in the slots: counters and histograms are summed over all processes; of gauges the newest value counts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ set_up(void **state)
 }
 
 static void
-test_counters_add_up(void **state)
+test_counters_are_summed_over_all_processes(void **state)
 {
 	for (int i = 0; i < PROCESSES; i++) {
 		counter_add(slots[i], COUNTER_STORED, 1u << i);
@@ -49,7 +49,7 @@ test_counters_add_up(void **state)
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_DUPLICATES), 0);
 }
 
-/* Each later than the one before, by the clock that gauges are compared by. */
+/* Waits until the steady clock has moved: it decides which gauge is the newest. */
 static void
 set_rows(struct process_slot *slot, uint64_t rows)
 {
@@ -73,7 +73,7 @@ test_the_newest_gauges_count(void **state)
 }
 
 static void
-test_a_bound_belongs_to_the_bucket_below_it(void **state)
+test_a_value_on_a_bound_is_counted_in_the_bucket_below(void **state)
 {
 	const struct histogram_info *info = &histogram_table[HISTOGRAM_COMMIT];
 	const uint32_t over = info->last - info->first + 1;
@@ -92,7 +92,7 @@ test_a_bound_belongs_to_the_bucket_below_it(void **state)
 	    sum.sum, 2 * ((UINT64_C(2) << info->last) - (UINT64_C(1) << info->first)) + over + (UINT64_C(1) << 40));
 }
 
-/* So that every one of them is exposed. */
+/* Every number has a family of its kind, so that it is exposed. */
 static void
 test_every_number_belongs_to_a_family_of_its_kind(void **state)
 {
@@ -129,14 +129,14 @@ test_processes_that_are_not_ready_are_counted_by_role(void **state)
 	assert_int_equal(samples, ROLES);
 	assert_int_equal(numbers[ROLE_ACCEPTOR], 0);
 	assert_int_equal(numbers[ROLE_WRITER], 1);
-	assert_int_equal(numbers[ROLE_CONTROL], 0); /* there is none */
+	assert_int_equal(numbers[ROLE_CONTROL], 0); /* there is no control process */
 	slot_end(slots[2]);
 	metrics_each(&segment, FAMILY_PROCESSES_NOT_READY, note_number, &samples);
 	assert_int_equal(numbers[ROLE_WRITER], 2);
 }
 
 static void
-test_cpu_time_goes_on_from_what_the_dead_had(void **state)
+test_cpu_time_includes_that_of_dead_predecessors(void **state)
 {
 	struct usage usage = {.cpu_us = UINT64_C(5000000000)};
 
@@ -154,12 +154,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_counters_add_up, set_up),
+	    cmocka_unit_test_setup(test_counters_are_summed_over_all_processes, set_up),
 	    cmocka_unit_test_setup(test_the_newest_gauges_count, set_up),
-	    cmocka_unit_test_setup(test_a_bound_belongs_to_the_bucket_below_it, set_up),
+	    cmocka_unit_test_setup(test_a_value_on_a_bound_is_counted_in_the_bucket_below, set_up),
 	    cmocka_unit_test(test_every_number_belongs_to_a_family_of_its_kind),
 	    cmocka_unit_test_setup(test_processes_that_are_not_ready_are_counted_by_role, set_up),
-	    cmocka_unit_test(test_cpu_time_goes_on_from_what_the_dead_had),
+	    cmocka_unit_test(test_cpu_time_includes_that_of_dead_predecessors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Limits of an endpoint that hold among several nodes in another way from a change on. */
+/* A change of an endpoint's limits that also changes how nodes divide them: by shares, or by turns with a lease. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 static struct model_endpoint *const endpoint = &scene.endpoints[0];
 
-/* The nodes have been the same for long. */
+/* This node has been one of so many for long. */
 static void
 be_one_of(uint32_t nodes, uint32_t rank)
 {
@@ -18,7 +18,7 @@ be_one_of(uint32_t nodes, uint32_t rank)
 	scene_pass(SETTLE);
 }
 
-/* A change of limits, by that version. */
+/* Changes the limits of the endpoint with that version. */
 static void
 change_limits(int64_t version)
 {
@@ -27,7 +27,7 @@ change_limits(int64_t version)
 	scene_settle();
 }
 
-/* Nothing is begun before all nodes act by the version, nor by what they had begun before. */
+/* Attempts begin only when all nodes act by the version, and when those that began before have ended. */
 static void
 must_rest_until_seen(int64_t version)
 {
@@ -48,7 +48,7 @@ must_rest_until_seen(int64_t version)
 }
 
 static void
-test_turns_in_the_place_of_shares_begin_when_all_nodes_know_of_it(void **state)
+test_turns_replace_shares_when_all_nodes_know_of_the_change(void **state)
 {
 	endpoint->max_in_flight = 4;
 	be_one_of(2, 0);
@@ -65,7 +65,7 @@ test_turns_in_the_place_of_shares_begin_when_all_nodes_know_of_it(void **state)
 }
 
 static void
-test_shares_in_the_place_of_turns_begin_when_all_nodes_know_of_it(void **state)
+test_shares_replace_turns_when_all_nodes_know_of_the_change(void **state)
 {
 	endpoint->max_in_flight = 4;
 	endpoint->exact_limits = endpoint->leased_elsewhere = true;
@@ -79,7 +79,7 @@ test_shares_in_the_place_of_turns_begin_when_all_nodes_know_of_it(void **state)
 }
 
 static void
-test_a_limit_that_becomes_smaller_than_the_number_of_nodes_is_such_a_change(void **state)
+test_turns_replace_shares_when_a_limit_becomes_smaller_than_the_number_of_nodes(void **state)
 {
 	endpoint->max_in_flight = 4;
 	be_one_of(3, 0);
@@ -92,7 +92,7 @@ test_a_limit_that_becomes_smaller_than_the_number_of_nodes_is_such_a_change(void
 }
 
 static void
-test_a_node_that_is_alone_from_then_on_waits_for_no_other_to_know(void **state)
+test_a_node_that_is_alone_after_the_change_does_not_wait_for_others(void **state)
 {
 	be_one_of(2, 0);
 	scene_publish_many(0, 1);
@@ -131,10 +131,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    SCENE_TEST(test_turns_in_the_place_of_shares_begin_when_all_nodes_know_of_it),
-	    SCENE_TEST(test_shares_in_the_place_of_turns_begin_when_all_nodes_know_of_it),
-	    SCENE_TEST(test_a_limit_that_becomes_smaller_than_the_number_of_nodes_is_such_a_change),
-	    SCENE_TEST(test_a_node_that_is_alone_from_then_on_waits_for_no_other_to_know),
+	    SCENE_TEST(test_turns_replace_shares_when_all_nodes_know_of_the_change),
+	    SCENE_TEST(test_shares_replace_turns_when_all_nodes_know_of_the_change),
+	    SCENE_TEST(test_turns_replace_shares_when_a_limit_becomes_smaller_than_the_number_of_nodes),
+	    SCENE_TEST(test_a_node_that_is_alone_after_the_change_does_not_wait_for_others),
 	    SCENE_TEST(test_other_changes_of_limits_hold_at_once),
 	};
 

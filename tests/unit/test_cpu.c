@@ -1,4 +1,4 @@
-/* CPU quotas of both cgroup versions, read from made-up trees. */
+/* CPU quotas of both cgroup versions, read from trees that the tests make. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,13 +17,13 @@
 #include "config/cpu.h"
 
 struct file {
-	const char *path; /* below the root of the case */
+	const char *path; /* below the root of the tree */
 	const char *text;
 };
 
 struct tree {
 	const char *name;
-	const char *cgroup; /* what /proc/self/cgroup holds */
+	const char *cgroup; /* the contents of /proc/self/cgroup */
 	struct file files[6];
 	uint32_t cpus;
 };
@@ -84,7 +84,7 @@ remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 }
 
 static void
-test_quota(void **state)
+test_a_quota_is_found_in_each_kind_of_cgroup_tree(void **state)
 {
 	for (size_t i = 0; i < sizeof trees / sizeof trees[0]; i++) {
 		const struct tree *tree = &trees[i];
@@ -105,13 +105,13 @@ test_quota(void **state)
 }
 
 static void
-test_no_cgroup_file(void **state)
+test_no_quota_without_a_cgroup_file(void **state)
 {
 	assert_int_equal(cpu_quota("/nonexistent/cgroup", "/nonexistent"), 0);
 }
 
 static void
-test_allowed_is_within_the_machine(void **state)
+test_the_allowed_cpus_are_at_most_those_of_the_machine(void **state)
 {
 	assert_in_range(cpu_allowed(), 1, sysconf(_SC_NPROCESSORS_CONF));
 }
@@ -120,9 +120,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_quota),
-	    cmocka_unit_test(test_no_cgroup_file),
-	    cmocka_unit_test(test_allowed_is_within_the_machine),
+	    cmocka_unit_test(test_a_quota_is_found_in_each_kind_of_cgroup_tree),
+	    cmocka_unit_test(test_no_quota_without_a_cgroup_file),
+	    cmocka_unit_test(test_the_allowed_cpus_are_at_most_those_of_the_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
