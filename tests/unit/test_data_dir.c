@@ -1,4 +1,7 @@
-/* The lock of DATA_DIR, taken twice by one process: it belongs to the descriptor, so that is as good as two. */
+/*
+ * The lock of DATA_DIR. One process takes it twice: the lock belongs to the descriptor, so this is the same as two
+ * processes.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +38,7 @@ remove_directory(void **state)
 }
 
 static void
-test_the_directory_is_made_and_the_file_tells_the_pid(void **state)
+test_the_directory_is_made_and_the_lock_file_has_the_pid(void **state)
 {
 	struct error err;
 	char text[32] = "", expected[32];
@@ -49,7 +52,7 @@ test_the_directory_is_made_and_the_file_tells_the_pid(void **state)
 }
 
 static void
-test_a_second_one_is_refused_until_the_first_is_gone(void **state)
+test_a_second_process_is_refused_until_the_first_has_ended(void **state)
 {
 	struct error err;
 	char pid[32];
@@ -67,7 +70,7 @@ test_a_second_one_is_refused_until_the_first_is_gone(void **state)
 }
 
 static void
-test_a_longer_pid_of_a_former_holder_leaves_nothing(void **state)
+test_nothing_is_left_of_a_former_holders_longer_pid(void **state)
 {
 	struct error err;
 	struct stat st;
@@ -98,9 +101,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_the_directory_is_made_and_the_file_tells_the_pid),
-	    cmocka_unit_test(test_a_second_one_is_refused_until_the_first_is_gone),
-	    cmocka_unit_test(test_a_longer_pid_of_a_former_holder_leaves_nothing),
+	    cmocka_unit_test(test_the_directory_is_made_and_the_lock_file_has_the_pid),
+	    cmocka_unit_test(test_a_second_process_is_refused_until_the_first_has_ended),
+	    cmocka_unit_test(test_nothing_is_left_of_a_former_holders_longer_pid),
 	    cmocka_unit_test(test_a_directory_that_cannot_be_made_is_an_error_that_names_the_option),
 	};
 

@@ -1,4 +1,4 @@
-/* DATABASE_URL: forms taken and refused, and no password in what is shown. */
+/* DATABASE_URL: which forms are accepted, and no password is shown. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ static const struct row masks[] = {
     {"postgresql://:S3@h/d", "postgresql://:***@h/d"},
     {"postgresql://u:S3@h1:1,h2:2/d?sslmode=require", "postgresql://u:***@h1:1,h2:2/d?sslmode=require"},
     {"postgresql://h:5432/d?a=b", "postgresql://h:5432/d?a=b"},
-    /* written raw although these must be percent-encoded */
+    /* characters that should be percent-encoded */
     {"postgresql://u:S3@S3@h/d", "postgresql://u:***@h/d"},
     {"postgresql://u:S3/S3@h/d", "postgresql://u:***@h/d"},
     {"postgresql://u:S3?S3@h/d?a=b", "postgresql://u:***@h/d?a=b"},
@@ -78,13 +78,13 @@ static const struct row masks[] = {
 };
 
 static void
-test_forms(void **state)
+test_postgres_urls_and_connection_strings_are_accepted_and_other_text_is_refused(void **state)
 {
 	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
 		char *url = database_url_read(forms[i].given);
 
 		if (forms[i].expected == NULL && url != NULL)
-			fail_msg("%s is taken as %s", forms[i].given, url);
+			fail_msg("%s is accepted as %s", forms[i].given, url);
 		if (forms[i].expected != NULL) {
 			assert_non_null(url);
 			assert_string_equal(url, forms[i].expected);
@@ -94,7 +94,7 @@ test_forms(void **state)
 }
 
 static void
-test_masks(void **state)
+test_no_password_is_shown(void **state)
 {
 	for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
 		char *masked = database_url_masked(masks[i].given);
@@ -105,9 +105,9 @@ test_masks(void **state)
 	}
 }
 
-/* The longest growth there is, for the sanitizers: an empty password behind every second byte. */
+/* For the sanitizers: the text grows most when an empty password follows every second byte. */
 static void
-test_mask_that_grows(void **state)
+test_a_text_that_grows_when_masked_fits(void **state)
 {
 	static const char one[] = "secret='' ";
 	char text[200 * (sizeof one - 1) + 1] = "";
@@ -127,9 +127,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_forms),
-	    cmocka_unit_test(test_masks),
-	    cmocka_unit_test(test_mask_that_grows),
+	    cmocka_unit_test(test_postgres_urls_and_connection_strings_are_accepted_and_other_text_is_refused),
+	    cmocka_unit_test(test_no_password_is_shown),
+	    cmocka_unit_test(test_a_text_that_grows_when_masked_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

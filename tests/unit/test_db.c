@@ -1,5 +1,5 @@
 /*
- * A connection to the webhooks' store does the same on both databases: on an SQLite file of its own, and, where
+ * A connection to the webhooks' store does the same on both databases: on an SQLite file of its own, and, if
  * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), on PostgreSQL.
  */
 #include <setjmp.h>
@@ -108,7 +108,7 @@ null_is_not_an_empty_text(void **state)
 }
 
 static void
-a_parameter_has_its_number_wherever_it_stands(void **state)
+a_parameter_is_found_by_its_number(void **state)
 {
 	struct db *db = must_open();
 	struct db_rows *rows = must_read(db,
@@ -146,7 +146,7 @@ a_text_of_64_kib_is_kept_whole(void **state)
 }
 
 static void
-texts_that_one_of_the_stores_would_not_keep_are_refused(void **state)
+texts_that_either_store_could_not_keep_are_refused(void **state)
 {
 	struct db *db = must_open();
 	const struct db_statement *statement = BOTH("SELECT $1::text", "SELECT $1");
@@ -171,7 +171,7 @@ must_be_refused(struct db *db, bool conflict, const struct db_param *params, siz
 }
 
 static void
-a_taken_key_is_a_conflict_and_other_refusals_are_none(void **state)
+a_duplicate_key_is_a_conflict_and_other_refusals_are_none(void **state)
 {
 	static const uint8_t other[16] = {9};
 	struct db *db = must_open();
@@ -189,7 +189,7 @@ a_taken_key_is_a_conflict_and_other_refusals_are_none(void **state)
 }
 
 static void
-what_a_commit_refuses_is_not_there(void **state)
+rows_that_a_commit_refuses_are_not_stored(void **state)
 {
 	struct db *db = must_open();
 	struct error err = {""};
@@ -206,7 +206,7 @@ what_a_commit_refuses_is_not_there(void **state)
 }
 
 static void
-what_is_rolled_back_or_closed_is_not_there(void **state)
+rows_of_a_transaction_that_is_rolled_back_or_closed_are_not_stored(void **state)
 {
 	struct db *db = must_open();
 
@@ -227,7 +227,7 @@ what_is_rolled_back_or_closed_is_not_there(void **state)
 }
 
 static void
-returned_rows_are_read(void **state)
+rows_that_a_statement_returns_are_read(void **state)
 {
 	struct db *db = must_open();
 
@@ -246,7 +246,7 @@ returned_rows_are_read(void **state)
 }
 
 static void
-now_stands_still_in_a_transaction(void **state)
+now_is_the_same_throughout_a_transaction(void **state)
 {
 	struct db *db = must_open();
 	int64_t times[2];
@@ -285,7 +285,7 @@ a_statement_that_takes_too_long_is_given_up_and_the_next_one_works(void **state)
 }
 
 static void
-another_writer_is_waited_for_until_the_deadline(void **state)
+a_statement_waits_for_another_writer_until_the_deadline(void **state)
 {
 	struct db *one = must_open(), *other = must_open();
 	struct error err = {""};
@@ -306,7 +306,7 @@ another_writer_is_waited_for_until_the_deadline(void **state)
 	db_close(other);
 }
 
-/* Of SQLite's bytes for readers, which an open database in WAL mode keeps locked. */
+/* Whether the bytes that SQLite locks for readers are locked. An open database in WAL mode keeps them locked. */
 static bool
 file_is_locked(void)
 {
@@ -346,16 +346,16 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(values_of_each_type_come_back, fresh_table),
 	    cmocka_unit_test_setup(null_is_not_an_empty_text, fresh_table),
-	    cmocka_unit_test_setup(a_parameter_has_its_number_wherever_it_stands, fresh_table),
+	    cmocka_unit_test_setup(a_parameter_is_found_by_its_number, fresh_table),
 	    cmocka_unit_test_setup(a_text_of_64_kib_is_kept_whole, fresh_table),
-	    cmocka_unit_test_setup(texts_that_one_of_the_stores_would_not_keep_are_refused, fresh_table),
-	    cmocka_unit_test_setup(a_taken_key_is_a_conflict_and_other_refusals_are_none, fresh_table),
-	    cmocka_unit_test_setup(what_a_commit_refuses_is_not_there, fresh_table),
-	    cmocka_unit_test_setup(what_is_rolled_back_or_closed_is_not_there, fresh_table),
-	    cmocka_unit_test_setup(returned_rows_are_read, fresh_table),
-	    cmocka_unit_test_setup(now_stands_still_in_a_transaction, fresh_table),
+	    cmocka_unit_test_setup(texts_that_either_store_could_not_keep_are_refused, fresh_table),
+	    cmocka_unit_test_setup(a_duplicate_key_is_a_conflict_and_other_refusals_are_none, fresh_table),
+	    cmocka_unit_test_setup(rows_that_a_commit_refuses_are_not_stored, fresh_table),
+	    cmocka_unit_test_setup(rows_of_a_transaction_that_is_rolled_back_or_closed_are_not_stored, fresh_table),
+	    cmocka_unit_test_setup(rows_that_a_statement_returns_are_read, fresh_table),
+	    cmocka_unit_test_setup(now_is_the_same_throughout_a_transaction, fresh_table),
 	    cmocka_unit_test_setup(a_statement_that_takes_too_long_is_given_up_and_the_next_one_works, fresh_table),
-	    cmocka_unit_test_setup(another_writer_is_waited_for_until_the_deadline, fresh_table),
+	    cmocka_unit_test_setup(a_statement_waits_for_another_writer_until_the_deadline, fresh_table),
 	    cmocka_unit_test_setup(a_connection_that_opens_and_closes_leaves_the_locks_of_the_others, fresh_table),
 	};
 

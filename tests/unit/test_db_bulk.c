@@ -1,6 +1,6 @@
 /*
- * Many rows at once, checks with the commit, and waits that are told of, the same on both databases: on an SQLite file,
- * and, where HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), on PostgreSQL.
+ * Many rows at once, checks with the commit, and heartbeats while a call waits are the same on both databases: on an
+ * SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), on PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +52,7 @@ static const enum db_type types[] = {DB_TYPE_UUID, DB_TYPE_TEXT, DB_TYPE_JSON, D
 static const struct db_table things = {
     "things", "id, name, doc, ids, small, middle, large, flag, at", types, sizeof types / sizeof *types};
 
-/* Two columns of it. */
+/* The first two columns of the same table. */
 static const struct db_table names = {"things", "id, name", types, 2};
 
 static const uint8_t id[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0x7d, 0xef, 0x80, 1, 2, 3, 4, 5, 6, 7};
@@ -101,7 +101,7 @@ rows_with_values_of_each_type_come_back(void **state)
 	db_close(db);
 }
 
-/* Rows from number `from` on, with names of so many bytes; release with free_rows(). */
+/* Makes rows from number `from` on, with names of so many bytes. Release them with free_rows(). */
 static struct db_param *
 make_rows(uint32_t from, uint32_t count, size_t bytes)
 {
@@ -148,7 +148,7 @@ rows_are_added_in_any_number_and_again_and_again(void **state)
 	db_close(db);
 }
 
-/* The call with the second row as given is refused, and the connection works after it. */
+/* The call with that second row must be refused, and the connection must work after it. */
 static void
 must_refuse(
     struct db *db, const struct db_table *table, const struct db_param *row, bool conflict, const char *sqlstate)
@@ -198,7 +198,7 @@ static const struct db_each change = {
     change_types, 5};
 
 static void
-a_statement_runs_for_many_rows_and_returns_those_of_all(void **state)
+a_statement_for_many_rows_returns_the_rows_of_all(void **state)
 {
 	struct db *db = must_open();
 	struct db_param *added = make_rows(0, 500, 10), values[501 * 5];
@@ -209,7 +209,7 @@ a_statement_runs_for_many_rows_and_returns_those_of_all(void **state)
 	must_begin(db);
 	must_be(0, db_load(db, &names, added, 500, &err), &err);
 	for (int i = 0; i < 501; i++) {
-		values[5 * i] = i < 500 ? added[2 * i] : db_uuid(id); /* the last one is not there */
+		values[5 * i] = i < 500 ? added[2 * i] : db_uuid(id); /* the last row does not exist */
 		values[5 * i + 1] = i % 2 == 0 ? db_null() : TEXT("new");
 		values[5 * i + 2] = db_int(i * 1000ll);
 		values[5 * i + 3] = db_int(i);
@@ -305,7 +305,7 @@ a_check_that_passes_commits(void **state)
 }
 
 static void
-a_check_that_fails_says_why_and_nothing_is_committed(void **state)
+a_check_that_fails_returns_the_reason_and_nothing_is_committed(void **state)
 {
 	struct db *db = must_open();
 	struct db_param *values = make_rows(0, 1, 1);
@@ -343,11 +343,11 @@ a_commit_that_a_constraint_refuses_is_no_failed_check(void **state)
 	db_close(db);
 }
 
-/* What a process says to its connections. */
+/* A process and what its connections may ask of it. */
 struct process {
 	int beats;
 	int64_t until_us;
-	int64_t patience_us; /* from the first beat on */
+	int64_t patience_us; /* how long a call may go on after its first beat; 0: until_us stays */
 };
 
 static void
@@ -366,7 +366,7 @@ until(void *context)
 }
 
 static void
-a_call_that_waits_says_that_the_process_lives_and_ends_when_that_wants_to_end(void **state)
+a_call_that_waits_sends_heartbeats_and_ends_when_its_process_has_to(void **state)
 {
 	struct process process = {.until_us = INT64_MAX};
 	const struct db_env env = {.heartbeat_context = &process, .heartbeat = beat, .until_us = until};
@@ -392,7 +392,7 @@ a_call_that_waits_says_that_the_process_lives_and_ends_when_that_wants_to_end(vo
 }
 
 static void
-a_wait_for_another_writer_says_so_too(void **state)
+a_wait_for_another_writer_sends_heartbeats_too(void **state)
 {
 	struct process process = {.until_us = INT64_MAX, .patience_us = 300000};
 	const struct db_env env = {.heartbeat_context = &process, .heartbeat = beat, .until_us = until};
@@ -425,14 +425,14 @@ main(void)
 	    DB_TEST(rows_with_values_of_each_type_come_back),
 	    DB_TEST(rows_are_added_in_any_number_and_again_and_again),
 	    DB_TEST(a_row_that_is_refused_takes_the_others_with_it),
-	    DB_TEST(a_statement_runs_for_many_rows_and_returns_those_of_all),
+	    DB_TEST(a_statement_for_many_rows_returns_the_rows_of_all),
 	    DB_TEST(a_statement_for_no_row_does_nothing),
 	    DB_TEST(a_statement_that_is_refused_for_one_row_has_changed_none),
 	    DB_TEST(a_check_that_passes_commits),
-	    DB_TEST(a_check_that_fails_says_why_and_nothing_is_committed),
+	    DB_TEST(a_check_that_fails_returns_the_reason_and_nothing_is_committed),
 	    DB_TEST(a_commit_that_a_constraint_refuses_is_no_failed_check),
-	    DB_TEST(a_call_that_waits_says_that_the_process_lives_and_ends_when_that_wants_to_end),
-	    DB_TEST(a_wait_for_another_writer_says_so_too),
+	    DB_TEST(a_call_that_waits_sends_heartbeats_and_ends_when_its_process_has_to),
+	    DB_TEST(a_wait_for_another_writer_sends_heartbeats_too),
 	};
 
 	return cmocka_run_group_tests(tests, db_set_up, db_tear_down);

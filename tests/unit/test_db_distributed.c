@@ -1,6 +1,6 @@
 /*
- * A store whose tables are distributed over several nodes, as a connection finds it and as a PostgreSQL looks that is
- * made to look so; where HOOKS_TEST_POSTGRES_URL names none (tests/e2e/test_db.py), what holds of an SQLite file also.
+ * A connection to a store whose tables are distributed over several nodes. A PostgreSQL is made to look as if they
+ * were. An SQLite file, used if HOOKS_TEST_POSTGRES_URL names no database (tests/e2e/test_db.py), must behave the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ is_postgres(void)
 	return db_config.hl_store == HL_STORE_POSTGRES;
 }
 
-/* The extension is looked for by its name, and its catalog asked of the table jobs. */
+/* Adds or removes what connections look for: the extension's name, and the row of the table jobs in its catalog. */
 static void
 look_distributed(struct db *db, bool distributed)
 {
@@ -137,7 +137,7 @@ inserted_rows_have_values_of_each_type(void **state)
 }
 
 static void
-an_insert_that_is_refused_says_why(void **state)
+an_insert_that_is_refused_returns_the_reason(void **state)
 {
 	struct db *db = must_open();
 	const struct db_param twice[] = {db_uuid(id), TEXT("one"), db_uuid(id), TEXT("two")};
@@ -152,7 +152,7 @@ an_insert_that_is_refused_says_why(void **state)
 }
 
 static void
-a_load_that_is_refused_without_a_reason_says_so(void **state)
+a_load_that_is_refused_without_a_reason_is_unexplained(void **state)
 {
 	const struct db_param one[] = {db_uuid(id), TEXT("one")};
 	struct db *db;
@@ -169,11 +169,11 @@ a_load_that_is_refused_without_a_reason_says_so(void **state)
 	assert_true(db_unexplained(db));
 	assert_false(db_conflict(db));
 	db_rollback(db);
-	/* An INSERT says what it says: the store has failed. */
+	/* The error of an INSERT is the trigger's own: the store has failed. */
 	must_begin(db);
 	must_be(-1, db_insert(db, &names, one, 1, &err), &err);
 	db_rollback(db);
-	/* So has one whose tables are on one node. */
+	/* The same holds for COPY when all tables are on one node. */
 	look_distributed(db, false);
 	db_close(db);
 	db = must_open();
@@ -186,7 +186,7 @@ a_load_that_is_refused_without_a_reason_says_so(void **state)
 }
 
 static void
-a_connection_that_was_there_before_learns_of_it_when_it_is_refused(void **state)
+an_open_connection_learns_of_distributed_tables_when_a_statement_is_refused(void **state)
 {
 	static const struct db_statement statement = {"SELECT refuse()", "SELECT 7", .citus = "SELECT 7"};
 	struct db *db, *dba;
@@ -220,10 +220,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_connection_finds_out_whether_tables_are_distributed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(inserted_rows_have_values_of_each_type, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(an_insert_that_is_refused_says_why, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_load_that_is_refused_without_a_reason_says_so, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(an_insert_that_is_refused_returns_the_reason, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_load_that_is_refused_without_a_reason_is_unexplained, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
-		a_connection_that_was_there_before_learns_of_it_when_it_is_refused, set_up, tear_down),
+		an_open_connection_learns_of_distributed_tables_when_a_statement_is_refused, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, db_set_up, db_tear_down);

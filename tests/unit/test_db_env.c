@@ -1,4 +1,4 @@
-/* Processes that write to one webhooks' database by the write turn: nobody is told that it is locked. */
+/* Processes that write to one webhooks' database take the write turn: none of them finds the database locked. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,7 +117,7 @@ thread_changes(void *context)
 	return NULL;
 }
 
-/* As control has them: several threads, each with a connection of its own. */
+/* Writes as control does: from several threads, each with a connection of its own. */
 static void
 process_changes(uint32_t acceptor)
 {
@@ -166,7 +166,7 @@ test_threads_of_two_processes_open_and_write_at_once_and_no_change_is_lost(void 
 }
 
 static void
-test_a_process_that_is_killed_in_its_transaction_leaves_turn_and_database_to_the_other(void **state)
+test_a_process_that_is_killed_in_its_transaction_frees_the_turn_and_the_database(void **state)
 {
 	struct db_turn env, own;
 	int told[2], status;
@@ -191,7 +191,7 @@ test_a_process_that_is_killed_in_its_transaction_leaves_turn_and_database_to_the
 	db_set_deadline(db, clock_steady_us() + 100000);
 	assert_true(db_begin(db, &err) < 0);
 	assert_non_null(strstr(err.text, "turn"));
-	assert_int_equal(version(db), before); /* a reader waits for nobody */
+	assert_int_equal(version(db), before); /* a reader does not wait for the writer */
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	db_set_deadline(db, INT64_MAX);
@@ -219,7 +219,7 @@ test_a_transaction_that_reads_needs_no_turn(void **state)
 	assert_int_equal(version(reader), before);
 	db_rollback(writer);
 	must_change(writer);
-	assert_int_equal(version(reader), before); /* it is one picture */
+	assert_int_equal(version(reader), before); /* it still sees the state at its beginning */
 	db_rollback(reader);
 	assert_int_equal(version(reader), before + 1);
 	db_close(writer);
@@ -234,7 +234,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    ENV_TEST(test_threads_of_two_processes_open_and_write_at_once_and_no_change_is_lost),
 	    ENV_TEST(test_a_transaction_that_reads_needs_no_turn),
-	    ENV_TEST(test_a_process_that_is_killed_in_its_transaction_leaves_turn_and_database_to_the_other),
+	    ENV_TEST(test_a_process_that_is_killed_in_its_transaction_frees_the_turn_and_the_database),
 	};
 
 	return cmocka_run_group_tests(tests, ring_make_directory, remove_all);

@@ -1,4 +1,7 @@
-/* The file of dead letters: a full disk, a torn line, another writer or a file put in its place spoil none. */
+/*
+ * The file of dead letters: no letter is spoilt by a full disk, a torn line, another writer, or a file put in its
+ * place.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +79,7 @@ append(struct fixture *f, const char *message)
 		fail_msg("%s", err.text);
 }
 
-/* The file's contents, NUL-terminated; release with free(). */
+/* Returns the file's contents with a NUL behind them. Release them with free(). */
 static char *
 contents(const struct fixture *f)
 {
@@ -97,7 +100,7 @@ assert_key(const cJSON *line, const char *key, const char *value)
 }
 
 static void
-test_one_line_a_letter(void **state)
+test_each_letter_is_one_line(void **state)
 {
 	struct fixture *f = *state;
 
@@ -115,7 +118,7 @@ test_one_line_a_letter(void **state)
 }
 
 static void
-test_not_for_others_to_read(void **state)
+test_other_users_cannot_read_the_file(void **state)
 {
 	struct fixture *f = *state;
 	struct stat st;
@@ -126,7 +129,7 @@ test_not_for_others_to_read(void **state)
 }
 
 static void
-test_torn_line_is_closed(void **state)
+test_a_torn_line_is_ended_before_the_next_letter(void **state)
 {
 	struct fixture *f = *state;
 
@@ -141,9 +144,9 @@ test_torn_line_is_closed(void **state)
 	free(text);
 }
 
-/* A file size limit stands for the full disk: the write comes up short. */
+/* A limit on the file's size stands for the full disk: the write comes up short. */
 static void
-test_full_disk(void **state)
+test_a_letter_that_does_not_fit_on_the_disk_leaves_no_part(void **state)
 {
 	struct fixture *f = *state;
 	struct rlimit unlimited, limit;
@@ -166,7 +169,7 @@ test_full_disk(void **state)
 }
 
 static void
-test_reopened_after_close(void **state)
+test_a_closed_file_is_opened_again_for_the_next_letter(void **state)
 {
 	struct fixture *f = *state;
 
@@ -179,9 +182,9 @@ test_reopened_after_close(void **state)
 	free(text);
 }
 
-/* As hooksctl does it: what was in the old file is its business, what comes must go to the new one. */
+/* hooksctl replaces the file and reads the old one. New letters must go to the new file. */
 static void
-test_a_file_put_in_its_place_is_noticed(void **state)
+test_letters_go_to_the_file_that_was_put_in_its_place(void **state)
 {
 	struct fixture *f = *state;
 	char other[128];
@@ -207,7 +210,7 @@ test_a_file_put_in_its_place_is_noticed(void **state)
 }
 
 static void
-test_directory_that_cannot_be_made(void **state)
+test_a_directory_that_cannot_be_made_is_an_error(void **state)
 {
 	struct fixture *f = *state;
 	struct dead_letter_file letters;
@@ -223,7 +226,7 @@ test_directory_that_cannot_be_made(void **state)
 #define LINES_EACH 500
 
 static void
-test_writers_share_the_file(void **state)
+test_letters_of_several_writers_stay_whole_in_one_file(void **state)
 {
 	struct fixture *f = *state;
 	pid_t pids[WRITERS];
@@ -261,14 +264,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_one_line_a_letter, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_not_for_others_to_read, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_torn_line_is_closed, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_reopened_after_close, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_file_put_in_its_place_is_noticed, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_directory_that_cannot_be_made, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_writers_share_the_file, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_each_letter_is_one_line, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_other_users_cannot_read_the_file, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_torn_line_is_ended_before_the_next_letter, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_a_letter_that_does_not_fit_on_the_disk_leaves_no_part, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_closed_file_is_opened_again_for_the_next_letter, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_letters_go_to_the_file_that_was_put_in_its_place, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_directory_that_cannot_be_made_is_an_error, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_letters_of_several_writers_stay_whole_in_one_file, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

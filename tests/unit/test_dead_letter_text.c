@@ -1,4 +1,4 @@
-/* What a dead letter says; above all that its payload, decoded as a request is, becomes the same record again. */
+/* The text of a dead letter. Above all, its payload, decoded as a request is, becomes the same record again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ payload_of(const struct record *record)
 }
 
 static void
-test_payload(void **state)
+test_the_payload_is_an_event_as_a_client_sends_it(void **state)
 {
 	struct record *record = record_of(&full);
 	char *payload = payload_of(record);
@@ -52,7 +52,7 @@ test_payload(void **state)
 }
 
 static void
-test_payload_says_whose_it_is(void **state)
+test_the_payload_names_the_tenant_of_the_event(void **state)
 {
 	struct event of_acme = full;
 	struct record *record;
@@ -88,9 +88,9 @@ decoded(const char *payload, int64_t now_us)
 	return record;
 }
 
-/* Bodies as clients send them: record, letter, and record again. */
+/* Bodies as clients send them become a record, a letter, and the same record again. */
 static void
-test_payload_is_the_same_event(void **state)
+test_a_decoded_payload_is_the_same_record(void **state)
 {
 	static const char *const bodies[] = {
 	    "{\"event_type\":\"a\",\"session_id\":\"\"}",
@@ -116,7 +116,7 @@ test_payload_is_the_same_event(void **state)
 }
 
 static void
-test_line(void **state)
+test_a_line_has_the_reason_and_the_event(void **state)
 {
 	struct record *record = record_of(&full);
 	const struct refused refused = {.at_us = 1, .sqlstate = "22003", .message = "too \"large\""};
@@ -154,10 +154,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_payload),
-	    cmocka_unit_test(test_payload_says_whose_it_is),
-	    cmocka_unit_test(test_payload_is_the_same_event),
-	    cmocka_unit_test(test_line),
+	    cmocka_unit_test(test_the_payload_is_an_event_as_a_client_sends_it),
+	    cmocka_unit_test(test_the_payload_names_the_tenant_of_the_event),
+	    cmocka_unit_test(test_a_decoded_payload_is_the_same_record),
+	    cmocka_unit_test(test_a_line_has_the_reason_and_the_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

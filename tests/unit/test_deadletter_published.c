@@ -1,4 +1,4 @@
-/* A published event that became a dead letter is, read again from that, the same record. */
+/* A published event that became a dead letter is read back as the same record. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ assert_same(const struct published_event *event)
 }
 
 static void
-test_the_event_is_the_same_again(void **state)
+test_the_event_is_read_back_unchanged(void **state)
 {
 	assert_same(&(struct published_event){.number = 7, .topic = "a"});
 	assert_same(&(struct published_event){.number = 7,
@@ -57,9 +57,9 @@ test_the_event_is_the_same_again(void **state)
 	    .extra = "{\"colour\":\"\\u00e9\",\"x\":[1.0]}"});
 }
 
-/* The line says whose it is, and has no member of a hook event. */
+/* The line names topic and tenant, and has no member of a hook event. */
 static void
-test_the_line_tells_topic_and_tenant(void **state)
+test_the_line_names_topic_and_tenant(void **state)
 {
 	struct record *record =
 	    published_event(&(struct published_event){.number = 7, .tenant_id = "acme", .topic = "a.b"});
@@ -80,7 +80,7 @@ test_the_line_tells_topic_and_tenant(void **state)
 }
 
 static void
-test_what_is_no_event_is_not_read(void **state)
+test_a_payload_that_is_no_event_is_refused(void **state)
 {
 	static const char *const wrong[] = {"", "[]", "{", "{}", "{\"topic\":\"a\"}",
 	    "{\"id\":\"019b76da-a800-7000-8000-000000070000\"}", "{\"id\":\"no\",\"topic\":\"a\"}",
@@ -94,9 +94,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_the_event_is_the_same_again),
-	    cmocka_unit_test(test_the_line_tells_topic_and_tenant),
-	    cmocka_unit_test(test_what_is_no_event_is_not_read),
+	    cmocka_unit_test(test_the_event_is_read_back_unchanged),
+	    cmocka_unit_test(test_the_line_names_topic_and_tenant),
+	    cmocka_unit_test(test_a_payload_that_is_no_event_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -1,10 +1,10 @@
-/* The envelope: every field's types, defaults and values, as one event. Their limits are in test_decode_limits.c. */
+/* The fields of an event: types, defaults and values. Their limits are in test_decode_limits.c. */
 #include "tests/unit/decode_fixture.h"
 
 #include "ingest/timestamp.h"
 
 static void
-test_readme_event(void **state)
+test_the_event_of_the_readme_is_decoded(void **state)
 {
 	static const uint8_t zeros[16];
 	const struct record *record;
@@ -31,7 +31,7 @@ test_readme_event(void **state)
 }
 
 static void
-test_every_field(void **state)
+test_every_field_is_decoded(void **state)
 {
 	static const uint8_t id[16] = {
 	    0x55,
@@ -80,7 +80,7 @@ test_every_field(void **state)
 static const char *const not_strings[] = {"0", "-1.5e3", "true", "false", "[]", "{}", "[\"x\"]", "{\"x\":\"y\"}"};
 
 static void
-test_string_types(void **state)
+test_a_field_that_is_no_string_is_refused(void **state)
 {
 	static const char *const names[] = {
 	    "event_type", "session_id", "event_id", "workflow_id", "phase_id", "milestone_id"};
@@ -97,7 +97,7 @@ test_string_types(void **state)
 }
 
 static void
-test_required(void **state)
+test_a_missing_required_field_is_refused(void **state)
 {
 	assert_int_equal(decode("{\"session_id\":\"s\"}", BODY_EVENT), DECODE_INVALID);
 	assert_int_equal(result.error_count, 1);
@@ -117,7 +117,7 @@ test_required(void **state)
 }
 
 static void
-test_null_and_empty(void **state)
+test_null_is_absent_and_an_empty_string_is_kept(void **state)
 {
 	assert_int_equal(decode_with(",\"event_id\":null,\"workflow_id\":null,\"phase_id\":null,\"milestone_id\":null,"
 				     "\"data\":null,\"timestamp\":null"),
@@ -144,7 +144,7 @@ test_null_and_empty(void **state)
 /* --- keys -------------------------------------------------------------------------------------------------------- */
 
 static void
-test_escaped_keys(void **state)
+test_keys_may_be_escaped(void **state)
 {
 	assert_int_equal(decode("{\"event\\u005ftype\":\"t\","
 				"\"\\u0073\\u0065\\u0073\\u0073\\u0069\\u006f\\u006e\\u005f\\u0069\\u0064\":\"s\","
@@ -158,7 +158,7 @@ test_escaped_keys(void **state)
 }
 
 static void
-test_other_keys(void **state)
+test_similar_keys_are_no_fields(void **state)
 {
 	static const char *const keys[] = {
 	    "Workflow_id",
@@ -189,9 +189,9 @@ test_other_keys(void **state)
 	}
 }
 
-/* The last of several counts, and only that one. */
+/* Of several the last counts, and only that one. */
 static void
-test_duplicate_keys(void **state)
+test_of_duplicate_keys_the_last_counts(void **state)
 {
 	assert_int_equal(decode_with(",\"event_type\":\"first\",\"event_type\":\"second\""), DECODE_OK);
 	assert_string(0, RECORD_EVENT_TYPE, "second");
@@ -208,7 +208,7 @@ test_duplicate_keys(void **state)
 	assert_int_equal(record_number(0)->flags, 0);
 	assert_int_equal(decode_with(",\"timestamp\":\"nonsense\",\"timestamp\":1"), DECODE_OK);
 	assert_true(record_number(0)->timestamp_us == 1000000);
-	/* Duplicates inside data are the client's. */
+	/* Duplicates inside data stay as the client sent them. */
 	assert_int_equal(decode_with(",\"data\":{\"x\":1,\"x\":2}"), DECODE_OK);
 	assert_data(0, "{\"x\":1,\"x\":2}");
 }
@@ -216,14 +216,14 @@ test_duplicate_keys(void **state)
 /* --- strings ----------------------------------------------------------------------------------------------------- */
 
 static void
-test_unescaping(void **state)
+test_strings_are_unescaped(void **state)
 {
 	assert_int_equal(
 	    decode_with(",\"session_id\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\xf0\x9f\x98\x80 plain\""),
 	    DECODE_OK);
 	assert_string(0, RECORD_SESSION_ID, "\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80\xf0\x9f\x98\x80 plain");
 	assert_int_equal(result.sanitised, 0);
-	/* Several at once do not get into each other's way. */
+	/* Several strings with escapes do not disturb each other. */
 	assert_int_equal(
 	    decode_with(
 		",\"workflow_id\":\"w\\n\",\"phase_id\":\"p\",\"milestone_id\":\"m\\t\",\"event_id\":\"e\\/1\""),
@@ -235,7 +235,7 @@ test_unescaping(void **state)
 }
 
 static void
-test_sanitised_strings(void **state)
+test_characters_that_the_store_cannot_hold_are_replaced(void **state)
 {
 	static const struct {
 		const char *json;
@@ -263,7 +263,7 @@ test_sanitised_strings(void **state)
 			assert_int_equal(decode_with(members), DECODE_OK);
 			assert_string(0, fields[j].string, cases[i].stored);
 			assert_int_equal(result.sanitised, 1);
-			/* The flag is about data, which is as it was. */
+			/* The flag is about data, which has not changed. */
 			assert_int_equal(record_number(0)->flags, 0);
 		}
 }
@@ -271,7 +271,7 @@ test_sanitised_strings(void **state)
 /* --- timestamps -------------------------------------------------------------------------------------------------- */
 
 static void
-test_timestamps(void **state)
+test_timestamps_of_each_form_are_decoded(void **state)
 {
 	static const struct {
 		const char *json;
@@ -345,7 +345,7 @@ test_timestamps(void **state)
 /* --- several errors ---------------------------------------------------------------------------------------------- */
 
 static void
-test_errors_of_one_event(void **state)
+test_all_errors_of_one_event_are_reported(void **state)
 {
 	char body[1024];
 
@@ -371,18 +371,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_readme_event, setup),
-	    cmocka_unit_test_setup(test_every_field, setup),
-	    cmocka_unit_test_setup(test_string_types, setup),
-	    cmocka_unit_test_setup(test_required, setup),
-	    cmocka_unit_test_setup(test_null_and_empty, setup),
-	    cmocka_unit_test_setup(test_escaped_keys, setup),
-	    cmocka_unit_test_setup(test_other_keys, setup),
-	    cmocka_unit_test_setup(test_duplicate_keys, setup),
-	    cmocka_unit_test_setup(test_unescaping, setup),
-	    cmocka_unit_test_setup(test_sanitised_strings, setup),
-	    cmocka_unit_test_setup(test_timestamps, setup),
-	    cmocka_unit_test_setup(test_errors_of_one_event, setup),
+	    cmocka_unit_test_setup(test_the_event_of_the_readme_is_decoded, setup),
+	    cmocka_unit_test_setup(test_every_field_is_decoded, setup),
+	    cmocka_unit_test_setup(test_a_field_that_is_no_string_is_refused, setup),
+	    cmocka_unit_test_setup(test_a_missing_required_field_is_refused, setup),
+	    cmocka_unit_test_setup(test_null_is_absent_and_an_empty_string_is_kept, setup),
+	    cmocka_unit_test_setup(test_keys_may_be_escaped, setup),
+	    cmocka_unit_test_setup(test_similar_keys_are_no_fields, setup),
+	    cmocka_unit_test_setup(test_of_duplicate_keys_the_last_counts, setup),
+	    cmocka_unit_test_setup(test_strings_are_unescaped, setup),
+	    cmocka_unit_test_setup(test_characters_that_the_store_cannot_hold_are_replaced, setup),
+	    cmocka_unit_test_setup(test_timestamps_of_each_form_are_decoded, setup),
+	    cmocka_unit_test_setup(test_all_errors_of_one_event_are_reported, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
-/* Bodies: one event, arrays, lines; all or nothing; sizes, counts and the space that records need. */
+/*
+ * Bodies: one event, arrays and lines. They are accepted whole or not at all, and have limits of size, count and space.
+ */
 #include "tests/unit/decode_fixture.h"
 
 #define GOOD "{\"event_type\":\"t\",\"session_id\":\"s\"}"
@@ -6,7 +8,7 @@
 #define BOM "\xef\xbb\xbf"
 
 static void
-test_array(void **state)
+test_each_event_of_an_array_is_a_record(void **state)
 {
 	assert_int_equal(decode("[]", BODY_ARRAY), DECODE_OK);
 	assert_int_equal(result.events, 0);
@@ -29,10 +31,10 @@ test_array(void **state)
 	assert_string(2, RECORD_SESSION_ID, "3");
 	assert_data(0, "{}");
 	assert_data(1, "{\"x\":1}");
-	/* Nothing of one event stays for the next. */
+	/* No field of one event is left for the next. */
 	assert_string(1, RECORD_WORKFLOW_ID, NULL);
 	assert_data(2, "{}");
-	/* The records follow each other and nothing else is written. */
+	/* The records follow each other, and nothing is written after them. */
 	assert_int_equal(result.bytes, record_number(0)->length + record_number(1)->length + record_number(2)->length);
 	assert_int_equal(arena[result.bytes], '#');
 	/* Ids ascend in the order of the request. */
@@ -41,7 +43,7 @@ test_array(void **state)
 }
 
 static void
-test_not_an_array(void **state)
+test_a_batch_that_is_no_array_is_refused(void **state)
 {
 	static const char *const bodies[] = {"{}", GOOD, "null", "1", "\"x\"", "true", " {\"a\": [1,2]} "};
 
@@ -50,7 +52,7 @@ test_not_an_array(void **state)
 		assert_int_equal(result.error_count, 1);
 		assert_error(0, "list_type", NULL, "Input should be a valid list", -1);
 	}
-	/* Syntax comes first. */
+	/* A syntax error comes before the wrong type. */
 	assert_int_equal(decode("{\"a\":}", BODY_ARRAY), DECODE_INVALID);
 	assert_syntax_error("expected a value", 5, -1);
 	assert_int_equal(decode("{} x", BODY_ARRAY), DECODE_INVALID);
@@ -60,7 +62,7 @@ test_not_an_array(void **state)
 static const char not_object[] = "Input should be a valid dictionary or object to extract fields from";
 
 static void
-test_not_an_object(void **state)
+test_an_event_that_is_no_object_is_refused(void **state)
 {
 	static const char *const values[] = {"null", "1", "\"x\"", "true", "[]", "[" GOOD "]"};
 
@@ -83,11 +85,11 @@ test_not_an_object(void **state)
 	}
 }
 
-/* Lines whose media type is that of one value. */
+/* The error for lines whose media type is that of one value. */
 #define SEVERAL "more than one value: lines of JSON go to /events/batch as application/x-ndjson"
 
 static void
-test_syntax_errors(void **state)
+test_syntax_errors_are_refused_with_their_position(void **state)
 {
 	static const struct {
 		const char *body;
@@ -141,9 +143,9 @@ test_syntax_errors(void **state)
 	assert_syntax_error("empty body", 0, -1);
 }
 
-/* As Windows programs write it. */
+/* Windows programs write a byte order mark. */
 static void
-test_byte_order_mark(void **state)
+test_a_byte_order_mark_at_the_beginning_is_skipped(void **state)
 {
 	assert_int_equal(decode(BOM GOOD, BODY_EVENT), DECODE_OK);
 	assert_int_equal(result.events, 1);
@@ -153,14 +155,14 @@ test_byte_order_mark(void **state)
 	assert_int_equal(result.events, 2);
 	assert_int_equal(decode(BOM, BODY_NDJSON), DECODE_OK);
 	assert_int_equal(result.events, 0);
-	/* In a string it is a character like any other. */
+	/* Inside a string it is a character. */
 	assert_int_equal(decode_with(",\"session_id\":\"" BOM "\""), DECODE_OK);
 	assert_string(0, RECORD_SESSION_ID, BOM);
 }
 
-/* A body that ends early is refused wherever it ends. */
+/* A body that ends early is refused at whichever byte it ends. */
 static void
-test_truncated(void **state)
+test_a_body_that_ends_early_is_refused(void **state)
 {
 	static const char array[] =
 	    "[{\"event_type\":\"tool\\n\xc3\xa9\",\"session_id\":\"s\",\"timestamp\":1717245296.5e0,"
@@ -184,7 +186,7 @@ test_truncated(void **state)
 }
 
 static void
-test_ndjson(void **state)
+test_each_line_of_ndjson_is_a_record(void **state)
 {
 	static const struct {
 		const char *body;
@@ -217,7 +219,7 @@ test_ndjson(void **state)
 /* --- all or nothing ---------------------------------------------------------------------------------------------- */
 
 static void
-test_one_bad_event(void **state)
+test_one_bad_event_refuses_the_whole_batch(void **state)
 {
 	enum { EVENTS = 12 };
 
@@ -241,7 +243,7 @@ test_one_bad_event(void **state)
 }
 
 static void
-test_errors_are_collected(void **state)
+test_the_errors_of_all_events_are_reported(void **state)
 {
 	char body[8192] = "[";
 
@@ -252,7 +254,7 @@ test_errors_are_collected(void **state)
 	assert_error(2, "model_attributes_type", NULL, not_object, 2);
 	assert_error(3, "string_type", "session_id", "Input should be a valid string", 3);
 
-	/* The first ones are kept. */
+	/* The first errors are kept. */
 	for (int i = 0; i < 140; i++)
 		strcat(body, BAD ",");
 	strcat(body, GOOD "]");
@@ -262,7 +264,7 @@ test_errors_are_collected(void **state)
 	for (uint32_t i = 0; i < DECODE_ERRORS_MAX; i++)
 		assert_error(i, "missing", "session_id", "Field required", i);
 
-	/* A syntax error behind them is the only one that is reported. */
+	/* A syntax error after them is the only one that is reported. */
 	body[strlen(body) - 1] = '}';
 	assert_int_equal(decode(body, BODY_ARRAY), DECODE_INVALID);
 	assert_syntax_error("expected ',' or ']'", (int64_t)strlen(body) - 1, -1);
@@ -273,7 +275,7 @@ test_errors_are_collected(void **state)
 /* --- sizes ------------------------------------------------------------------------------------------------------- */
 
 static void
-test_too_many_events(void **state)
+test_more_events_than_allowed_are_refused(void **state)
 {
 	env.max_events = 3;
 	assert_int_equal(decode("[" GOOD "," GOOD "," GOOD "]", BODY_ARRAY), DECODE_OK);
@@ -287,13 +289,13 @@ test_too_many_events(void **state)
 		assert_error(0, "too_many_events", NULL, "Too many events in one request", -1);
 		assert_int_equal(result.errors[0].limit, 3);
 	}
-	/* It is the only thing reported, whatever was wrong before or comes behind. */
+	/* It is the only error, whatever was wrong before it or comes after it. */
 	assert_int_equal(decode("[1,2,3,4", BODY_ARRAY), DECODE_TOO_LARGE);
 	assert_int_equal(result.error_count, 1);
 }
 
 static void
-test_event_too_large(void **state)
+test_an_event_larger_than_allowed_is_refused(void **state)
 {
 	static const char body[] = "[ " GOOD " ,{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{ }}]";
 
@@ -305,7 +307,7 @@ test_event_too_large(void **state)
 	assert_error(0, "event_too_large", NULL, "Event is too large", 1);
 	assert_int_equal(result.errors[0].limit, env.max_event_bytes);
 
-	/* White space around an event is not the event's, and a value that is no object is as large as any. */
+	/* White space around an event does not count. A value that is no object has a size too. */
 	env.max_event_bytes = strlen(GOOD);
 	assert_int_equal(decode("      " GOOD "      ", BODY_EVENT), DECODE_OK);
 	assert_int_equal(decode("      " GOOD "      \n", BODY_NDJSON), DECODE_OK);
@@ -318,9 +320,9 @@ test_event_too_large(void **state)
 	assert_int_equal(decode("[" GOOD "]", BODY_ARRAY), DECODE_OK);
 }
 
-/* Capacities from nothing up: no space until it is exactly enough, and never a byte beyond. */
+/* Every capacity from nothing up: there is no space until it is exactly enough, and no byte is written past it. */
 static void
-test_capacity(void **state)
+test_records_that_do_not_fit_are_not_written(void **state)
 {
 	static const struct {
 		const char *body;
@@ -360,9 +362,9 @@ test_capacity(void **state)
 	}
 }
 
-/* Whether the request is right does not depend on the space for it. */
+/* Whether a request is valid does not depend on the space for it. */
 static void
-test_invalid_beats_no_space(void **state)
+test_an_invalid_body_is_invalid_without_space_too(void **state)
 {
 	static const struct {
 		const char *body;
@@ -388,9 +390,9 @@ test_invalid_beats_no_space(void **state)
 	    DECODE_TOO_LARGE);
 }
 
-/* Hostile nesting costs neither stack nor time. */
+/* Deep nesting from an attacker costs neither stack nor time. */
 static void
-test_deep_bodies(void **state)
+test_deep_nesting_is_refused(void **state)
 {
 	enum { DEPTH = 100000 };
 	static char body[DEPTH * 6];
@@ -408,9 +410,9 @@ test_deep_bodies(void **state)
 	}
 }
 
-/* As many events as fit, each with its own data. */
+/* As many events as fit, each with data of its own. */
 static void
-test_many_events(void **state)
+test_as_many_events_as_allowed_are_decoded(void **state)
 {
 	enum { EVENTS = 5000 };
 	char *body = malloc(EVENTS * 90), *p;
@@ -438,21 +440,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_array, setup),
-	    cmocka_unit_test_setup(test_not_an_array, setup),
-	    cmocka_unit_test_setup(test_not_an_object, setup),
-	    cmocka_unit_test_setup(test_syntax_errors, setup),
-	    cmocka_unit_test_setup(test_byte_order_mark, setup),
-	    cmocka_unit_test_setup(test_truncated, setup),
-	    cmocka_unit_test_setup(test_ndjson, setup),
-	    cmocka_unit_test_setup(test_one_bad_event, setup),
-	    cmocka_unit_test_setup(test_errors_are_collected, setup),
-	    cmocka_unit_test_setup(test_too_many_events, setup),
-	    cmocka_unit_test_setup(test_event_too_large, setup),
-	    cmocka_unit_test_setup(test_capacity, setup),
-	    cmocka_unit_test_setup(test_invalid_beats_no_space, setup),
-	    cmocka_unit_test_setup(test_deep_bodies, setup),
-	    cmocka_unit_test_setup(test_many_events, setup),
+	    cmocka_unit_test_setup(test_each_event_of_an_array_is_a_record, setup),
+	    cmocka_unit_test_setup(test_a_batch_that_is_no_array_is_refused, setup),
+	    cmocka_unit_test_setup(test_an_event_that_is_no_object_is_refused, setup),
+	    cmocka_unit_test_setup(test_syntax_errors_are_refused_with_their_position, setup),
+	    cmocka_unit_test_setup(test_a_byte_order_mark_at_the_beginning_is_skipped, setup),
+	    cmocka_unit_test_setup(test_a_body_that_ends_early_is_refused, setup),
+	    cmocka_unit_test_setup(test_each_line_of_ndjson_is_a_record, setup),
+	    cmocka_unit_test_setup(test_one_bad_event_refuses_the_whole_batch, setup),
+	    cmocka_unit_test_setup(test_the_errors_of_all_events_are_reported, setup),
+	    cmocka_unit_test_setup(test_more_events_than_allowed_are_refused, setup),
+	    cmocka_unit_test_setup(test_an_event_larger_than_allowed_is_refused, setup),
+	    cmocka_unit_test_setup(test_records_that_do_not_fit_are_not_written, setup),
+	    cmocka_unit_test_setup(test_an_invalid_body_is_invalid_without_space_too, setup),
+	    cmocka_unit_test_setup(test_deep_nesting_is_refused, setup),
+	    cmocka_unit_test_setup(test_as_many_events_as_allowed_are_decoded, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

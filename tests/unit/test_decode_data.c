@@ -1,4 +1,4 @@
-/* `data`: byte for byte as sent, but for white space between tokens and numbers that are none. */
+/* `data` is kept byte for byte, except for white space between tokens and for NaN and Infinity. */
 #include "tests/unit/decode_fixture.h"
 
 #include "event/scan.h"
@@ -12,7 +12,7 @@ decode_data(const char *data)
 	return decode_with(members);
 }
 
-/* These come through untouched. */
+/* Data that is stored as it was sent. */
 static const char *const verbatim[] = {
     "{}",
     "{\"a\":1}",
@@ -33,7 +33,7 @@ static const char *const verbatim[] = {
 };
 
 static void
-test_verbatim(void **state)
+test_data_is_kept_byte_for_byte(void **state)
 {
 	for (size_t i = 0; i < COUNT(verbatim); i++) {
 		assert_int_equal(decode_data(verbatim[i]), DECODE_OK);
@@ -43,9 +43,9 @@ test_verbatim(void **state)
 	}
 }
 
-/* With white space wherever it may stand, they come out as they were without. */
+/* The same data with white space between all tokens is stored without it. */
 static void
-test_white_space(void **state)
+test_white_space_between_tokens_is_removed(void **state)
 {
 	static const char *const spaces[] = {" ", "\n", "\r\n", "\t", "  \n\t \r ", "                                "};
 
@@ -76,7 +76,7 @@ test_white_space(void **state)
 }
 
 static void
-test_pretty_printed(void **state)
+test_pretty_printed_data_is_stored_on_one_line(void **state)
 {
 	static const char body[] = "{\n"
 				   "  \"event_type\": \"t\",\n"
@@ -92,12 +92,12 @@ test_pretty_printed(void **state)
 
 	assert_int_equal(decode(body, BODY_EVENT), DECODE_OK);
 	assert_data(0, "{\"lines\":[\"a\\nb\",2],\"empty\":{}}");
-	/* A line of JSONL stays one line. */
+	/* A line of JSONL must stay one line. */
 	assert_null(memchr(record_data(record_number(0)).base, '\n', record_data(record_number(0)).len));
 }
 
 static void
-test_nonfinite(void **state)
+test_nan_and_infinity_in_data_are_stored_as_null(void **state)
 {
 	static const struct {
 		const char *sent;
@@ -119,7 +119,7 @@ test_nonfinite(void **state)
 		assert_int_equal(result.sanitised, 1);
 		assert_int_equal(record_number(0)->flags, 0);
 	}
-	/* Many short ones: the text that is stored is longer than the text that came. */
+	/* With many NaN the stored text is longer than the sent one. */
 	char sent[4096] = "{\"x\":[NaN", stored[4096] = "{\"x\":[null";
 
 	for (int i = 0; i < 500; i++) {
@@ -132,9 +132,9 @@ test_nonfinite(void **state)
 	assert_data(0, stored);
 }
 
-/* Only in data: anywhere else they are no JSON. */
+/* NaN is allowed in data only. Anywhere else it is not JSON. */
 static void
-test_nonfinite_elsewhere(void **state)
+test_nan_and_infinity_are_refused_outside_data(void **state)
 {
 	static const char reason[] = "NaN and Infinity are taken only inside data";
 	static const char *const members[] = {
@@ -155,7 +155,7 @@ test_nonfinite_elsewhere(void **state)
 	assert_syntax_error(reason, 0, -1);
 	assert_int_equal(decode("[NaN]", BODY_ARRAY), DECODE_INVALID);
 	assert_syntax_error(reason, 1, -1);
-	/* Also behind an event with data. */
+	/* After an event with data too. */
 	static const char *const followers[] = {"NaN", "[NaN]", "{\"phase_id\":NaN}"};
 
 	for (size_t i = 0; i < COUNT(followers); i++) {
@@ -169,9 +169,9 @@ test_nonfinite_elsewhere(void **state)
 	}
 }
 
-/* What jsonb refuses is flagged and counted, and kept as it was. */
+/* Data that jsonb refuses is flagged and counted, and stored as it was sent. */
 static void
-test_unsafe_escapes(void **state)
+test_escapes_that_jsonb_refuses_are_kept_and_flagged(void **state)
 {
 	static const char *const cases[] = {
 	    "{\"x\":\"\\u0000\"}",
@@ -195,9 +195,9 @@ test_unsafe_escapes(void **state)
 	assert_int_equal(result.sanitised, 1);
 }
 
-/* Each event counts once, however much is wrong with it. */
+/* An event counts once, however many of its values were replaced. */
 static void
-test_sanitised_counts_events(void **state)
+test_events_with_replaced_values_are_counted_once(void **state)
 {
 	assert_int_equal(decode("[{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{\"x\":NaN,\"y\":\"\\u0000\"}},"
 				"{\"event_type\":\"t\",\"session_id\":\"s\"},"
@@ -210,7 +210,7 @@ test_sanitised_counts_events(void **state)
 }
 
 static void
-test_types(void **state)
+test_data_that_is_no_object_is_refused(void **state)
 {
 	static const char *const wrong[] = {
 	    "[]", "\"\"", "\"{}\"", "0", "1.5", "true", "false", "NaN", "-Infinity", "[{}]"};
@@ -223,7 +223,7 @@ test_types(void **state)
 }
 
 static void
-test_depth(void **state)
+test_data_that_is_nested_too_deep_is_refused(void **state)
 {
 	for (size_t depth = 509; depth <= 515; depth++) {
 		char data[8192], *p = stpcpy(data, "{\"x\":");
@@ -243,9 +243,9 @@ test_depth(void **state)
 	}
 }
 
-/* Every length around the words that strings are moved over in, with and without a rewrite. */
+/* Every length around the words in which strings are copied, with and without white space to remove. */
 static void
-test_lengths(void **state)
+test_strings_of_every_length_are_kept(void **state)
 {
 	for (size_t len = 0; len < 300; len++) {
 		char data[1024], spaced[1024];
@@ -263,16 +263,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_verbatim, setup),
-	    cmocka_unit_test_setup(test_white_space, setup),
-	    cmocka_unit_test_setup(test_pretty_printed, setup),
-	    cmocka_unit_test_setup(test_nonfinite, setup),
-	    cmocka_unit_test_setup(test_nonfinite_elsewhere, setup),
-	    cmocka_unit_test_setup(test_unsafe_escapes, setup),
-	    cmocka_unit_test_setup(test_sanitised_counts_events, setup),
-	    cmocka_unit_test_setup(test_types, setup),
-	    cmocka_unit_test_setup(test_depth, setup),
-	    cmocka_unit_test_setup(test_lengths, setup),
+	    cmocka_unit_test_setup(test_data_is_kept_byte_for_byte, setup),
+	    cmocka_unit_test_setup(test_white_space_between_tokens_is_removed, setup),
+	    cmocka_unit_test_setup(test_pretty_printed_data_is_stored_on_one_line, setup),
+	    cmocka_unit_test_setup(test_nan_and_infinity_in_data_are_stored_as_null, setup),
+	    cmocka_unit_test_setup(test_nan_and_infinity_are_refused_outside_data, setup),
+	    cmocka_unit_test_setup(test_escapes_that_jsonb_refuses_are_kept_and_flagged, setup),
+	    cmocka_unit_test_setup(test_events_with_replaced_values_are_counted_once, setup),
+	    cmocka_unit_test_setup(test_data_that_is_no_object_is_refused, setup),
+	    cmocka_unit_test_setup(test_data_that_is_nested_too_deep_is_refused, setup),
+	    cmocka_unit_test_setup(test_strings_of_every_length_are_kept, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

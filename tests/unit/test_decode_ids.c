@@ -1,15 +1,15 @@
-/* The ids of events: the client's own, made from its text, new ones. */
+/* The ids of events: the client's own, ids made from its text, and new ones. */
 #include "base/format.h"
 #include "ingest/event_id.h"
 #include "tests/unit/decode_fixture.h"
 
 static void
-test_ids(void **state)
+test_an_id_is_a_uuid_or_made_from_the_clients_text(void **state)
 {
 	char text[36];
 	uint8_t id[16], again[16];
 
-	/* A UUID in any usual form is the id itself; escapes do not matter. */
+	/* A UUID in any usual form is the id, with escapes or without. */
 	static const char *const forms[] = {
 	    "550e8400-e29b-41d4-a716-446655440000",
 	    "550E8400E29B41D4A716446655440000",
@@ -36,7 +36,7 @@ test_ids(void **state)
 	assert_int_equal(decode_with(",\"event_id\":\"evt\\u002d1\""), DECODE_OK);
 	assert_memory_equal(record_number(0)->event_id, id, 16);
 
-	/* Nothing at all makes a new id each time. */
+	/* Without text there is a new id each time. */
 	assert_int_equal(decode_with(",\"event_id\":\"\""), DECODE_OK);
 	assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
 	memcpy(id, record_number(0)->event_id, 16);
@@ -47,9 +47,9 @@ test_ids(void **state)
 	assert_true(memcmp(again, id, 16) > 0);
 }
 
-/* Each such event gets an id of its own: clients write these into all events that have none. */
+/* Clients write these ids into all their events that have none, so each event gets an id of its own. */
 static void
-test_placeholder_ids(void **state)
+test_placeholder_ids_are_replaced(void **state)
 {
 	static const char *const placeholders[] = {
 	    "00000000-0000-0000-0000-000000000000",
@@ -123,9 +123,9 @@ test_placeholder_ids(void **state)
 	}
 }
 
-/* By Python: uuid.uuid5(uuid.UUID("7da0d4d4-f822-4102-924c-4a49413a7e02"), "chunk-1/3"). */
+/* The expected ids are Python's: uuid.uuid5(uuid.UUID("7da0d4d4-f822-4102-924c-4a49413a7e02"), "chunk-1/3"). */
 static void
-test_ids_by_key_and_index(void **state)
+test_ids_follow_from_the_idempotency_key_and_the_index(void **state)
 {
 	static const char body[] = "[{\"event_type\":\"t\",\"session_id\":\"s\"},"
 				   "{\"event_type\":\"t\",\"session_id\":\"s\",\"event_id\":\"evt-1\"},{},"
@@ -145,7 +145,7 @@ test_ids_by_key_and_index(void **state)
 		assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
 		uuid_v5(uuid_client_ids, "evt-1", 5, id);
 		assert_memory_equal(record_number(1)->event_id, id, 16);
-		/* The index is that of the request. */
+		/* The index counts all events of the request. */
 		format_uuid(record_number(2)->event_id, text);
 		assert_memory_equal(text, "3c651e20-da91-5e56-9779-b1d128e371a9", 36);
 	}
@@ -157,9 +157,9 @@ test_ids_by_key_and_index(void **state)
 	assert_memory_equal(text, "e9cf625f-1a0a-5848-8884-8ac02faa4661", 36);
 }
 
-/* What a version 7 key says of the time of its request's events. */
+/* The time of a request's events by its key, if that is a UUID of version 7. */
 static void
-test_time_by_key(void **state)
+test_the_time_follows_from_a_version_7_key(void **state)
 {
 	static const struct {
 		const char *key;
@@ -190,9 +190,9 @@ test_time_by_key(void **state)
 	assert_true(record_number(0)->timestamp_us == 5000000);
 }
 
-/* Tenants may use the same texts and keys: their events are different ones. A UUID is what it is. */
+/* Two tenants may use the same texts and keys for different events. A UUID is the same id for both. */
 static void
-test_ids_of_texts_and_keys_are_each_tenants_own(void **state)
+test_ids_of_texts_and_keys_differ_between_tenants(void **state)
 {
 	static const char *const tenants[] = {"", "acme", "globex", "acme"};
 	static const char *const members[] = {",\"event_id\":\"order-17\"", ""};
@@ -222,11 +222,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_ids, setup),
-	    cmocka_unit_test_setup(test_placeholder_ids, setup),
-	    cmocka_unit_test_setup(test_ids_by_key_and_index, setup),
-	    cmocka_unit_test_setup(test_time_by_key, setup),
-	    cmocka_unit_test_setup(test_ids_of_texts_and_keys_are_each_tenants_own, setup),
+	    cmocka_unit_test_setup(test_an_id_is_a_uuid_or_made_from_the_clients_text, setup),
+	    cmocka_unit_test_setup(test_placeholder_ids_are_replaced, setup),
+	    cmocka_unit_test_setup(test_ids_follow_from_the_idempotency_key_and_the_index, setup),
+	    cmocka_unit_test_setup(test_the_time_follows_from_a_version_7_key, setup),
+	    cmocka_unit_test_setup(test_ids_of_texts_and_keys_differ_between_tenants, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

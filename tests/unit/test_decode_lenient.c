@@ -1,4 +1,4 @@
-/* Lenient requests: what is right is taken, and each event that is wrong is told of. */
+/* Lenient requests: good events are accepted, and each bad one is reported. */
 #include "tests/unit/decode_fixture.h"
 
 #define GOOD "{\"event_type\":\"t\",\"session_id\":\"s\"}"
@@ -31,7 +31,7 @@ decode_lenient(const char *body, enum body_kind kind)
 }
 
 static void
-test_array(void **state)
+test_bad_events_of_an_array_are_left_out_and_reported(void **state)
 {
 	assert_int_equal(
 	    decode_lenient("[" NUMBER(0) "," BAD "," NUMBER(2) ",5,{\"session_id\":1}," NUMBER(5) "]", BODY_ARRAY),
@@ -52,7 +52,7 @@ test_array(void **state)
 }
 
 static void
-test_nothing_wrong(void **state)
+test_a_request_without_bad_events_has_no_errors(void **state)
 {
 	assert_int_equal(decode_lenient("[" GOOD "," GOOD "]", BODY_ARRAY), DECODE_OK);
 	assert_int_equal(result.events, 2);
@@ -63,9 +63,9 @@ test_nothing_wrong(void **state)
 	assert_int_equal(result.events, 0);
 }
 
-/* Of an array nobody can tell where the next event begins. */
+/* After an error in an array there is no telling where the next event begins. */
 static void
-test_broken_json_in_an_array_costs_all(void **state)
+test_broken_json_in_an_array_refuses_the_request(void **state)
 {
 	assert_int_equal(decode_lenient("[" GOOD "," BAD ",{\"event_type\":}," GOOD "]", BODY_ARRAY), DECODE_INVALID);
 	assert_syntax_error("expected a value", 70, -1);
@@ -76,7 +76,7 @@ test_broken_json_in_an_array_costs_all(void **state)
 }
 
 static void
-test_a_line_that_is_no_json_costs_itself(void **state)
+test_a_line_that_is_no_json_is_left_out_alone(void **state)
 {
 	assert_int_equal(decode_lenient(NUMBER(0) "\n\nnonsense\n" NUMBER(2) " " NUMBER(3) "\n" NUMBER(
 					    4) "\n"
@@ -103,7 +103,7 @@ test_a_line_that_is_no_json_costs_itself(void **state)
 }
 
 static void
-test_an_event_that_is_too_large_costs_itself(void **state)
+test_an_event_that_is_too_large_is_left_out_alone(void **state)
 {
 	env.max_event_bytes = 40;
 	assert_int_equal(
@@ -120,7 +120,7 @@ test_an_event_that_is_too_large_costs_itself(void **state)
 }
 
 static void
-test_nothing_right(void **state)
+test_a_request_without_good_events_is_refused(void **state)
 {
 	assert_int_equal(decode_lenient("[" BAD ",1]", BODY_ARRAY), DECODE_INVALID);
 	assert_int_equal(result.events, 0);
@@ -140,9 +140,9 @@ test_nothing_right(void **state)
 	assert_int_equal(decode_lenient(GOOD, BODY_EVENT), DECODE_TOO_LARGE);
 }
 
-/* A batch is a batch: what is wrong in it is no reason to take more. */
+/* Bad events count for the limit too. */
 static void
-test_too_many_events(void **state)
+test_too_many_events_refuse_the_request(void **state)
 {
 	env.max_events = 2;
 	assert_int_equal(decode_lenient("[" GOOD "," BAD "," GOOD "]", BODY_ARRAY), DECODE_TOO_LARGE);
@@ -153,7 +153,7 @@ test_too_many_events(void **state)
 }
 
 static void
-test_errors_are_cut_and_counted(void **state)
+test_the_first_errors_are_listed_and_all_are_counted(void **state)
 {
 	char body[16384] = "[" GOOD;
 
@@ -167,9 +167,9 @@ test_errors_are_cut_and_counted(void **state)
 	assert_rejected(2 * DECODE_ERRORS_MAX, 0, 0);
 }
 
-/* Exactly what the good ones need; without it the request may be sent again, so nothing of it is told. */
+/* The good events need exactly that space. Without it no error is reported, because the request may be sent again. */
 static void
-test_capacity(void **state)
+test_good_events_without_space_are_sent_again(void **state)
 {
 	static const char body[] = "[" GOOD "," BAD "," GOOD "]";
 	size_t needed;
@@ -191,15 +191,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_array, setup_lenient),
-	    cmocka_unit_test_setup(test_nothing_wrong, setup_lenient),
-	    cmocka_unit_test_setup(test_broken_json_in_an_array_costs_all, setup_lenient),
-	    cmocka_unit_test_setup(test_a_line_that_is_no_json_costs_itself, setup_lenient),
-	    cmocka_unit_test_setup(test_an_event_that_is_too_large_costs_itself, setup_lenient),
-	    cmocka_unit_test_setup(test_nothing_right, setup_lenient),
-	    cmocka_unit_test_setup(test_too_many_events, setup_lenient),
-	    cmocka_unit_test_setup(test_errors_are_cut_and_counted, setup_lenient),
-	    cmocka_unit_test_setup(test_capacity, setup_lenient),
+	    cmocka_unit_test_setup(test_bad_events_of_an_array_are_left_out_and_reported, setup_lenient),
+	    cmocka_unit_test_setup(test_a_request_without_bad_events_has_no_errors, setup_lenient),
+	    cmocka_unit_test_setup(test_broken_json_in_an_array_refuses_the_request, setup_lenient),
+	    cmocka_unit_test_setup(test_a_line_that_is_no_json_is_left_out_alone, setup_lenient),
+	    cmocka_unit_test_setup(test_an_event_that_is_too_large_is_left_out_alone, setup_lenient),
+	    cmocka_unit_test_setup(test_a_request_without_good_events_is_refused, setup_lenient),
+	    cmocka_unit_test_setup(test_too_many_events_refuse_the_request, setup_lenient),
+	    cmocka_unit_test_setup(test_the_first_errors_are_listed_and_all_are_counted, setup_lenient),
+	    cmocka_unit_test_setup(test_good_events_without_space_are_sent_again, setup_lenient),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* The envelope's limits, which count characters: however they are written, and up to the very last one. */
+/* The limits of an event's strings. They count characters, however these are written, and are exact. */
 #include "tests/unit/decode_fixture.h"
 
 static const struct {
@@ -16,9 +16,9 @@ static const struct {
 };
 
 static void
-test_limits(void **state)
+test_each_string_may_have_exactly_its_limit_of_characters(void **state)
 {
-	/* One character each, however it is written. */
+	/* One character each, in different spellings. */
 	static const struct {
 		const char *json;
 		const char *utf8;
@@ -55,16 +55,16 @@ test_limits(void **state)
 			assert_error(0, "string_too_long", fields[i].name, fields[i].msg, -1);
 			assert_int_equal(result.errors[0].limit, fields[i].limit);
 
-			/* One character of another kind too many. */
+			/* With another character it is one too many. */
 			strcpy(p - strlen(characters[j].json), "y\"");
 			assert_int_equal(decode_with(members), DECODE_INVALID);
 			assert_error(0, "string_too_long", fields[i].name, fields[i].msg, -1);
 		}
 }
 
-/* All of them at their largest in the largest writing, at once. */
+/* All strings at their limits, in the longest spelling. */
 static void
-test_all_limits_together(void **state)
+test_all_strings_may_be_at_their_limits(void **state)
 {
 	char body[16384], *p = body;
 
@@ -90,8 +90,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_limits, setup),
-	    cmocka_unit_test_setup(test_all_limits_together, setup),
+	    cmocka_unit_test_setup(test_each_string_may_have_exactly_its_limit_of_characters, setup),
+	    cmocka_unit_test_setup(test_all_strings_may_be_at_their_limits, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Published events: what their members may be, and what of them is kept. */
+/* Published events: which members they may have, and which are kept. */
 #include "event/publish_outcome.h"
 #include "tests/unit/decode_fixture.h"
 
@@ -11,7 +11,7 @@ setup_published(void **state)
 	return 0;
 }
 
-/* The n-th record, behind an outcome that says nothing yet. */
+/* Record n, which follows an outcome without a result. */
 static const struct record *
 published(uint32_t n)
 {
@@ -38,7 +38,7 @@ assert_member(uint32_t n, enum published_string which, const char *text)
 	assert_span(record_published_string(published(n), which), text);
 }
 
-/* One event on topic t with these members besides. */
+/* Decodes one event with topic t and further members. */
 static enum decode_status
 publish(const char *members)
 {
@@ -103,7 +103,7 @@ test_escapes_that_jsonb_refuses_are_kept_and_flagged(void **state)
 }
 
 static void
-test_unknown_members_are_kept_but_those_that_the_service_makes(void **state)
+test_unknown_members_are_kept_unless_the_service_makes_them(void **state)
 {
 	assert_int_equal(
 	    publish(
@@ -122,7 +122,7 @@ test_unknown_members_are_limited(void **state)
 {
 	static char members[1 << 17], *at;
 
-	/* {"k":"..."} is 8 bytes and the text. */
+	/* {"k":"..."} is the text and 8 bytes. */
 	memset(members, 'x', sizeof members);
 	memcpy(members, ",\"k\":\"", 6);
 	strcpy(members + 6 + RECORD_NULL - 1 - 8, "\"");
@@ -168,7 +168,7 @@ test_a_topic_is_segments_between_dots(void **state)
 	assert_int_equal(decode("{}", BODY_EVENT), DECODE_INVALID);
 	assert_error(0, "missing", "topic", "Field required", -1);
 
-	/* 255 characters, not bytes, written with escapes or without. */
+	/* The limit is 255 characters, not bytes, with escapes or without. */
 	for (int escaped = 0; escaped < 2; escaped++)
 		for (size_t chars = 255; chars <= 256; chars++) {
 			memset(topic, 0, sizeof topic);
@@ -202,13 +202,13 @@ test_occurred_at_is_milliseconds_or_a_time(void **state)
 		assert_int_equal(publish(members), DECODE_INVALID);
 		assert_string_equal(result.errors[0].field, "occurred_at");
 	}
-	/* Without one it is the time in the id. */
+	/* Without occurred_at it is the time in the id. */
 	assert_int_equal(publish(",\"occurred_at\":null"), DECODE_OK);
 	assert_true(published(0)->timestamp_us == published(0)->received_us);
 }
 
 static void
-test_ids_leave_room_for_those_of_jobs(void **state)
+test_ids_leave_room_for_the_ids_of_jobs(void **state)
 {
 	uint8_t before[16] = {0};
 
@@ -221,7 +221,7 @@ test_ids_leave_room_for_those_of_jobs(void **state)
 		assert_int_equal(record->event_id[6] >> 4, 7);
 		assert_int_equal(record->event_id[8] >> 6, 2);
 		assert_int_equal(record->event_id[14] | record->event_id[15], 0);
-		/* They ascend in what stands before the random part, although the clock stands still. */
+		/* The ids ascend before their random part, although the clock stands still. */
 		assert_true(memcmp(before, record->event_id, 8) < 0);
 		memcpy(before, record->event_id, sizeof before);
 		for (int b = 0; b < 6; b++)
@@ -249,7 +249,7 @@ test_keys_come_from_the_body_or_the_header(void **state)
 	assert_int_equal(publish(",\"idempotency_key\":\"body-key\""), DECODE_INVALID);
 	assert_error(0, "value_error", "idempotency_key", "The header Idempotency-Key has another value", -1);
 
-	/* Each event of a batch has its own. */
+	/* In a batch each event has its own key. */
 	assert_int_equal(
 	    decode("[{\"topic\":\"t\"},{\"topic\":\"t\",\"idempotency_key\":\"own\"},{\"topic\":\"t\"}]", BODY_ARRAY),
 	    DECODE_OK);
@@ -259,7 +259,7 @@ test_keys_come_from_the_body_or_the_header(void **state)
 }
 
 static void
-test_strings_become_columns(void **state)
+test_each_string_has_its_place_in_the_record(void **state)
 {
 	static const char *const fields[] = {"idempotency_key", "ordering_key", "target_user_id"};
 	static const char *const wrong[] = {"1", "true", "[]", "{}", "\"\\u0000\"", "\"\\ud800\""};
@@ -295,7 +295,7 @@ test_headers_and_tenant_are_kept(void **state)
 }
 
 static void
-test_batches_are_taken_whole_or_leniently(void **state)
+test_batches_are_accepted_whole_or_leniently(void **state)
 {
 	static const char lines[] =
 	    "{\"topic\":\"a\"}\n\n{\"topic\":\"b\",\"payload\":NaN}\n{\"topic\":\"c\"}\n{\"topic\":\"\"}\n";
@@ -313,7 +313,7 @@ test_batches_are_taken_whole_or_leniently(void **state)
 }
 
 static void
-test_limits(void **state)
+test_strings_may_have_exactly_their_limit_of_characters(void **state)
 {
 	static const char body[] = "[{\"topic\":\"t\"}]";
 	struct decode_space space = {arena, sizeof(struct publish_outcome) + record_bytes(PUBLISHED_STRINGS, 5)};
@@ -352,16 +352,16 @@ main(void)
 	    cmocka_unit_test_setup(test_an_event_keeps_what_was_sent, setup_published),
 	    cmocka_unit_test_setup(test_the_payload_is_kept_byte_for_byte, setup_published),
 	    cmocka_unit_test_setup(test_escapes_that_jsonb_refuses_are_kept_and_flagged, setup_published),
-	    cmocka_unit_test_setup(test_unknown_members_are_kept_but_those_that_the_service_makes, setup_published),
+	    cmocka_unit_test_setup(test_unknown_members_are_kept_unless_the_service_makes_them, setup_published),
 	    cmocka_unit_test_setup(test_unknown_members_are_limited, setup_published),
 	    cmocka_unit_test_setup(test_a_topic_is_segments_between_dots, setup_published),
 	    cmocka_unit_test_setup(test_occurred_at_is_milliseconds_or_a_time, setup_published),
-	    cmocka_unit_test_setup(test_ids_leave_room_for_those_of_jobs, setup_published),
+	    cmocka_unit_test_setup(test_ids_leave_room_for_the_ids_of_jobs, setup_published),
 	    cmocka_unit_test_setup(test_keys_come_from_the_body_or_the_header, setup_published),
-	    cmocka_unit_test_setup(test_strings_become_columns, setup_published),
+	    cmocka_unit_test_setup(test_each_string_has_its_place_in_the_record, setup_published),
 	    cmocka_unit_test_setup(test_headers_and_tenant_are_kept, setup_published),
-	    cmocka_unit_test_setup(test_batches_are_taken_whole_or_leniently, setup_published),
-	    cmocka_unit_test_setup(test_limits, setup_published),
+	    cmocka_unit_test_setup(test_batches_are_accepted_whole_or_leniently, setup_published),
+	    cmocka_unit_test_setup(test_strings_may_have_exactly_their_limit_of_characters, setup_published),
 	    cmocka_unit_test_setup(test_an_event_is_an_object, setup_published),
 	};
 

@@ -1,4 +1,4 @@
-/* Fields that the API does not define: kept in data, ignored, or refused. */
+/* Fields that the API does not define are kept in data, ignored or refused. */
 #include "tests/unit/decode_fixture.h"
 
 #include "event/scan.h"
@@ -13,7 +13,7 @@ assert_kept(const char *members, const char *data)
 }
 
 static void
-test_kept_in_data(void **state)
+test_unknown_fields_are_kept_in_data(void **state)
 {
 	assert_kept(",\"a\":1", "{\"a\":1}");
 	assert_kept(",\"a\":1,\"b\":{\"x\":[]}", "{\"a\":1,\"b\":{\"x\":[]}}");
@@ -21,21 +21,21 @@ test_kept_in_data(void **state)
 	assert_kept(",\"a\":1,\"data\":{}", "{\"a\":1}");
 	assert_kept(",\"a\":1,\"data\":{ \t}", "{\"a\":1}");
 	assert_kept(",\"a\":1,\"data\":{\"b\":2},\"c\":3", "{\"b\":2,\"a\":1,\"c\":3}");
-	/* Only white space between tokens goes. */
+	/* White space between tokens is removed, and nothing else. */
 	assert_kept(" , \"a b\" : [ 1 , \" x \" ] , \"data\" : { \"b\" : 2 } , \"n\":-1.50e+07 ",
 	    "{\"b\":2,\"a b\":[1,\" x \"],\"n\":-1.50e+07}");
 	assert_kept(",\"\\u0061\\/\":\"\\u0062\",\"\xc3\xa9\":\"\xe6\x97\xa5\",\"\":null",
 	    "{\"\\u0061\\/\":\"\\u0062\",\"\xc3\xa9\":\"\xe6\x97\xa5\",\"\":null}");
-	/* Names that only look like an event's. */
+	/* Names that resemble those of fields. */
 	assert_kept(",\"sessionId\":\"x\",\"tenant_id\":\"y\",\"Data\":{}",
 	    "{\"sessionId\":\"x\",\"tenant_id\":\"y\",\"Data\":{}}");
 	assert_int_equal(decode_with(",\"data\":{\"a\":1}"), DECODE_OK);
 	assert_int_equal(result.unknown, 0);
 }
 
-/* As most JSON parsers have it, whatever way a name is written. */
+/* As in most JSON parsers, however a name is spelt. */
 static void
-test_the_last_of_a_name_counts(void **state)
+test_of_unknown_fields_with_one_name_the_last_counts(void **state)
 {
 	assert_kept(",\"a\":1,\"b\":2,\"a\":3", "{\"a\":3,\"b\":2}");
 	assert_kept(",\"a\":1,\"\\u0061\":2", "{\"\\u0061\":2}");
@@ -46,24 +46,24 @@ test_the_last_of_a_name_counts(void **state)
 }
 
 static void
-test_a_member_of_data_wins(void **state)
+test_a_member_of_data_is_not_replaced(void **state)
 {
 	assert_kept(",\"a\":1,\"data\":{\"a\":2}", "{\"a\":2}");
 	assert_kept(",\"data\":{\"\\u0061\":2},\"a\":1,\"b\":1", "{\"\\u0061\":2,\"b\":1}");
 	assert_kept(",\"\\u00e9\":1,\"data\":{\"\xc3\xa9\":2}", "{\"\xc3\xa9\":2}");
 	assert_kept(",\"a\":\"\\u0000\",\"data\":{\"a\":2}", "{\"a\":2}");
 	assert_int_equal(result.sanitised, 0);
-	/* What is deeper has nothing to do with it. */
+	/* Members inside data's members have nothing to do with it. */
 	assert_kept(",\"a\":1,\"data\":{\"b\":{\"a\":2}}", "{\"b\":{\"a\":2},\"a\":1}");
-	/* The last data counts, and only that. */
+	/* The last data counts, and only that one. */
 	assert_kept(",\"a\":1,\"data\":{\"a\":2},\"data\":{\"b\":3}", "{\"b\":3,\"a\":1}");
-	/* Duplicates inside data stay the client's. */
+	/* Duplicates inside data stay as the client sent them. */
 	assert_kept(",\"a\":1,\"data\":{\"x\":1,\"x\":2}", "{\"x\":1,\"x\":2,\"a\":1}");
 }
 
-/* Each name is found among the others, whatever the order they come in; and there is a most. */
+/* Each name is found among the others, in any order. Their number is limited. */
 static void
-test_many_names(void **state)
+test_unknown_fields_are_found_among_many_up_to_the_limit(void **state)
 {
 	static char body[32768], data[32768];
 	size_t len = (size_t)sprintf(body, "[{\"event_type\":\"t\",\"session_id\":\"s\"");
@@ -91,7 +91,7 @@ test_many_names(void **state)
 }
 
 static void
-test_nan_and_unsafe_escapes(void **state)
+test_nan_and_unsafe_escapes_are_treated_as_in_data(void **state)
 {
 	assert_kept(",\"a\":NaN,\"data\":{\"b\":-Infinity,\"c\": 1},\"d\":[Infinity, NaN]",
 	    "{\"b\":null,\"c\":1,\"a\":null,\"d\":[null,null]}");
@@ -106,9 +106,9 @@ test_nan_and_unsafe_escapes(void **state)
 	assert_int_equal(record_number(0)->flags, 0);
 }
 
-/* In data it is one deeper than it came. */
+/* In data they are one level deeper than they were sent. */
 static void
-test_depth(void **state)
+test_unknown_fields_have_the_depth_limit_of_data(void **state)
 {
 	for (size_t depth = JSON_DEPTH_MAX - 2; depth <= JSON_DEPTH_MAX + 1; depth++) {
 		char members[4096], *p = stpcpy(members, ",\"x\":");
@@ -126,7 +126,7 @@ test_depth(void **state)
 }
 
 static void
-test_counted_by_event(void **state)
+test_events_with_unknown_fields_are_counted(void **state)
 {
 	static const char body[] = "[{\"event_type\":\"t\",\"session_id\":\"s\",\"a\":1,\"b\":2},"
 				   "{\"event_type\":\"t\",\"session_id\":\"s\"},"
@@ -145,14 +145,14 @@ test_counted_by_event(void **state)
 }
 
 static void
-test_ignored(void **state)
+test_unknown_fields_may_be_ignored(void **state)
 {
 	env.unknown = UNKNOWN_IGNORE;
 	assert_int_equal(decode_with(",\"other\":{\"\\ud800\":\"\\u0000\"},\"data\":{\"x\":1}"), DECODE_OK);
 	assert_data(0, "{\"x\":1}");
 	assert_int_equal(record_number(0)->flags, 0);
 	assert_int_equal(result.sanitised, 0);
-	/* It must be JSON all the same. */
+	/* They must be JSON all the same. */
 	assert_int_equal(decode_with(",\"other\":NaN"), DECODE_INVALID);
 	assert_string_equal(result.errors[0].reason, "NaN and Infinity are taken only inside data");
 	assert_int_equal(decode_with(",\"other\":01"), DECODE_INVALID);
@@ -166,7 +166,7 @@ assert_key(uint32_t i, const char *token, int64_t index)
 }
 
 static void
-test_refused(void **state)
+test_unknown_fields_may_be_refused(void **state)
 {
 	char body[4096], *p = stpcpy(body, "[{\"event_type\":\"t\",\"session_id\":\"s\"");
 
@@ -176,7 +176,7 @@ test_refused(void **state)
 	assert_int_equal(result.error_count, 2);
 	assert_key(0, "\"a\"", -1);
 	assert_key(1, "\"\\u0062b\"", -1);
-	/* Behind what else is wrong; and in every event. */
+	/* After the other errors, and in every event. */
 	assert_int_equal(
 	    decode(
 		"[{\"event_type\":\"t\",\"session_id\":\"s\"},{\"sessionId\":\"s\",\"event_type\":\"t\"}]", BODY_ARRAY),
@@ -184,7 +184,7 @@ test_refused(void **state)
 	assert_int_equal(result.error_count, 2);
 	assert_error(0, "missing", "session_id", "Field required", 1);
 	assert_key(1, "\"sessionId\"", 1);
-	/* However many there are. */
+	/* All of them are found, however many there are. */
 	for (int i = 0; i < 100; i++)
 		p += sprintf(p, ",\"x%d\":1", i);
 	(void)stpcpy(p, "}]");
@@ -198,15 +198,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_kept_in_data, setup),
-	    cmocka_unit_test_setup(test_the_last_of_a_name_counts, setup),
-	    cmocka_unit_test_setup(test_a_member_of_data_wins, setup),
-	    cmocka_unit_test_setup(test_many_names, setup),
-	    cmocka_unit_test_setup(test_nan_and_unsafe_escapes, setup),
-	    cmocka_unit_test_setup(test_depth, setup),
-	    cmocka_unit_test_setup(test_counted_by_event, setup),
-	    cmocka_unit_test_setup(test_ignored, setup),
-	    cmocka_unit_test_setup(test_refused, setup),
+	    cmocka_unit_test_setup(test_unknown_fields_are_kept_in_data, setup),
+	    cmocka_unit_test_setup(test_of_unknown_fields_with_one_name_the_last_counts, setup),
+	    cmocka_unit_test_setup(test_a_member_of_data_is_not_replaced, setup),
+	    cmocka_unit_test_setup(test_unknown_fields_are_found_among_many_up_to_the_limit, setup),
+	    cmocka_unit_test_setup(test_nan_and_unsafe_escapes_are_treated_as_in_data, setup),
+	    cmocka_unit_test_setup(test_unknown_fields_have_the_depth_limit_of_data, setup),
+	    cmocka_unit_test_setup(test_events_with_unknown_fields_are_counted, setup),
+	    cmocka_unit_test_setup(test_unknown_fields_may_be_ignored, setup),
+	    cmocka_unit_test_setup(test_unknown_fields_may_be_refused, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

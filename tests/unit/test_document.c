@@ -1,4 +1,4 @@
-/* Documents of the API: members as they were sent, and what is wrong with them. */
+/* Documents of the API: their members are kept as they were sent, and errors are reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@ span_of(const char *text)
 	return (struct span){text, strlen(text)};
 }
 
-/* Opens a body that must be good. */
+/* Opens a body that must be valid. */
 static struct document
 opened(const char *body, struct document_error *error)
 {
@@ -107,7 +107,7 @@ test_an_empty_body_is_an_empty_object(void **state)
 }
 
 static void
-test_the_last_of_members_with_one_name_counts(void **state)
+test_of_members_with_one_name_the_last_counts(void **state)
 {
 	struct document_error error;
 	struct document document = opened("{\"n\":\"old\",\"\\u006e\":\"new\",\"m\":1,\"m\":null}", &error);
@@ -124,7 +124,7 @@ test_the_last_of_members_with_one_name_counts(void **state)
 }
 
 static void
-test_strings_come_without_escapes(void **state)
+test_strings_are_read_without_escapes(void **state)
 {
 	struct document_error error;
 	struct document document = opened("{\"n\":\"\\u00e9\\n\\ud83d\\ude00\\\"\",\"plain\":\"x\"}", &error);
@@ -139,7 +139,7 @@ test_strings_come_without_escapes(void **state)
 	document_close(&document);
 }
 
-/* Reads that member as each kind in turn; how the refusal of that kind reads. */
+/* Reads that member as each kind in turn. The refusal of that kind must have the detail. */
 static void
 member_refused(const char *body, char kind, const char *detail)
 {
@@ -289,8 +289,8 @@ main(void)
 	    cmocka_unit_test(test_a_body_that_is_no_object_is_refused_with_its_place),
 	    cmocka_unit_test(test_an_object_has_a_limit_of_members_and_depth),
 	    cmocka_unit_test(test_an_empty_body_is_an_empty_object),
-	    cmocka_unit_test(test_the_last_of_members_with_one_name_counts),
-	    cmocka_unit_test(test_strings_come_without_escapes),
+	    cmocka_unit_test(test_of_members_with_one_name_the_last_counts),
+	    cmocka_unit_test(test_strings_are_read_without_escapes),
 	    cmocka_unit_test(test_a_refusal_names_the_member_and_never_the_value),
 	    cmocka_unit_test(test_whole_numbers_are_exact),
 	    cmocka_unit_test(test_objects_keep_their_text),

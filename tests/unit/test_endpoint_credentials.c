@@ -24,13 +24,13 @@ assert_header_refused(const char *name, const char *value, const char *why)
 	struct error err;
 
 	if (endpoint_header_check(span(name), span(value), &err) == 0)
-		fail_msg("%s was taken", name);
+		fail_msg("%s is accepted", name);
 	if (strstr(err.text, why) == NULL)
 		fail_msg("%s: %s", name, err.text);
 }
 
 static void
-test_headers_that_can_be_sent_are_taken(void **state)
+test_headers_that_can_be_sent_are_accepted(void **state)
 {
 	static const char *const names[] = {"authorization", "X-Api-Key", "x-h", "x!#$%&'*+-.^_`|~9", "accept", "x-hlx",
 	    "webhook", "hostname", "x-forwarded-host", "cookie"};
@@ -77,7 +77,7 @@ test_headers_of_the_service_are_refused_in_any_case(void **state)
 }
 
 static void
-test_a_header_has_a_length(void **state)
+test_the_length_of_a_header_is_limited(void **state)
 {
 	char value[ENDPOINT_HEADER_BYTES_MAX + 1];
 	struct error err;
@@ -96,13 +96,13 @@ assert_secret_refused(const char *text, const char *why)
 	struct error err;
 
 	if (endpoint_secret_check(span(text), &err) == 0)
-		fail_msg("%s was taken", text);
+		fail_msg("%s is accepted", text);
 	if (strstr(err.text, why) == NULL)
 		fail_msg("%s: %s", text, err.text);
 }
 
 static void
-test_secrets_that_all_receivers_read_alike_are_taken(void **state)
+test_secrets_that_all_receivers_read_alike_are_accepted(void **state)
 {
 	static const char *const secrets[] = {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 	    "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "12345678", "correct horse battery",
@@ -117,7 +117,7 @@ test_secrets_that_all_receivers_read_alike_are_taken(void **state)
 }
 
 static void
-test_secrets_that_mean_something_else_elsewhere_are_refused(void **state)
+test_secrets_that_receivers_read_differently_are_refused(void **state)
 {
 	char long_secret[ENDPOINT_SECRET_MOST + 2] = "";
 	struct error err;
@@ -148,7 +148,7 @@ test_secrets_that_mean_something_else_elsewhere_are_refused(void **state)
 }
 
 static void
-test_a_made_secret_is_a_secret_and_another_each_time(void **state)
+test_a_generated_secret_is_valid_and_differs_each_time(void **state)
 {
 	char one[ENDPOINT_SECRET_GENERATED_BYTES], other[ENDPOINT_SECRET_GENERATED_BYTES];
 	struct error err;
@@ -176,7 +176,7 @@ test_retry_schedules_are_read_as_the_option_is(void **state)
 			fail_msg("%s: %s", right[i], err.text);
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		if (retry_schedule_check(span(wrong[i]), &err) == 0)
-			fail_msg("%s was taken", wrong[i]);
+			fail_msg("%s is accepted", wrong[i]);
 	assert_int_equal(retry_schedule_check(span("5s,30x"), &err), -1);
 	assert_non_null(strstr(err.text, "at place 2"));
 	for (int i = 1; i < RETRY_WAITS_MAX; i++)
@@ -189,13 +189,13 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_headers_that_can_be_sent_are_taken),
+	    cmocka_unit_test(test_headers_that_can_be_sent_are_accepted),
 	    cmocka_unit_test(test_headers_that_break_a_request_are_refused),
 	    cmocka_unit_test(test_headers_of_the_service_are_refused_in_any_case),
-	    cmocka_unit_test(test_a_header_has_a_length),
-	    cmocka_unit_test(test_secrets_that_all_receivers_read_alike_are_taken),
-	    cmocka_unit_test(test_secrets_that_mean_something_else_elsewhere_are_refused),
-	    cmocka_unit_test(test_a_made_secret_is_a_secret_and_another_each_time),
+	    cmocka_unit_test(test_the_length_of_a_header_is_limited),
+	    cmocka_unit_test(test_secrets_that_all_receivers_read_alike_are_accepted),
+	    cmocka_unit_test(test_secrets_that_receivers_read_differently_are_refused),
+	    cmocka_unit_test(test_a_generated_secret_is_valid_and_differs_each_time),
 	    cmocka_unit_test(test_retry_schedules_are_read_as_the_option_is),
 	};
 

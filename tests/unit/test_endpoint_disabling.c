@@ -1,6 +1,6 @@
 /*
- * Endpoints that the service disables, and the notice of it: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL
- * names a database (tests/e2e/test_db.py), in PostgreSQL.
+ * Endpoints that the service disables, and the notice of it. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,11 +56,11 @@ count_of(const char *table)
 }
 
 static void
-test_an_endpoint_is_disabled_once_and_never_for_what_it_was(void **state)
+test_an_endpoint_is_disabled_once_and_not_for_an_older_url(void **state)
 {
 	add_endpoint(1);
 	assert_false(disable(1, DISABLED_BY_410, 2));
-	assert_false(disable(2, DISABLED_BY_410, 1)); /* there is none */
+	assert_false(disable(2, DISABLED_BY_410, 1)); /* the endpoint does not exist */
 	assert_int_equal(count_of("notices"), 0);
 	assert_true(disable(1, DISABLED_BY_410, 1));
 	assert_false(disable(1, DISABLED_BY_REPLY, 1));
@@ -73,11 +73,11 @@ test_an_endpoint_is_disabled_once_and_never_for_what_it_was(void **state)
 }
 
 static void
-test_an_endpoint_whose_row_somebody_has_locked_is_disabled_by_a_later_attempt(void **state)
+test_an_endpoint_whose_row_is_locked_is_disabled_by_a_later_attempt(void **state)
 {
 	struct db *other;
 
-	if (!store_has_delays()) /* nor has it locks of rows */
+	if (!store_has_delays()) /* then it has no locks of rows either */
 		skip();
 	other = must_open();
 	add_endpoint(1);
@@ -91,7 +91,7 @@ test_an_endpoint_whose_row_somebody_has_locked_is_disabled_by_a_later_attempt(vo
 	assert_true(disable(1, DISABLED_BY_410, 1));
 }
 
-/* In hours from now. */
+/* Sets the first and the last failure, in hours before now. */
 static void
 fails(int first, int last)
 {
@@ -116,7 +116,7 @@ is_found(void)
 	for (uint32_t row = 0; row < db_rows_count(rows); row++)
 		found = found || strcmp(db_rows_text(rows, row, ONLY_FAILED_TENANT).base, jobs_tenant) == 0;
 	db_rows_free(rows);
-	assert_true(found == disable(1, DISABLED_ONLY_FAILED, 0)); /* by the same rule */
+	assert_true(found == disable(1, DISABLED_ONLY_FAILED, 0)); /* the list and the statement agree */
 	return found;
 }
 
@@ -130,11 +130,11 @@ test_an_endpoint_is_disabled_that_has_only_failed_for_five_days(void **state)
 
 	add_endpoint(1);
 	assert_false(is_found());
-	fails(119, 0); /* not for five days */
+	fails(119, 0); /* it has failed for less than five days */
 	assert_false(is_found());
-	fails(121, 110); /* once, or for a moment */
+	fails(121, 110); /* its failures lasted for eleven hours only */
 	assert_false(is_found());
-	fails(200, 121); /* nobody has tried it for five days */
+	fails(200, 121); /* the last attempt was five days ago */
 	assert_false(is_found());
 	fails(121, 108);
 	assert_true(is_found());
@@ -148,7 +148,7 @@ test_an_endpoint_is_disabled_that_has_only_failed_for_five_days(void **state)
 	tenant_run("DELETE FROM pauses WHERE tenant_id = $1");
 }
 
-/* Nobody has tried it meanwhile. */
+/* There was no attempt during the pause. */
 static void
 test_a_run_of_failures_begins_anew_at_the_end_of_a_pause(void **state)
 {
@@ -158,7 +158,7 @@ test_a_run_of_failures_begins_anew_at_the_end_of_a_pause(void **state)
 	for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
 		fails(121, 108);
 		must_begin(jobs_db);
-		must_be(0, pause_rows_end(jobs_db, pauses[i], &err), &err); /* there is none */
+		must_be(0, pause_rows_end(jobs_db, pauses[i], &err), &err); /* the pause does not exist yet */
 		must_be(0, pause_rows_set(jobs_db, "tenant-other", (struct span){NULL, 0}, NULL, &err), &err);
 		must_be(0, pause_rows_end(jobs_db, "tenant-other", &err), &err);
 		must_be(0, pause_rows_set(jobs_db, pauses[i], (struct span){NULL, 0}, NULL, &err), &err);
@@ -209,7 +209,7 @@ test_a_notice_is_an_event_until_it_is_removed(void **state)
 	add_endpoint(1);
 	assert_true(disable(1, DISABLED_BY_410, 1));
 	must_be(0, notices_find(jobs_db, &found, &err), &err);
-	while (strcmp(db_rows_text(found, 0, 0).base, jobs_tenant) != 0) { /* another test's */
+	while (strcmp(db_rows_text(found, 0, 0).base, jobs_tenant) != 0) { /* an entry of another test */
 		must_be(0, notice_postpone(jobs_db, found, 60000, &err), &err);
 		db_rows_free(found);
 		must_be(0, notices_find(jobs_db, &found, &err), &err);
@@ -251,8 +251,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_an_endpoint_is_disabled_once_and_never_for_what_it_was),
-	    TEST(test_an_endpoint_whose_row_somebody_has_locked_is_disabled_by_a_later_attempt),
+	    TEST(test_an_endpoint_is_disabled_once_and_not_for_an_older_url),
+	    TEST(test_an_endpoint_whose_row_is_locked_is_disabled_by_a_later_attempt),
 	    TEST(test_an_endpoint_is_disabled_that_has_only_failed_for_five_days),
 	    TEST(test_a_run_of_failures_begins_anew_at_the_end_of_a_pause),
 	    TEST(test_a_notice_names_the_host_and_nothing_else_of_the_url),

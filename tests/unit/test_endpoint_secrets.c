@@ -61,7 +61,7 @@ refuses(const struct secrets *secrets, const struct secret_place *at, const stru
 }
 
 static void
-test_without_a_master_key_secrets_stand_as_they_are(void **state)
+test_without_a_master_key_secrets_are_stored_as_they_are(void **state)
 {
 	struct secrets none = keys(NULL, NULL);
 	const char *const plain[] = {"", "whsec_abc", "enc:v1:x", "plain:", "enc:v1"};
@@ -80,7 +80,7 @@ test_without_a_master_key_secrets_stand_as_they_are(void **state)
 }
 
 static void
-test_a_master_key_encrypts_and_each_text_is_another(void **state)
+test_a_master_key_encrypts_each_secret_differently(void **state)
 {
 	struct secrets one = keys(key_one, NULL), two = keys(key_two, NULL), later = keys(key_two, key_one);
 	struct bytes a = sealed(&one, "whsec_abc"), b = sealed(&one, "whsec_abc"), empty = sealed(&one, "");
@@ -116,7 +116,7 @@ test_every_old_key_is_tried(void **state)
 }
 
 static void
-test_a_copied_or_changed_row_gives_nothing(void **state)
+test_a_secret_from_a_copied_or_changed_row_is_not_read(void **state)
 {
 	struct secrets one = keys(key_one, NULL);
 	struct bytes stored = sealed(&one, "whsec_abcde");
@@ -131,7 +131,7 @@ test_a_copied_or_changed_row_gives_nothing(void **state)
 	elsewhere.kind = SECRET_HEADERS;
 	refuses(&one, &elsewhere, &stored, "another endpoint");
 
-	/* Each byte behind the prefix changed; each length that is too short. It has no padding. */
+	/* A change of any byte after the prefix is noticed, and so is every shorter length. There is no padding. */
 	assert_int_not_equal('=', stored.base[stored.len - 1]);
 	for (size_t i = strlen("enc:v1:"); i < stored.len; i++) {
 		stored.base[i] ^= 1;
@@ -149,10 +149,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_without_a_master_key_secrets_stand_as_they_are),
-	    cmocka_unit_test(test_a_master_key_encrypts_and_each_text_is_another),
+	    cmocka_unit_test(test_without_a_master_key_secrets_are_stored_as_they_are),
+	    cmocka_unit_test(test_a_master_key_encrypts_each_secret_differently),
 	    cmocka_unit_test(test_every_old_key_is_tried),
-	    cmocka_unit_test(test_a_copied_or_changed_row_gives_nothing),
+	    cmocka_unit_test(test_a_secret_from_a_copied_or_changed_row_is_not_read),
 	};
 
 	return cmocka_run_group_tests_name("endpoint_secrets", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * Which events a removal reads: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database
- * (tests/e2e/test_db.py), in PostgreSQL.
+ * Which events a removal reads. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database
+ * (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 
 static const uint8_t none[16];
 
-/* How many events of these times are behind that id. */
+/* Counts the events of that time range with ids after that one. */
 static uint32_t
 count_page(int64_t from_ms, int64_t to_ms, const uint8_t after[16])
 {
@@ -31,7 +31,7 @@ count_page(int64_t from_ms, int64_t to_ms, const uint8_t after[16])
 }
 
 static void
-test_a_page_has_the_events_of_these_times_behind_an_id(void **state)
+test_a_page_has_the_events_of_its_time_range_after_an_id(void **state)
 {
 	for (uint32_t number = 1; number <= 3; number++)
 		add_event(number, "{}");
@@ -44,9 +44,9 @@ test_a_page_has_the_events_of_these_times_behind_an_id(void **state)
 	assert_int_equal(count_page(SOME_MS + 1, SOME_MS + 2, event_id(3)), 0);
 }
 
-/* The walk over ids begins and ends at the times. A row whose id and time differ tells. */
+/* The walk over ids begins and ends at the ids of the time range. A row whose id and time differ shows that. */
 static void
-test_events_whose_ids_are_of_other_times_are_not_read(void **state)
+test_events_whose_ids_are_outside_the_time_range_are_not_read(void **state)
 {
 	add_event(1, "{}");
 	tenant_run("UPDATE events SET created_at = hl_time(hl_ms(created_at) + 5) WHERE tenant_id = $1");
@@ -61,8 +61,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_a_page_has_the_events_of_these_times_behind_an_id, jobs_new_tenant),
-	    cmocka_unit_test_setup(test_events_whose_ids_are_of_other_times_are_not_read, jobs_new_tenant),
+	    cmocka_unit_test_setup(test_a_page_has_the_events_of_its_time_range_after_an_id, jobs_new_tenant),
+	    cmocka_unit_test_setup(test_events_whose_ids_are_outside_the_time_range_are_not_read, jobs_new_tenant),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

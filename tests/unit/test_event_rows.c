@@ -1,6 +1,6 @@
 /*
- * Events that a publisher meets again: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database
- * (tests/e2e/test_db.py), in PostgreSQL.
+ * Events that a publisher finds stored already. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a
+ * database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,16 +23,16 @@ store_and_meet_again(const char *change_of_time)
 	assert_string_equal(publish_all(&event, 1, NULL), "0 stored 1 duplicates 0 dead 0 discarded");
 }
 
-/* Its COMMIT has waited for an hour, and lists have gone past the time at which its transaction began. */
+/* The event's COMMIT has taken an hour. Lists have passed the time at which its transaction began. */
 static void
-test_an_event_whose_commit_took_long_is_put_where_lists_find_it(void **state)
+test_an_event_whose_commit_took_long_is_moved_to_where_lists_find_it(void **state)
 {
 	store_and_meet_again("UPDATE events SET stored_at = hl_time(hl_ms(stored_at) - 3600000) WHERE tenant_id = $1");
 	assert_string_equal(value(AGES), "0");
 }
 
 static void
-test_an_event_that_is_met_soon_keeps_its_place(void **state)
+test_an_event_that_was_committed_in_time_keeps_its_place(void **state)
 {
 	db_config.store_timeout_ms += 3600000;
 	store_and_meet_again("UPDATE events SET stored_at = hl_time(hl_ms(stored_at) - 3600000) WHERE tenant_id = $1");
@@ -46,8 +46,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_an_event_whose_commit_took_long_is_put_where_lists_find_it),
-	    TEST(test_an_event_that_is_met_soon_keeps_its_place),
+	    TEST(test_an_event_whose_commit_took_long_is_moved_to_where_lists_find_it),
+	    TEST(test_an_event_that_was_committed_in_time_keeps_its_place),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

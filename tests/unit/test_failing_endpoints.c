@@ -1,6 +1,6 @@
 /*
- * Upkeep disables endpoints that have only failed: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a
- * database (tests/e2e/test_db.py), in PostgreSQL.
+ * Upkeep disables endpoints that have only failed. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a
+ * database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
 
-#define ENDPOINTS 105 /* more than a turn takes */
+#define ENDPOINTS 105 /* more than upkeep takes in a turn */
 #define LAST_ID "11111111-1111-1111-1111-111111111169"
 #define DISABLED "SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND state = 'disabled'"
 
@@ -41,7 +41,7 @@ take_turn(void)
 }
 
 static void
-test_endpoints_that_the_store_refuses_to_disable_keep_no_other_active(void **state)
+test_endpoints_that_the_store_refuses_to_disable_do_not_keep_others_active(void **state)
 {
 	for (uint8_t number = 1; number <= ENDPOINTS; number++)
 		add_endpoint(number);
@@ -65,7 +65,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_endpoints_that_the_store_refuses_to_disable_keep_no_other_active, begin),
+	    cmocka_unit_test_setup(test_endpoints_that_the_store_refuses_to_disable_do_not_keep_others_active, begin),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

@@ -1,6 +1,6 @@
 /*
- * The rows of an order, and what stops it: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a
- * database (tests/e2e/test_db.py), in PostgreSQL.
+ * The rows of an order, and what stops it. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database
+ * (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,7 +63,7 @@ assert_page(int64_t after_seq, const uint8_t *after, uint32_t count, const uint8
 }
 
 static void
-test_a_page_has_the_rows_that_have_a_place_in_its_order(void **state)
+test_a_page_has_the_rows_with_a_place_in_the_order_of_places(void **state)
 {
 	add_job(1, 6, 0);
 	tenant_run("UPDATE jobs SET fifo_seq = 2 WHERE tenant_id = $1");
@@ -75,12 +75,12 @@ test_a_page_has_the_rows_that_have_a_place_in_its_order(void **state)
 	assert_page(-1, none, 3, (const uint8_t *[]){job_id(6, 1), job_id(1, 1), job_id(2, 1)}, (int64_t[]){2, 3, 3});
 	assert_page(3, job_id(2, 1), 1, (const uint8_t *[]){job_id(3, 1)}, (int64_t[]){3});
 	assert_page(3, job_id(3, 1), 0, NULL, NULL);
-	tenant_run("UPDATE jobs SET fifo_seq = -7 WHERE tenant_id = $1 AND fifo_seq = 2"); /* by hand */
+	tenant_run("UPDATE jobs SET fifo_seq = -7 WHERE tenant_id = $1 AND fifo_seq = 2"); /* an administrator's edit */
 	assert_page(
 	    INT64_MIN, none, 3, (const uint8_t *[]){job_id(6, 1), job_id(1, 1), job_id(2, 1)}, (int64_t[]){-7, 3, 3});
 }
 
-/* How many rows get a place, in slices of two. */
+/* Returns how many rows get a place, in slices of two. */
 static uint32_t
 place_rows(int64_t sender)
 {
@@ -110,7 +110,7 @@ place_rows(int64_t sender)
 }
 
 static void
-test_rows_without_a_place_go_before_all_others_and_do_not_expire(void **state)
+test_rows_without_a_place_are_sent_first_and_do_not_expire(void **state)
 {
 	add_job(1, 9, 0);
 	tenant_run("UPDATE jobs SET fifo_seq = 7 WHERE tenant_id = $1");
@@ -137,7 +137,7 @@ test_a_node_places_its_own_rows_alone_and_gives_them_to_the_sender(void **state)
 	    tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND fifo_seq = 0 AND node_id = 9"), 1);
 	assert_int_equal(
 	    tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND fifo_seq IS NULL AND node_id = 8"), 1);
-	assert_page(-1, none, 0, NULL, NULL); /* it is another node's */
+	assert_page(-1, none, 0, NULL, NULL); /* another node is the sender */
 }
 
 static void
@@ -223,11 +223,11 @@ add_blocking_endpoint(void)
 }
 
 static void
-test_an_order_is_stopped_as_long_as_a_dead_letter_is_there_whoever_has_buried_it(void **state)
+test_an_order_is_stopped_while_it_has_a_dead_letter_whichever_process_made_it(void **state)
 {
 	add_blocking_endpoint();
 	dead_letter(1);
-	dead_letter(2); /* one that was under way beside it */
+	dead_letter(2); /* its attempt was under way beside the first one */
 	assert_stopped("", NULL);
 	assert_true(stops(1));
 	tenant_run("DELETE FROM dlq WHERE tenant_id = $1 AND CAST(job_id AS text) = (SELECT min(CAST(job_id AS text)) "
@@ -322,11 +322,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_a_page_has_the_rows_that_have_a_place_in_its_order),
-	    TEST(test_rows_without_a_place_go_before_all_others_and_do_not_expire),
+	    TEST(test_a_page_has_the_rows_with_a_place_in_the_order_of_places),
+	    TEST(test_rows_without_a_place_are_sent_first_and_do_not_expire),
 	    TEST(test_a_node_places_its_own_rows_alone_and_gives_them_to_the_sender),
 	    TEST(test_released_jobs_of_an_order_do_not_expire),
-	    TEST(test_an_order_is_stopped_as_long_as_a_dead_letter_is_there_whoever_has_buried_it),
+	    TEST(test_an_order_is_stopped_while_it_has_a_dead_letter_whichever_process_made_it),
 	    TEST(test_keys_are_stopped_one_by_one),
 	    TEST(test_a_requeued_letter_has_its_place_and_its_sender_at_once),
 	    TEST(test_replayed_jobs_have_their_places_and_their_sender_at_once),

@@ -1,6 +1,6 @@
 /*
- * What is counted of the webhooks' store as a whole, and who has most there: in an SQLite file, and, where
- * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL.
+ * Counts over the whole webhooks' store, and the endpoints and tenants with the most jobs or failures. The store is an
+ * SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 
 static struct error err;
 
-/* A new tenant, and nothing of those before. */
+/* Makes a new tenant, and removes the rows of earlier ones. */
 static int
 begin(void **state)
 {
@@ -78,7 +78,7 @@ test_jobs_of_endpoints_that_are_disabled_or_paused_are_held(void **state)
 }
 
 static void
-test_figures_of_tenants_are_added_up(void **state)
+test_figures_of_tenants_are_summed(void **state)
 {
 	struct tenant_figures figures;
 
@@ -107,13 +107,13 @@ add_node(int number, int64_t silent_ms, const char *left_at, const char *adopted
 }
 
 static void
-test_nodes_are_told_apart_by_their_heartbeats(void **state)
+test_nodes_are_counted_as_alive_silent_or_left(void **state)
 {
 	struct node_figures figures;
 
 	must_be(0, figures_of_nodes(jobs_db, &figures, &err), &err);
 	assert_int_equal(figures.alive + figures.silent + figures.left + figures.silence_ms, 0);
-	add_node(1, -5000, "NULL", "NULL"); /* the clock was set back since */
+	add_node(1, -5000, "NULL", "NULL"); /* the clock was set back after the heartbeat */
 	must_be(0, figures_of_nodes(jobs_db, &figures, &err), &err);
 	assert_int_equal(figures.silence_ms, 0);
 	add_node(2, 20000, "NULL", "NULL");
@@ -129,7 +129,10 @@ test_nodes_are_told_apart_by_their_heartbeats(void **state)
 
 typedef int asked(struct db *db, const struct top_question *question, struct db_rows **rows, struct error *err);
 
-/* "endpoint's number of jobs or failures, ..." of the tenant, or of all with NULL; and what the last column says. */
+/*
+ * Compares the numbers of jobs or failures, in their order, of the tenant, or of all if that is NULL; and the last
+ * column.
+ */
 static void
 assert_top(asked *ask, const char *tenant_id, uint32_t most, const char *expected, int64_t looked_at)
 {
@@ -183,7 +186,7 @@ test_tenants_with_most_waiting_jobs_come_first(void **state)
 	assert_top(top_tenants, "idle", 10, "", 0);
 }
 
-/* Attempts of that number to the endpoint, so long ago. */
+/* Adds an attempt of that number to the endpoint, that long ago. */
 static void
 add_attempt(int number, int endpoint, const char *status, int ago_ms)
 {
@@ -218,8 +221,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_jobs_of_endpoints_that_are_disabled_or_paused_are_held),
-	    TEST(test_figures_of_tenants_are_added_up),
-	    TEST(test_nodes_are_told_apart_by_their_heartbeats),
+	    TEST(test_figures_of_tenants_are_summed),
+	    TEST(test_nodes_are_counted_as_alive_silent_or_left),
 	    TEST(test_endpoints_with_most_waiting_jobs_come_first),
 	    TEST(test_tenants_with_most_waiting_jobs_come_first),
 	    TEST(test_endpoints_with_most_failures_of_the_last_minutes_come_first),

@@ -1,4 +1,4 @@
-/* Durable opening: what cannot be made durable is not there, and was not touched if it had been there before. */
+/* Durable opening of files: a new file that cannot be made durable is removed, and an older one is not touched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ remove_directory(void **state)
 	return rmdir(directory);
 }
 
-/* Opens with one descriptor left, which the file takes: its directory cannot be synced. Returns errno. */
+/* Opens the file with one descriptor left, so that its directory cannot be synced. Returns errno. */
 static int
 open_with_one_descriptor(int flags)
 {
@@ -54,14 +54,14 @@ open_with_one_descriptor(int flags)
 }
 
 static void
-test_a_new_file_is_not_left_behind(void **state)
+test_a_new_file_that_cannot_be_made_durable_is_removed(void **state)
 {
 	assert_int_equal(open_with_one_descriptor(O_RDWR | O_EXCL), EMFILE);
 	assert_int_equal(access(path, F_OK), -1);
 }
 
 static void
-test_a_file_that_was_there_stays(void **state)
+test_an_older_file_that_cannot_be_made_durable_stays(void **state)
 {
 	struct error err;
 	int fd = files_open(path, O_RDWR | O_EXCL, 0600, "DATA_DIR", &err);
@@ -85,14 +85,14 @@ test_an_open_file_is_known_by_its_name(void **state)
 	assert_true(files_named(fd, path) && files_in_place(fd, path));
 	(void)snprintf(moved, sizeof moved, "%s.moved", path);
 	assert_int_equal(rename(path, moved), 0);
-	assert_false(files_named(fd, path) || files_in_place(fd, path)); /* no file has the name */
+	assert_false(files_named(fd, path) || files_in_place(fd, path)); /* no file has the name now */
 	int other = files_open(path, O_RDWR, 0600, "DATA_DIR", &err);
 	assert_true(other >= 0);
-	assert_false(files_named(fd, path) || files_in_place(fd, path)); /* another one has */
+	assert_false(files_named(fd, path) || files_in_place(fd, path)); /* another file has the name now */
 	close(other);
 	assert_int_equal(unlink(moved), 0);
 	close(fd);
-	/* Where the kernel does not say, here of a descriptor that is closed. */
+	/* stat(2) fails, here because the descriptor is closed. */
 	assert_true(files_in_place(fd, path));
 	assert_false(files_named(fd, path));
 }
@@ -101,8 +101,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_new_file_is_not_left_behind),
-	    cmocka_unit_test(test_a_file_that_was_there_stays),
+	    cmocka_unit_test(test_a_new_file_that_cannot_be_made_durable_is_removed),
+	    cmocka_unit_test(test_an_older_file_that_cannot_be_made_durable_stays),
 	    cmocka_unit_test(test_an_open_file_is_known_by_its_name),
 	};
 

@@ -1,4 +1,4 @@
-/* What filters say of events, and what hostile ones cost. test_rules.py has random ones. */
+/* What filters return for events, and what hostile ones cost. test_rules.py has random ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +63,7 @@ static const struct example {
     {"{\"eq\":\"payload.role\",\"value\":\"a\"}", false},
     {"{\"exists\":\"payload.old.x\"}", false},
     {"{\"eq\":\"payload.old\",\"value\":{\"y\":2}}", true},
-    /* what is not there */
+    /* members that do not exist */
     {"{\"eq\":\"payload.none\",\"value\":null}", false},
     {"{\"neq\":\"payload.none\",\"value\":1}", true},
     {"{\"exists\":\"payload.none\",\"value\":false}", true},
@@ -85,9 +85,9 @@ parse(const char *text, struct filter *filter)
 		fail_msg("%s: %s", text, err.text);
 }
 
-/* All at once, so that they share paths, and each alone. */
+/* All filters at once, so that they share paths, and each one alone. */
 static void
-test_filters_hold_as_they_are_described(void **state)
+test_filters_hold_as_documented(void **state)
 {
 	struct filter filters[COUNT(examples)];
 	const struct span text = {event_text, strlen(event_text)};
@@ -119,9 +119,9 @@ test_filters_hold_as_they_are_described(void **state)
 	}
 }
 
-/* What an event left is not there for the next one. */
+/* Values of one event are not seen in the next. */
 static void
-test_an_event_is_judged_by_itself(void **state)
+test_an_event_is_judged_by_its_own_values(void **state)
 {
 	static const struct {
 		const char *text;
@@ -161,7 +161,7 @@ cpu_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Conditions times bytes would be minutes. */
+/* A cost of conditions times bytes would be minutes. */
 static void
 expect_cheap(const char *filter_text, const char *text, bool holds)
 {
@@ -181,7 +181,7 @@ expect_cheap(const char *filter_text, const char *text, bool holds)
 	filter_set_free(set);
 }
 
-/* Conditions of all kinds on one path and on what is in it, of which none decides before the last. */
+/* Conditions of all kinds on one path and on its members. None decides before the last. */
 static void
 write_worst_filter(char *to)
 {
@@ -195,7 +195,7 @@ write_worst_filter(char *to)
 }
 
 static void
-test_hostile_filters_and_events_cost_what_they_have_of_bytes(void **state)
+test_hostile_filters_and_events_cost_time_in_proportion_to_their_bytes(void **state)
 {
 	const size_t bytes = 1000000;
 	char filter[RULE_BYTES_MAX], *text = malloc(bytes + 64), *end;
@@ -213,13 +213,13 @@ test_hostile_filters_and_events_cost_what_they_have_of_bytes(void **state)
 	(void)stpcpy(end, "1]}");
 	expect_cheap(filter, text, false);
 
-	/* The same member again and again, each time with other things in it. */
+	/* The same member again and again, each time with another value. */
 	for (end = stpcpy(text, "{"); (size_t)(end - text) < bytes;)
 		end = stpcpy(end, "\"a\":[[],\"b\"],\"a\":{\"0\":{},\"1\":0},");
 	(void)stpcpy(end, "\"b\":1}");
 	expect_cheap(filter, text, false);
 
-	/* A number of many digits is compared with nothing. */
+	/* A number of many digits, which equals no value. */
 	end = stpcpy(text, "{\"a\":");
 	memset(end, '1', bytes);
 	(void)stpcpy(end + bytes, "}");
@@ -231,9 +231,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_filters_hold_as_they_are_described),
-	    cmocka_unit_test(test_an_event_is_judged_by_itself),
-	    cmocka_unit_test(test_hostile_filters_and_events_cost_what_they_have_of_bytes),
+	    cmocka_unit_test(test_filters_hold_as_documented),
+	    cmocka_unit_test(test_an_event_is_judged_by_its_own_values),
+	    cmocka_unit_test(test_hostile_filters_and_events_cost_time_in_proportion_to_their_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Which documents are filters, and where others are wrong. */
+/* Which documents are filters, and where other documents are wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +76,7 @@ text_of(const char *text)
 }
 
 static void
-test_filters_are_taken(void **state)
+test_filters_are_accepted(void **state)
 {
 	for (size_t i = 0; i < COUNT(good); i++) {
 		struct error err = {""};
@@ -97,7 +97,7 @@ test_other_documents_are_refused_with_the_place(void **state)
 	}
 }
 
-/* Writes text `times` times. */
+/* Writes the text `times` times. Returns the end. */
 static char *
 repeat(char *to, const char *text, size_t times)
 {
@@ -175,7 +175,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_filters_are_taken),
+	    cmocka_unit_test(test_filters_are_accepted),
 	    cmocka_unit_test(test_other_documents_are_refused_with_the_place),
 	    cmocka_unit_test(test_depth_is_bounded),
 	    cmocka_unit_test(test_the_number_of_conditions_is_bounded),

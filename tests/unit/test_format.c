@@ -1,4 +1,4 @@
-/* Strings as JSON: what is escaped and how, and that another parser reads back what was written. */
+/* Strings as JSON: which characters are escaped and how, and that another parser reads the same string back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* The text as a JSON string with a terminator, in memory of exactly the promised size; release it with free(). */
+/* The text as a JSON string with a NUL, in memory of exactly the promised size. Release it with free(). */
 static char *
 json_of(const char *text, size_t len)
 {
@@ -31,7 +31,7 @@ json_of(const char *text, size_t len)
 }
 
 static void
-test_escapes(void **state)
+test_characters_are_escaped_as_json_wants(void **state)
 {
 	static const struct {
 		const char *text, *json;
@@ -57,7 +57,7 @@ test_escapes(void **state)
 }
 
 static void
-test_another_parser_reads_the_same(void **state)
+test_another_parser_reads_the_same_string(void **state)
 {
 	static const char *const pieces[] = {
 	    "a", "plain text", "\"", "\\", "\n", "\x01", "\x1f", "\x7f", "\xc3\xa9", "\xf0\x9f\x98\x80"};
@@ -82,8 +82,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_escapes),
-	    cmocka_unit_test(test_another_parser_reads_the_same),
+	    cmocka_unit_test(test_characters_are_escaped_as_json_wants),
+	    cmocka_unit_test(test_another_parser_reads_the_same_string),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Frames between acceptors and control: what is written is read, and nothing else is. */
+/* Frames between acceptors and control: a written frame is read back, and other bytes are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@ static void
 assert_text(struct span text, const char *expected)
 {
 	assert_int_equal(text.len, strlen(expected));
-	assert_string_equal(text.base, expected); /* so a NUL follows */
+	assert_string_equal(text.base, expected); /* a NUL follows the text */
 }
 
 static struct frame_request
@@ -64,7 +64,7 @@ test_a_frame_is_read_as_it_was_written(void **state)
 }
 
 static void
-test_a_frame_that_is_cut_or_unknown_or_too_long_is_none(void **state)
+test_a_frame_that_is_cut_or_unknown_or_too_long_is_refused(void **state)
 {
 	static char bytes[FRAME_BYTES_MAX + 1];
 	struct frame frame;
@@ -85,7 +85,7 @@ test_a_frame_that_is_cut_or_unknown_or_too_long_is_none(void **state)
 }
 
 static void
-test_a_request_keeps_its_texts_and_what_was_not_given(void **state)
+test_a_request_keeps_its_texts_and_leaves_the_others_null(void **state)
 {
 	const struct frame_request sent = some_request();
 	struct frame_request got = {0};
@@ -110,7 +110,7 @@ test_a_request_keeps_its_texts_and_what_was_not_given(void **state)
 }
 
 static void
-test_a_request_that_is_damaged_is_none(void **state)
+test_a_request_that_is_damaged_is_refused(void **state)
 {
 	const struct frame_request sent = some_request();
 	struct frame_request got;
@@ -130,7 +130,7 @@ test_a_request_that_is_damaged_is_none(void **state)
 	memcpy(out.base + 12, &(uint32_t){UINT32_MAX - 1}, 4); /* the length of the first text */
 	assert_false(frame_read_request((struct span){out.base, out.len}, &got));
 	memcpy(out.base + 12, &(uint32_t){2}, 4);
-	out.base[16] = '\0'; /* in the midst of it */
+	out.base[16] = '\0'; /* a byte inside the first text */
 	assert_false(frame_read_request((struct span){out.base, out.len}, &got));
 	bytes_free(&out);
 }
@@ -194,9 +194,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_frame_is_read_as_it_was_written),
-	    cmocka_unit_test(test_a_frame_that_is_cut_or_unknown_or_too_long_is_none),
-	    cmocka_unit_test(test_a_request_keeps_its_texts_and_what_was_not_given),
-	    cmocka_unit_test(test_a_request_that_is_damaged_is_none),
+	    cmocka_unit_test(test_a_frame_that_is_cut_or_unknown_or_too_long_is_refused),
+	    cmocka_unit_test(test_a_request_keeps_its_texts_and_leaves_the_others_null),
+	    cmocka_unit_test(test_a_request_that_is_damaged_is_refused),
 	    cmocka_unit_test(test_a_request_that_does_not_fit_is_refused_by_its_sender),
 	    cmocka_unit_test(test_a_reply_and_a_credit_are_read_as_they_were_written),
 	};

@@ -1,4 +1,4 @@
-/* The list of tenants whose queue is full, as acceptors read it while control writes. */
+/* The list of tenants whose queue is full: acceptors read it while control writes it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ test_a_tenant_is_found_while_it_is_in_the_list(void **state)
 }
 
 static void
-test_the_list_holds_as_many_as_it_says(void **state)
+test_the_list_holds_full_queues_most_tenants(void **state)
 {
 	static uint64_t all[FULL_QUEUES_MOST];
 
@@ -44,7 +44,7 @@ test_the_list_holds_as_many_as_it_says(void **state)
 	queues.count = 0;
 }
 
-/* Lists of even numbers, long ones and short ones. */
+/* Writes long and short lists of even numbers. */
 static void *
 change(void *stop)
 {
@@ -61,7 +61,7 @@ change(void *stop)
 }
 
 static void
-test_nobody_is_found_who_is_in_no_list(void **state)
+test_a_tenant_that_is_in_no_list_is_never_found(void **state)
 {
 	static bool stop;
 	pthread_t thread;
@@ -78,8 +78,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_tenant_is_found_while_it_is_in_the_list),
-	    cmocka_unit_test(test_the_list_holds_as_many_as_it_says),
-	    cmocka_unit_test(test_nobody_is_found_who_is_in_no_list),
+	    cmocka_unit_test(test_the_list_holds_full_queues_most_tenants),
+	    cmocka_unit_test(test_a_tenant_that_is_in_no_list_is_never_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

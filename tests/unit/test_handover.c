@@ -1,4 +1,4 @@
-/* Connections in batches: here they are copies of stderr and socket pairs of the test's own. */
+/* Connections that are handed over in batches. In this test they are copies of stderr and socket pairs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ test_a_connection_stays_open_between_two_processes(void **state)
 }
 
 static void
-test_full_batches_wait_with_the_bytes_already_read(void **state)
+test_batches_wait_in_the_channel_with_the_bytes_already_read(void **state)
 {
 	const struct channels *handover = *state;
 	const int batches = 20;
@@ -157,7 +157,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    HANDOVER_TEST(test_an_empty_channel_gives_an_empty_batch),
 	    HANDOVER_TEST(test_a_connection_stays_open_between_two_processes),
-	    HANDOVER_TEST(test_full_batches_wait_with_the_bytes_already_read),
+	    HANDOVER_TEST(test_batches_wait_in_the_channel_with_the_bytes_already_read),
 	    HANDOVER_TEST(test_a_full_channel_keeps_the_batch),
 	    HANDOVER_TEST(test_a_connection_without_a_free_descriptor_is_marked),
 	};

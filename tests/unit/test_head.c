@@ -1,4 +1,4 @@
-/* Heads of requests: what passes, what does not and why, in one piece and byte by byte. */
+/* Heads of requests: which are accepted, which are refused and why, in one piece and byte by byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "server/head.h"
 
-/* Reads it in pieces of that size, from memory that moves and ends where what has come ends. */
+/* Reads the head in pieces of that size. Each time it is in other memory, which ends with the bytes that have come. */
 static int
 read_in_pieces(const char *text, size_t len, size_t piece, struct head *head)
 {
@@ -57,14 +57,14 @@ check_whole(const char *head_text)
 
 	check(head_text, len, HEAD_WHOLE, 0, "");
 	check(head_text, len - 1, HEAD_PARTIAL, 0, "");
-	/* What follows is none of its business. */
+	/* The bytes after the head are not read. */
 	(void)snprintf(text, sizeof text, "%s\x01 {\r\n\r\n", head_text);
 	assert_int_equal(read_in_pieces(text, strlen(text), sizeof text, &head), HEAD_WHOLE);
 	assert_int_equal(head.line, len);
 }
 
 static void
-test_whole(void **state)
+test_a_valid_head_is_read_to_its_end(void **state)
 {
 	check_whole("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 	check_whole("GET /livez HTTP/1.0\r\n\r\n");
@@ -78,7 +78,7 @@ test_whole(void **state)
 }
 
 static void
-test_hosts(void **state)
+test_a_host_is_a_name_or_an_address(void **state)
 {
 	static const char *const hosts[] = {"h", "h:80", "h:", "a-b.c_d~e:65536", "127.0.0.1", "[::1]", "[::1]:8080",
 	    "[fe80::1%25eth0]:1", "%2Frun%2Fs", ""};
@@ -106,7 +106,7 @@ check_url(const char *url, const char *host, int state, const char *words)
 }
 
 static void
-test_urls(void **state)
+test_a_url_in_the_request_line_names_the_same_host(void **state)
 {
 	check_url("http://h/livez", "h", HEAD_WHOLE, "");
 	check_url("HTTP://h", "H:80", HEAD_WHOLE, "");
@@ -132,7 +132,7 @@ test_urls(void **state)
 }
 
 static void
-test_what_only_the_whole_head_shows(void **state)
+test_a_head_that_contradicts_itself_is_refused_at_its_end(void **state)
 {
 	static const char *const cases[][2] = {
 	    {"GET / HTTP/1.1\r\n\r\n", "no header Host"},
@@ -146,7 +146,7 @@ test_what_only_the_whole_head_shows(void **state)
 }
 
 static void
-test_empty_lines(void **state)
+test_empty_lines_before_a_request_are_skipped(void **state)
 {
 	assert_int_equal(head_empty_lines("\r\n\r\nGET", 7), 4);
 	assert_int_equal(head_empty_lines("\r\n\r", 3), 2);
@@ -157,7 +157,7 @@ test_empty_lines(void **state)
 }
 
 static void
-test_what_is_not_http(void **state)
+test_bytes_that_are_no_http_are_refused(void **state)
 {
 	static const struct {
 		const char *text;
@@ -198,7 +198,7 @@ test_what_is_not_http(void **state)
 }
 
 static void
-test_fields(void **state)
+test_malformed_headers_are_refused(void **state)
 {
 	static const char *const cases[][2] = {
 	    {"no colon", "not of the form"},
@@ -251,7 +251,7 @@ test_fields(void **state)
 }
 
 static void
-test_limits(void **state)
+test_the_number_and_size_of_headers_are_limited(void **state)
 {
 	size_t size = HEAD_BYTES_MAX + 100, len = 0;
 	char *text = malloc(size);
@@ -287,14 +287,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_whole),
-	    cmocka_unit_test(test_hosts),
-	    cmocka_unit_test(test_urls),
-	    cmocka_unit_test(test_what_only_the_whole_head_shows),
-	    cmocka_unit_test(test_empty_lines),
-	    cmocka_unit_test(test_what_is_not_http),
-	    cmocka_unit_test(test_fields),
-	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_a_valid_head_is_read_to_its_end),
+	    cmocka_unit_test(test_a_host_is_a_name_or_an_address),
+	    cmocka_unit_test(test_a_url_in_the_request_line_names_the_same_host),
+	    cmocka_unit_test(test_a_head_that_contradicts_itself_is_refused_at_its_end),
+	    cmocka_unit_test(test_empty_lines_before_a_request_are_skipped),
+	    cmocka_unit_test(test_bytes_that_are_no_http_are_refused),
+	    cmocka_unit_test(test_malformed_headers_are_refused),
+	    cmocka_unit_test(test_the_number_and_size_of_headers_are_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Headers that ask for something: read from memory of exactly their size, whatever stands in them. */
+/* The headers Prefer, Idempotency-Key, traceparent and tracestate, with any bytes, in memory of exactly their size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ handling(const char *value)
 }
 
 static void
-test_prefer(void **state)
+test_the_first_valid_handling_of_prefer_counts(void **state)
 {
 	static const struct {
 		const char *value;
@@ -80,7 +80,7 @@ assert_key(const char *value, const char *key)
 }
 
 static void
-test_idempotency_key(void **state)
+test_an_idempotency_key_is_quoted_or_visible_ascii(void **state)
 {
 	static const char *const refused[] = {"", " ", "\"", "\"\"", "\"a", "a b", "\"a b\"", "\"a\" b", "\"a\"b\"",
 	    "\"a\\\"", "\"\\a\"", "\"a\";b=c", "a\tb", "\x7f", "\xc3\xa9", "\"\xc3\xa9\"", "a\x01"};
@@ -108,7 +108,7 @@ test_idempotency_key(void **state)
 #define SPAN "00f067aa0ba902b7"
 
 static void
-test_traceparent(void **state)
+test_a_traceparent_has_the_form_of_its_standard(void **state)
 {
 	static const char *const right[] = {"00-" TRACE "-" SPAN "-01", "00-" TRACE "-" SPAN "-ff",
 	    "cc-" TRACE "-" SPAN "-01", "01-" TRACE "-" SPAN "-01-more.x"};
@@ -123,7 +123,7 @@ test_traceparent(void **state)
 		assert_true(traceparent_valid(right[i], strlen(right[i])));
 	for (size_t i = 0; i < COUNT(wrong); i++)
 		if (traceparent_valid(wrong[i], strlen(wrong[i])))
-			fail_msg("%s is taken", wrong[i]);
+			fail_msg("%s is accepted", wrong[i]);
 	for (size_t len = strlen(text); len <= TRACEPARENT_MAX; len++)
 		text[len] = 'x';
 	assert_true(traceparent_valid(text, TRACEPARENT_MAX));
@@ -131,7 +131,7 @@ test_traceparent(void **state)
 }
 
 static void
-test_tracestate(void **state)
+test_a_tracestate_has_a_limit_of_printable_characters(void **state)
 {
 	char text[TRACESTATE_MAX + 1];
 
@@ -148,10 +148,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_prefer),
-	    cmocka_unit_test(test_idempotency_key),
-	    cmocka_unit_test(test_traceparent),
-	    cmocka_unit_test(test_tracestate),
+	    cmocka_unit_test(test_the_first_valid_handling_of_prefer_counts),
+	    cmocka_unit_test(test_an_idempotency_key_is_quoted_or_visible_ascii),
+	    cmocka_unit_test(test_a_traceparent_has_the_form_of_its_standard),
+	    cmocka_unit_test(test_a_tracestate_has_a_limit_of_printable_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Who is late, and when. */
+/* Which processes are late with their heartbeat, and when. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #define SECOND INT64_C(1000000)
 
 static void
-test_the_period_is_a_quarter_within_bounds(void **state)
+test_the_period_is_a_quarter_of_the_option_within_bounds(void **state)
 {
 	assert_int_equal(heartbeat_period_ms(0), 5000);
 	assert_int_equal(heartbeat_period_ms(1), 250);
@@ -22,7 +22,7 @@ test_the_period_is_a_quarter_within_bounds(void **state)
 }
 
 static void
-test_late_is_after_the_promise_and_the_option(void **state)
+test_a_process_is_late_when_its_promise_and_the_option_have_passed(void **state)
 {
 	struct process_slot slot = {.alive_until_us = 100 * SECOND};
 
@@ -33,7 +33,7 @@ test_late_is_after_the_promise_and_the_option(void **state)
 }
 
 static void
-test_what_was_granted_counts_if_it_is_later(void **state)
+test_a_later_time_that_the_master_has_granted_counts(void **state)
 {
 	struct process_slot slot = {.alive_until_us = 100 * SECOND};
 
@@ -43,7 +43,7 @@ test_what_was_granted_counts_if_it_is_later(void **state)
 }
 
 static void
-test_zero_is_never(void **state)
+test_with_zero_no_process_is_ever_late(void **state)
 {
 	struct process_slot slot = {.alive_until_us = 1};
 
@@ -51,7 +51,7 @@ test_zero_is_never(void **state)
 }
 
 static void
-test_three_periods_of_silence_are_too_many(void **state)
+test_three_periods_of_silence_are_reported(void **state)
 {
 	struct process_slot slot = {.alive_until_us = 100 * SECOND};
 	struct segment_header header = {.alive_until_us = 100 * SECOND};
@@ -82,11 +82,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_the_period_is_a_quarter_within_bounds),
-	    cmocka_unit_test(test_late_is_after_the_promise_and_the_option),
-	    cmocka_unit_test(test_what_was_granted_counts_if_it_is_later),
-	    cmocka_unit_test(test_zero_is_never),
-	    cmocka_unit_test(test_three_periods_of_silence_are_too_many),
+	    cmocka_unit_test(test_the_period_is_a_quarter_of_the_option_within_bounds),
+	    cmocka_unit_test(test_a_process_is_late_when_its_promise_and_the_option_have_passed),
+	    cmocka_unit_test(test_a_later_time_that_the_master_has_granted_counts),
+	    cmocka_unit_test(test_with_zero_no_process_is_ever_late),
+	    cmocka_unit_test(test_three_periods_of_silence_are_reported),
 	    cmocka_unit_test(test_a_beat_promises_from_now_on),
 	};
 

@@ -1,4 +1,4 @@
-/* Decompression: round trips, several members, damage at every byte, cut short at every byte, and bombs. */
+/* Decompression: round trips, several members, damage and an early end at every byte, and bombs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ span(struct inflated bytes)
 	return (struct span){bytes.base, bytes.len};
 }
 
-/* Runs it from memory of exactly its size, and checks what holds for every result. */
+/* Decompresses from memory of exactly the body's size, and checks what holds for every result. */
 static int
 run(enum content_encoding encoding, struct span in, size_t max_out, struct inflated *out)
 {
@@ -112,7 +112,7 @@ check_text(enum content_encoding encoding, struct inflated in, size_t max_out, c
 	free(out.base);
 }
 
-/* Text that neither compresses to nothing nor stays as it is. */
+/* Text that compresses, but not to almost nothing. */
 static char *
 sample(size_t len)
 {
@@ -128,9 +128,9 @@ sample(size_t len)
 }
 
 static void
-test_round_trip(void **state)
+test_a_compressed_body_comes_back(void **state)
 {
-	/* Also around the sizes at which the buffer grows. */
+	/* Among them the sizes at which the buffer grows. */
 	static const size_t sizes[] = {0, 1, 2, 100, 16383, 16384, 16385, 32768, 65535, 65536, 65537, 1000000};
 
 	for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -152,9 +152,9 @@ test_round_trip(void **state)
 	}
 }
 
-/* The bound is not only one byte away. */
+/* The limit may be far below the size. */
 static void
-test_far_too_large(void **state)
+test_a_body_far_above_the_limit_is_refused(void **state)
 {
 	char *text = sample(100000);
 
@@ -168,9 +168,9 @@ test_far_too_large(void **state)
 	free(text);
 }
 
-/* zlib's own format and bare deflate are other encodings, and each of ours is not the other. */
+/* zlib's own format and bare deflate are other encodings. Neither gzip nor zstd is taken for the other. */
 static void
-test_other_formats(void **state)
+test_other_compressed_formats_are_refused(void **state)
 {
 	struct inflated gzip = deflated(ENCODING_GZIP, "{}", 2), zstd = deflated(ENCODING_ZSTD, "{}", 2);
 	struct inflated zlib = {malloc(100), 100};
@@ -190,7 +190,7 @@ test_other_formats(void **state)
 }
 
 static void
-test_members_in_a_row(void **state)
+test_several_members_are_one_body(void **state)
 {
 	for (size_t j = 0; j < COUNT(compressed); j++) {
 		struct inflated a = deflated(compressed[j], "[{\"a\":", 6), b = deflated(compressed[j], "1}]", 3);
@@ -214,7 +214,7 @@ test_members_in_a_row(void **state)
 }
 
 static void
-test_cut_short(void **state)
+test_a_body_that_is_cut_short_is_refused(void **state)
 {
 	char *text = sample(40000);
 
@@ -236,7 +236,7 @@ test_cut_short(void **state)
 }
 
 static void
-test_trailing_garbage(void **state)
+test_garbage_after_the_end_is_refused(void **state)
 {
 	const struct inflated garbage[] = {
 	    {(char[]){'x'}, 1},
@@ -259,9 +259,9 @@ test_trailing_garbage(void **state)
 		}
 }
 
-/* As gzip(1) does. */
+/* gzip(1) ignores them also. */
 static void
-test_zeros_after_the_end(void **state)
+test_zeros_after_the_end_are_ignored(void **state)
 {
 	const struct inflated zeros = {(char[600]){0}, 600};
 
@@ -293,11 +293,11 @@ check_words(enum content_encoding encoding, const char *in, size_t in_len, int r
 	assert_non_null(strstr(err.text, words));
 }
 
-/* Each reason in its own words. */
+/* Each reason has its own words. */
 static void
-test_words(void **state)
+test_each_refusal_has_its_reason(void **state)
 {
-	/* A frame without content: what its header says is the window's size, or that it has dictionary 7. */
+	/* A frame without content. Its header names the window's size, or dictionary 7. */
 	static const char window[] = "\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00"; /* 128 MiB */
 	static const char largest[] = "\x28\xb5\x2f\xfd\x00\x68\x01\x00\x00"; /* 8 MiB */
 	static const char dictionary[] = "\x28\xb5\x2f\xfd\x21\x07\x00\x01\x00\x00";
@@ -319,9 +319,9 @@ test_words(void **state)
 	free(zg.base);
 }
 
-/* gzip checks its contents: whatever bit is wrong in them, they come out right or not at all. */
+/* gzip has a checksum: whichever bit is flipped, the contents are right or refused. */
 static void
-test_damaged(void **state)
+test_a_damaged_gzip_body_is_refused(void **state)
 {
 	const char text[] = "{\"event_type\":\"tool_execution_completed\",\"session_id\":\"s\"}";
 	struct inflated in = deflated(ENCODING_GZIP, text, strlen(text));
@@ -343,14 +343,14 @@ test_damaged(void **state)
 		free(out.base);
 		in.base[bit / 8] ^= (char)(1 << bit % 8);
 	}
-	/* What does not matter are time, system and level in the header, and the bits that fill the last byte. */
+	/* The other bits are time, system and level in the header, and those that fill the last byte. */
 	assert_true(in.len * 8 - noticed < 8 * 8);
 	free(in.base);
 }
 
-/* zstd frames carry a checksum only when asked to: damage must at least stay inside the bounds. */
+/* zstd frames have a checksum only on request. Whatever damage does, the result must stay within its limits. */
 static void
-test_damaged_zstd(void **state)
+test_a_damaged_zstd_body_stays_within_its_limits(void **state)
 {
 	char *text = sample(3000);
 	struct inflated in = deflated(ENCODING_ZSTD, text, 3000);
@@ -367,9 +367,9 @@ test_damaged_zstd(void **state)
 	free(text);
 }
 
-/* A thousand times its size and more: refused at the bound, with memory for no more than the bound. */
+/* A thousand times its size and more: refused at the limit, with memory for no more than the limit. */
 static void
-test_bombs(void **state)
+test_bombs_are_refused_at_the_limit(void **state)
 {
 	size_t len = 64 * MIB;
 	char *zeros = calloc(1, len);
@@ -385,7 +385,7 @@ test_bombs(void **state)
 		check_text(compressed[j], in, len, zeros, len);
 		free(in.base);
 
-		/* The same by many small members, each harmless. */
+		/* The same with many small members, each of them harmless. */
 		in = deflated(compressed[j], zeros, 10000);
 		many.len = 200 * in.len;
 		many.base = malloc(many.len);
@@ -400,9 +400,9 @@ test_bombs(void **state)
 	free(zeros);
 }
 
-/* A frame of a few bytes that declares a huge size or a huge window gets neither. */
+/* A frame of a few bytes that declares a huge size, or a huge window, gets the memory for neither. */
 static void
-test_declared_sizes(void **state)
+test_declared_sizes_reserve_no_memory(void **state)
 {
 	/* magic; single segment with an 8-byte content size of 2^62; a raw last block of 1 byte */
 	char huge_size[] = "\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\0\0\x40\x09\0\0x";
@@ -422,18 +422,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_round_trip),
-	    cmocka_unit_test(test_far_too_large),
-	    cmocka_unit_test(test_other_formats),
-	    cmocka_unit_test(test_members_in_a_row),
-	    cmocka_unit_test(test_cut_short),
-	    cmocka_unit_test(test_trailing_garbage),
-	    cmocka_unit_test(test_zeros_after_the_end),
-	    cmocka_unit_test(test_words),
-	    cmocka_unit_test(test_damaged),
-	    cmocka_unit_test(test_damaged_zstd),
-	    cmocka_unit_test(test_bombs),
-	    cmocka_unit_test(test_declared_sizes),
+	    cmocka_unit_test(test_a_compressed_body_comes_back),
+	    cmocka_unit_test(test_a_body_far_above_the_limit_is_refused),
+	    cmocka_unit_test(test_other_compressed_formats_are_refused),
+	    cmocka_unit_test(test_several_members_are_one_body),
+	    cmocka_unit_test(test_a_body_that_is_cut_short_is_refused),
+	    cmocka_unit_test(test_garbage_after_the_end_is_refused),
+	    cmocka_unit_test(test_zeros_after_the_end_are_ignored),
+	    cmocka_unit_test(test_each_refusal_has_its_reason),
+	    cmocka_unit_test(test_a_damaged_gzip_body_is_refused),
+	    cmocka_unit_test(test_a_damaged_zstd_body_stays_within_its_limits),
+	    cmocka_unit_test(test_bombs_are_refused_at_the_limit),
+	    cmocka_unit_test(test_declared_sizes_reserve_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
