@@ -1,4 +1,4 @@
-/* What couriers get of the jobs that a publisher hands over, and what becomes of jobs for which there is no room. */
+/* Which jobs couriers get from a publisher, and that jobs without room stay in their rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,11 +58,11 @@ missed(uint32_t courier)
 	return courier_missed(segment_courier(&segment, courier));
 }
 
-/* Takes all parcels of a courier. Returns its jobs, and how many events and parcels they came in. */
+/* Takes all parcels of a courier. Returns the number of their jobs; sets those of their events and of the parcels. */
 static uint32_t
 take(uint32_t courier, uint32_t *events, uint32_t *parcels)
 {
-	const struct lane *lane = &lanes.lanes[courier].lane; /* the courier's own view is the same memory */
+	const struct lane *lane = &lanes.lanes[courier].lane; /* the courier sees the same memory */
 	uint32_t at = lane_released(lane), count = 0;
 	struct parcel parcel;
 
@@ -98,7 +98,7 @@ test_each_courier_gets_an_event_once_with_its_jobs(void **state)
 
 	job_lanes_add(&lanes, event, jobs, 100, 77);
 	job_lanes_add(&lanes, event, jobs, 100, 77);
-	assert_int_equal(lane_depth(&lanes.lanes[0].lane), 0); /* nothing is visible yet */
+	assert_int_equal(lane_depth(&lanes.lanes[0].lane), 0); /* no parcel is visible yet */
 	job_lanes_end(&lanes);
 
 	uint32_t first = take(0, &events[0], &parcels[0]), second = take(1, &events[1], &parcels[1]);
@@ -125,9 +125,9 @@ test_a_courier_without_jobs_gets_nothing(void **state)
 	assert_int_equal(parcels, 0);
 }
 
-/* Those that found no room are in their rows, and the courier is told once a batch. */
+/* The courier learns once a batch that jobs found no room. */
 static void
-test_without_room_jobs_stay_rows_and_the_courier_is_told(void **state)
+test_without_room_jobs_stay_in_their_rows_and_the_courier_learns_of_it(void **state)
 {
 	uint32_t events, parcels, added = 0;
 
@@ -150,9 +150,9 @@ test_without_room_jobs_stay_rows_and_the_courier_is_told(void **state)
 	assert_int_equal(missed(0) + missed(1), 2);
 }
 
-/* More than is free in one piece goes by two parcels. */
+/* A batch that is larger than the reserved space goes on in a second parcel. */
 static void
-test_a_batch_that_does_not_fit_what_was_reserved_goes_on_in_another_parcel(void **state)
+test_a_batch_that_does_not_fit_the_reserved_space_goes_on_in_another_parcel(void **state)
 {
 	uint32_t events, parcels;
 
@@ -173,7 +173,7 @@ test_a_batch_that_does_not_fit_what_was_reserved_goes_on_in_another_parcel(void 
 }
 
 static void
-test_all_couriers_are_told_to_look_at_their_rows(void **state)
+test_all_couriers_learn_that_they_must_look_at_their_rows(void **state)
 {
 	job_lanes_missed(&lanes);
 	assert_int_equal(missed(0), 1);
@@ -188,9 +188,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_each_courier_gets_an_event_once_with_its_jobs),
 	    TEST(test_a_courier_without_jobs_gets_nothing),
-	    TEST(test_without_room_jobs_stay_rows_and_the_courier_is_told),
-	    TEST(test_a_batch_that_does_not_fit_what_was_reserved_goes_on_in_another_parcel),
-	    TEST(test_all_couriers_are_told_to_look_at_their_rows),
+	    TEST(test_without_room_jobs_stay_in_their_rows_and_the_courier_learns_of_it),
+	    TEST(test_a_batch_that_does_not_fit_the_reserved_space_goes_on_in_another_parcel),
+	    TEST(test_all_couriers_learn_that_they_must_look_at_their_rows),
 	};
 
 	return cmocka_run_group_tests(tests, ring_make_directory, ring_remove_directory);

@@ -23,7 +23,7 @@ lifetime(const char *schedule, uint32_t attempts)
 }
 
 static void
-test_it_is_one_and_a_half_times_the_schedule(void **state)
+test_a_job_lives_for_one_and_a_half_times_the_schedule(void **state)
 {
 	assert_int_equal(lifetime("\"20h, 20h\"", 0), 60 * HOUR);
 	assert_int_equal(lifetime("[\"20h\", \"20h\"]", 0), 60 * HOUR);
@@ -32,7 +32,7 @@ test_it_is_one_and_a_half_times_the_schedule(void **state)
 }
 
 static void
-test_it_is_at_least_a_day(void **state)
+test_a_job_lives_for_at_least_a_day(void **state)
 {
 	assert_int_equal(lifetime("\"5s\"", 0), DAY);
 	assert_int_equal(lifetime("[]", 0), DAY);
@@ -51,7 +51,7 @@ test_max_attempts_cuts_the_schedule(void **state)
 	config.hl_retry_max_attempts = 0;
 }
 
-/* The row is another program's. */
+/* Another program may have written the row. */
 static void
 test_a_schedule_that_cannot_be_read_counts_as_the_standard_one(void **state)
 {
@@ -65,8 +65,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_it_is_one_and_a_half_times_the_schedule),
-	    cmocka_unit_test(test_it_is_at_least_a_day),
+	    cmocka_unit_test(test_a_job_lives_for_one_and_a_half_times_the_schedule),
+	    cmocka_unit_test(test_a_job_lives_for_at_least_a_day),
 	    cmocka_unit_test(test_max_attempts_cuts_the_schedule),
 	    cmocka_unit_test(test_a_schedule_that_cannot_be_read_counts_as_the_standard_one),
 	};

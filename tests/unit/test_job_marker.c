@@ -1,6 +1,6 @@
 /*
- * Jobs that are marked as held or pending, a slice at a time, while pauses begin and end: in an SQLite file, and, where
- * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL.
+ * Jobs are marked as held or pending, a slice at a time, while pauses begin and end. The store is an SQLite file and,
+ * if HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ static const struct pauses nobody;
 #define PG_ID "'01900000-0000-7000-8000-' || lpad(n::text, 12, '0')"
 #define SQLITE_ID "'01900000-0000-7000-8000-' || printf('%012d', n)"
 
-/* More than a slice, of endpoint 1. */
+/* Adds more jobs than a slice has, all of endpoint 1. */
 static int
 set_up(void **state)
 {
@@ -88,13 +88,13 @@ test_no_job_is_marked_as_held_after_the_pause_has_ended(void **state)
 	assert_int_equal(held(), SLICE);
 	job_marker_end_pauses(&marker, &nobody);
 	assert_false(job_marker_has_work(&marker));
-	job_marker_add(&marker, &released); /* as the page says that is read then */
+	job_marker_add(&marker, &released); /* as the page asks for that is read then */
 	work();
 	assert_int_equal(held(), 0);
 }
 
 static void
-test_a_pause_of_another_tenant_ends_nothing(void **state)
+test_a_tenant_that_stays_paused_keeps_its_jobs_held(void **state)
 {
 	struct pauses pauses = {.tenants = (char *[]){jobs_tenant}, .count = 1};
 
@@ -105,7 +105,7 @@ test_a_pause_of_another_tenant_ends_nothing(void **state)
 }
 
 static void
-test_an_endpoint_that_holds_by_itself_goes_on_to_hold_when_a_pause_ends(void **state)
+test_jobs_of_a_disabled_endpoint_stay_held_when_a_pause_ends(void **state)
 {
 	const struct mark_request disabled = by_itself(true);
 
@@ -117,7 +117,7 @@ test_an_endpoint_that_holds_by_itself_goes_on_to_hold_when_a_pause_ends(void **s
 }
 
 static void
-test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked(void **state)
+test_jobs_of_an_endpoint_that_is_added_after_a_pause_are_marked(void **state)
 {
 	const struct mark_request disabled = by_itself(true);
 
@@ -131,7 +131,7 @@ test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked(void **state)
 }
 
 static void
-test_pages_ask_for_the_rows_behind_them_and_nothing_is_gone_through_twice(void **state)
+test_pages_ask_for_the_rows_after_them_and_no_row_is_visited_twice(void **state)
 {
 	const struct mark_request all = by_itself(true);
 	uint8_t middle[16], end[16];
@@ -151,7 +151,7 @@ test_pages_ask_for_the_rows_behind_them_and_nothing_is_gone_through_twice(void *
 	assert_int_equal(held(), 500);
 	released.after = NULL;
 	job_marker_add(&marker, &released);
-	job_marker_add(&marker, &all); /* what was asked for before was another thing */
+	job_marker_add(&marker, &all); /* the earlier request had another status */
 	work();
 	assert_int_equal(held(), ROWS);
 }
@@ -163,10 +163,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_no_job_is_marked_as_held_after_the_pause_has_ended),
-	    TEST(test_a_pause_of_another_tenant_ends_nothing),
-	    TEST(test_an_endpoint_that_holds_by_itself_goes_on_to_hold_when_a_pause_ends),
-	    TEST(test_pages_ask_for_the_rows_behind_them_and_nothing_is_gone_through_twice),
-	    TEST(test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked),
+	    TEST(test_a_tenant_that_stays_paused_keeps_its_jobs_held),
+	    TEST(test_jobs_of_a_disabled_endpoint_stay_held_when_a_pause_ends),
+	    TEST(test_pages_ask_for_the_rows_after_them_and_no_row_is_visited_twice),
+	    TEST(test_jobs_of_an_endpoint_that_is_added_after_a_pause_are_marked),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

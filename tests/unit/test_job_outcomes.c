@@ -1,6 +1,6 @@
 /*
- * What attempts change in the webhooks' store: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database
- * (tests/e2e/test_db.py), in PostgreSQL.
+ * What attempts change in the webhooks' store. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a
+ * database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,7 +54,7 @@ outcome_of(uint32_t event)
 typedef int change(
     struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);
 
-/* Returns how many rows of jobs were there to be changed. */
+/* Returns how many rows of jobs were changed. */
 static uint64_t
 apply(change *run, const struct job_outcome *outcomes, uint32_t count)
 {
@@ -84,7 +84,7 @@ test_a_delivered_job_has_no_row(void **state)
 }
 
 static void
-test_a_job_that_waits_has_its_turn_count_and_reason_in_its_row(void **state)
+test_the_row_of_a_waiting_job_has_its_due_time_count_and_reason(void **state)
 {
 	struct job_outcome outcome = outcome_of(1);
 
@@ -99,13 +99,13 @@ test_a_job_that_waits_has_its_turn_count_and_reason_in_its_row(void **state)
 	assert_in_range(tenant_count("SELECT hl_ms(expires_at) - hl_ms(hl_now()) FROM jobs WHERE tenant_id = $1"),
 	    DAY_MS - 10000, DAY_MS);
 
-	/* Once more: as if its commit had been in doubt. */
+	/* The same outcome again, as after a commit without an answer. */
 	outcome.due_in_ms = 5000;
 	apply(job_outcomes_retry, &outcome, 1);
 	assert_true(
 	    tenant_count("SELECT hl_ms(next_attempt_at) - hl_ms(hl_now()) FROM jobs WHERE tenant_id = $1") > 10000);
 
-	/* Uncharged: the number stays, the turn changes. */
+	/* An attempt that is not charged changes the due time and not the count. */
 	outcome.below = 2;
 	outcome.sets_expiry = true;
 	outcome.expires_in_ms = 60000;
@@ -154,7 +154,7 @@ test_an_outcome_changes_no_job_that_another_node_has_taken_over(void **state)
 }
 
 static void
-test_a_dead_letter_has_its_event_and_why_it_died(void **state)
+test_a_dead_letter_has_its_event_and_the_reason(void **state)
 {
 	struct job_outcome outcome = outcome_of(1);
 
@@ -194,7 +194,7 @@ test_a_dead_letter_takes_the_event_that_was_kept_beside_its_job(void **state)
 }
 
 static void
-test_a_dead_letter_is_made_also_when_its_event_is_gone(void **state)
+test_a_dead_letter_is_made_without_its_event_when_that_is_gone(void **state)
 {
 	struct job_outcome outcome = outcome_of(1);
 
@@ -209,23 +209,23 @@ test_a_dead_letter_is_made_also_when_its_event_is_gone(void **state)
 }
 
 static void
-test_an_event_that_was_kept_beside_a_job_goes_with_the_job_alone(void **state)
+test_an_event_that_was_kept_beside_a_job_is_removed_with_the_job(void **state)
 {
 	struct job_outcome outcome = outcome_of(1);
 
 	keep_event_beside(1);
 	add_job(1, 1, 0);
 	tenant_run("UPDATE jobs SET attempt_count = 5 WHERE tenant_id = $1");
-	apply(job_outcomes_finish, &outcome, 1); /* too old */
+	apply(job_outcomes_finish, &outcome, 1); /* the row is newer than the outcome */
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq_events WHERE tenant_id = $1"), 1);
 	outcome.below = 6;
 	apply(job_outcomes_finish, &outcome, 1);
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq_events WHERE tenant_id = $1"), 0);
 }
 
-/* Its commit was in doubt, and somebody was quicker than the one who found out. */
+/* The commit had no answer, and the job was requeued before the outcome is written again. */
 static void
-test_a_death_that_is_written_again_does_not_end_the_job_that_was_requeued(void **state)
+test_a_death_that_is_written_again_does_not_end_a_requeued_job(void **state)
 {
 	static const struct {
 		const char *reason;
@@ -317,7 +317,7 @@ test_only_2xx_is_a_success(void **state)
 }
 
 static void
-test_attempts_that_are_there_already_are_known_and_can_be_added_again(void **state)
+test_attempts_that_are_stored_already_conflict_and_can_be_added_again(void **state)
 {
 	struct attempt_row rows[2] = {attempt_of(1)};
 
@@ -366,7 +366,7 @@ failing(int64_t first_ago_ms, int64_t last_ago_ms)
 }
 
 static void
-test_a_run_of_failures_begins_with_the_first_and_ends_with_a_success(void **state)
+test_a_run_of_failures_begins_with_the_first_failure_and_ends_with_a_success(void **state)
 {
 	struct endpoint_run both;
 
@@ -388,7 +388,7 @@ test_a_run_of_failures_begins_with_the_first_and_ends_with_a_success(void **stat
 	write_run((struct endpoint_run){.breaker = "half_open"});
 	assert_in_range(ago("failing_since"), 500000, 510000);
 	assert_string_equal(tenant_text("SELECT breaker FROM endpoints WHERE tenant_id = $1"), "half_open");
-	both.version = 2; /* the failures are of a version that is not the row's */
+	both.version = 2; /* the failures are of another version than the row */
 	write_run(both);
 	assert_string_equal(tenant_text("SELECT breaker FROM endpoints WHERE tenant_id = $1"), "half_open");
 	assert_string_equal(tenant_text("SELECT hl_ms(failing_since) FROM endpoints WHERE tenant_id = $1"), "");
@@ -402,18 +402,18 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_delivered_job_has_no_row),
-	    TEST(test_a_job_that_waits_has_its_turn_count_and_reason_in_its_row),
+	    TEST(test_the_row_of_a_waiting_job_has_its_due_time_count_and_reason),
 	    TEST(test_an_older_outcome_changes_nothing),
 	    TEST(test_an_outcome_changes_no_job_that_another_node_has_taken_over),
-	    TEST(test_a_dead_letter_has_its_event_and_why_it_died),
+	    TEST(test_a_dead_letter_has_its_event_and_the_reason),
 	    TEST(test_a_dead_letter_takes_the_event_that_was_kept_beside_its_job),
-	    TEST(test_a_dead_letter_is_made_also_when_its_event_is_gone),
-	    TEST(test_an_event_that_was_kept_beside_a_job_goes_with_the_job_alone),
-	    TEST(test_a_death_that_is_written_again_does_not_end_the_job_that_was_requeued),
+	    TEST(test_a_dead_letter_is_made_without_its_event_when_that_is_gone),
+	    TEST(test_an_event_that_was_kept_beside_a_job_is_removed_with_the_job),
+	    TEST(test_a_death_that_is_written_again_does_not_end_a_requeued_job),
 	    TEST(test_an_attempt_is_stored_as_it_was),
 	    TEST(test_only_2xx_is_a_success),
-	    TEST(test_attempts_that_are_there_already_are_known_and_can_be_added_again),
-	    TEST(test_a_run_of_failures_begins_with_the_first_and_ends_with_a_success),
+	    TEST(test_attempts_that_are_stored_already_conflict_and_can_be_added_again),
+	    TEST(test_a_run_of_failures_begins_with_the_first_failure_and_ends_with_a_success),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

@@ -1,4 +1,4 @@
-/* Objects of JSON, written member by member. */
+/* JSON objects that are written member by member. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include "base/json_object.h"
 
 static void
-test_members_stand_in_order_and_nulls_are_left_out(void **state)
+test_members_are_in_order_and_nulls_are_left_out(void **state)
 {
 	static const uint8_t id[16] = {0x01, 0x23, [15] = 0xff};
 	struct bytes out = {0};
@@ -35,7 +35,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_members_stand_in_order_and_nulls_are_left_out),
+	    cmocka_unit_test(test_members_are_in_order_and_nulls_are_left_out),
 	};
 
 	return cmocka_run_group_tests_name("json_object", tests, NULL, NULL);

@@ -1,4 +1,7 @@
-/* Where runs of plain string characters end: every means against the definition, in memory of exactly their size. */
+/*
+ * Where a run of plain string characters ends. Each implementation is compared with the definition, in memory of
+ * exactly the text's size.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +22,7 @@ is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* From each place in the text, so that the run starts at every alignment and has every length. */
+/* A run from each place in the text has every alignment and every length. */
 static void
 require_ends(const char *text, size_t len)
 {
@@ -38,7 +41,7 @@ require_ends(const char *text, size_t len)
 }
 
 static void
-test_every_byte_ends_a_run_or_does_not(void **state)
+test_each_byte_ends_a_run_as_defined(void **state)
 {
 	char text[LONGEST];
 
@@ -54,9 +57,9 @@ test_every_byte_ends_a_run_or_does_not(void **state)
 		require_ends(text, len);
 }
 
-/* Bytes at and beside the limits, so that what spoils a neighbour in a word or a vector shows. */
+/* Bytes at the limits and next to them show a carry into the neighbour within a word or a vector. */
 static void
-test_neighbours_do_not_matter(void **state)
+test_the_end_of_a_run_does_not_depend_on_its_neighbours(void **state)
 {
 	static const char bytes[] = {
 	    0, 1, 0x1f, ' ', '!', '"', '#', '[', '\\', ']', '~', 0x7f, '\x80', '\x81', '\xa0', '\xa2', '\xdc', '\xff'};
@@ -76,8 +79,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_every_byte_ends_a_run_or_does_not),
-	    cmocka_unit_test(test_neighbours_do_not_matter),
+	    cmocka_unit_test(test_each_byte_ends_a_run_as_defined),
+	    cmocka_unit_test(test_the_end_of_a_run_does_not_depend_on_its_neighbours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
  * Whole documents that a JSON parser must accept, or may treat as it likes, in the categories in which parsers are
- * usually compared: arrays, objects, numbers, strings, structure. What must be refused is in test_json_suite_invalid.c.
+ * usually compared: arrays, objects, numbers, strings, structure. Documents that must be refused are in
+ * test_json_suite_invalid.c.
  */
 #include "event/filter_event.h"
 #include "event/transform_apply.h"
@@ -122,7 +123,7 @@ static const struct document valid[] = {
     D("[{\"a\":[{\"b\":[{}]}]}]"),
 };
 
-/* Where RFC 8259 leaves a choice, this is ours: any number that is a number, any escape that is an escape. */
+/* RFC 8259 leaves a choice here. The scanner accepts every number and every escape that has the form of one. */
 static const struct document our_choice_valid[] = {
     D("[123.456e-789]"),
     D("[0.4e00669999999999999999999999999999999999999999999999999999999999999999999999999999]"),
@@ -147,7 +148,7 @@ static const struct document our_choice_valid[] = {
     D("[\"\\uD800\\uD800\\uDC00\"]"),
 };
 
-/* Outside the RFC, and taken only where the caller says so. */
+/* Documents outside the RFC, which are accepted only when the caller allows it. */
 static const struct document nonfinite[] = {
     D("NaN"),
     D("Infinity"),
@@ -189,20 +190,20 @@ static const struct document never_nonfinite[] = {
 };
 
 static void
-test_valid(void **state)
+test_valid_documents_are_accepted(void **state)
 {
 	check_all(valid, COUNT(valid), true, false);
 	check_all(valid, COUNT(valid), true, true);
 }
 
 static void
-test_our_choice(void **state)
+test_any_number_and_any_escape_is_accepted(void **state)
 {
 	check_all(our_choice_valid, COUNT(our_choice_valid), true, false);
 }
 
 static void
-test_nonfinite(void **state)
+test_nan_and_infinity_are_accepted_on_request(void **state)
 {
 	check_all(nonfinite, COUNT(nonfinite), false, false);
 	check_all(nonfinite, COUNT(nonfinite), true, true);
@@ -210,9 +211,9 @@ test_nonfinite(void **state)
 	check_all(never_nonfinite, COUNT(never_nonfinite), false, true);
 }
 
-/* No proper prefix of a document in brackets or quotes is a document. */
+/* No part of a document in brackets or quotes that begins with it is a document. */
 static void
-test_truncated(void **state)
+test_truncated_documents_are_refused(void **state)
 {
 	for (size_t i = 0; i < COUNT(valid); i++) {
 		struct document prefix = valid[i];
@@ -228,7 +229,7 @@ test_truncated(void **state)
 	}
 }
 
-/* Whether eq of that value holds for an event whose member is it. False also when no filter takes it. */
+/* Whether the filter eq with that value holds for an event with that member. False if no filter accepts the value. */
 static bool
 equals_itself(const struct document *document)
 {
@@ -257,7 +258,7 @@ test_a_filter_finds_each_value_equal_to_itself(void **state)
 {
 	for (size_t i = 0; i < COUNT(valid) + COUNT(our_choice_valid); i++) {
 		const struct document *document = i < COUNT(valid) ? &valid[i] : &our_choice_valid[i - COUNT(valid)];
-		bool doubled = strncmp(document->text, "{\"a\":\"b\",\"a\"", 12) == 0; /* which no filter takes */
+		bool doubled = strncmp(document->text, "{\"a\":\"b\",\"a\"", 12) == 0; /* no filter accepts these */
 
 		if (equals_itself(document) != !doubled)
 			fail_msg("%.*s", (int)document->len, document->text);
@@ -265,7 +266,7 @@ test_a_filter_finds_each_value_equal_to_itself(void **state)
 }
 
 static void
-test_a_transform_leaves_the_spelling_of_other_values_alone(void **state)
+test_a_transform_does_not_change_the_spelling_of_other_values(void **state)
 {
 	static const char steps[] = "[{\"op\":\"set_field\",\"field\":\"b\",\"value\":[1.10]},"
 				    "{\"op\":\"rename_field\",\"from\":\"a\",\"to\":\"c.d\"}]";
@@ -282,7 +283,7 @@ test_a_transform_leaves_the_spelling_of_other_values_alone(void **state)
 
 		(void)snprintf(text, sizeof text, "{\"x\":%.*s,\"a\":%.*s}", (int)document->len, document->text,
 		    (int)document->len, document->text);
-		/* White space around a value that moves stays behind. */
+		/* White space around a value that moves is left behind. */
 		while (strchr(" \t\r\n", *begin) != NULL)
 			begin++;
 		while (strchr(" \t\r\n", end[-1]) != NULL)
@@ -301,13 +302,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_valid),
+	    cmocka_unit_test(test_valid_documents_are_accepted),
 
-	    cmocka_unit_test(test_our_choice),
-	    cmocka_unit_test(test_nonfinite),
-	    cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_any_number_and_any_escape_is_accepted),
+	    cmocka_unit_test(test_nan_and_infinity_are_accepted_on_request),
+	    cmocka_unit_test(test_truncated_documents_are_refused),
 	    cmocka_unit_test(test_a_filter_finds_each_value_equal_to_itself),
-	    cmocka_unit_test(test_a_transform_leaves_the_spelling_of_other_values_alone),
+	    cmocka_unit_test(test_a_transform_does_not_change_the_spelling_of_other_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,7 +309,7 @@ static const struct document invalid[] = {
 };
 
 static void
-test_invalid(void **state)
+test_invalid_documents_are_refused(void **state)
 {
 	check_all(invalid, COUNT(invalid), false, false);
 	check_all(invalid, COUNT(invalid), false, true);
@@ -319,7 +319,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_invalid),
+	    cmocka_unit_test(test_invalid_documents_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Escapes that jsonb cannot hold, and the ones that only look like them. */
+/* Escapes that jsonb cannot hold, and text that resembles them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #define U "\\u"
 
 static void
-test_clean(void **state)
+test_escapes_that_jsonb_cannot_hold_are_replaced(void **state)
 {
 	static const struct {
 		const char *text, *cleaned;
@@ -43,7 +43,7 @@ test_clean(void **state)
 	    {U "d83d" U "d83d" U "de00", U "fffd" U "d83d" U "de00"},
 	    {U "de00" U "d83d", U "fffd" U "fffd"},
 	    {U "d83d" U "de00" U "de00", U "d83d" U "de00" U "fffd"},
-	    /* an escaped backslash begins nothing */
+	    /* an escaped backslash begins no escape */
 	    {"\\" U "0000", "\\" U "0000"},
 	    {"\\" U "d83d", "\\" U "d83d"},
 	    {"\\\\" U "0000", "\\\\" U "fffd"},
@@ -55,7 +55,7 @@ test_clean(void **state)
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		size_t len = strlen(cases[i].text);
-		/* Exactly as long as the text, so that a sanitizer sees a read beyond it. */
+		/* The copy has exactly the text's length, so that a sanitizer sees a read past its end. */
 		char *text = malloc(len + (len == 0));
 
 		memcpy(text, cases[i].text, len);
@@ -70,7 +70,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_clean),
+	    cmocka_unit_test(test_escapes_that_jsonb_cannot_hold_are_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

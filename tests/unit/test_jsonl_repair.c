@@ -1,4 +1,4 @@
-/* What jsonl_repair() makes of the ends that a power cut leaves. */
+/* How jsonl_repair() mends the ends of files that a power cut leaves. */
 #include <fcntl.h>
 #include <glob.h>
 #include <setjmp.h>
@@ -43,7 +43,7 @@ assert_holds(int fd, const char *expected, size_t len)
 	free(bytes);
 }
 
-/* What the repair has kept beside the file is that, and is gone afterwards. */
+/* The repair must have kept those bytes, and only those, beside the file. Removes them. */
 static void
 assert_kept(const char *torn, size_t len)
 {
@@ -75,7 +75,7 @@ repairs(const char *bytes, size_t len, const char *expected, size_t expected_len
 	assert_holds(fd, expected, expected_len);
 	assert_kept(torn, torn_len);
 	assert_true(jsonl_is_sound(fd, (off_t)expected_len));
-	/* And the next append stands behind it. */
+	/* The next append follows the last line. */
 	assert_int_equal(write(fd, C, strlen(C)), strlen(C));
 	struct stat st;
 	assert_int_equal(fstat(fd, &st), 0);
@@ -98,7 +98,7 @@ whole_lines_stay(void **state)
 }
 
 static void
-the_last_line_is_ended(void **state)
+a_last_line_without_its_newline_is_ended_or_removed(void **state)
 {
 	REPAIRS(A "{\"b\":{\"}\":2}}", A "{\"b\":{\"}\":2}}\n", "");
 	REPAIRS(A "{\"b\\\"}\":2}", A "{\"b\\\"}\":2}\n", "");
@@ -110,21 +110,21 @@ the_last_line_is_ended(void **state)
 }
 
 static void
-zeros_that_are_no_lost_sectors_stay(void **state)
+zeros_that_are_not_lost_sectors_stay(void **state)
 {
 	STAYS(A "{\"b\0\0\0\n" C);
 	STAYS(A "{\"event_id\":\0\0\0}\n" C);
 	STAYS(A "\0\0\0\n" C);
 	REPAIRS(A "x\0\0\0", A "x\0\0\0\n", "");
 	REPAIRS(A "{\"b\0\0:1", A "{\"b\0\0:1\n", "");
-	/* But for those at the end, where a disk may know the size and not the bytes. */
+	/* Zeros at the end are removed: a disk may know the size of the file and not its last bytes. */
 	REPAIRS(A "\0\0\0", A, "\0\0\0");
 	REPAIRS(A "{\"b\0\0\0", A, "{\"b\0\0\0");
 	REPAIRS("\0\0\0", "", "\0\0\0");
 }
 
 static void
-a_file_that_begins_otherwise_is_refused(void **state)
+a_file_that_does_not_begin_with_an_event_is_refused(void **state)
 {
 	static const char *const beginnings[] = {
 	    "x", "[" A, "{\n\"a\":1}\n", "\xFF\xFE{", "{x", " \n\t-" A, "\xEF\xBB" A};
@@ -146,7 +146,7 @@ a_file_that_begins_otherwise_is_refused(void **state)
 	STAYS("{}\n");
 }
 
-/* Lines of ours, as long as that, with some sectors of them lost. */
+/* Lines as hooksd writes them, of that length. lose() removes sectors. */
 struct tail {
 	char bytes[16 * SECTOR];
 	size_t len;
@@ -172,34 +172,37 @@ lose(struct tail *tail, size_t sector)
 }
 
 static void
-sectors_that_were_not_written_cost_the_lines_they_touch(void **state)
+lines_that_lost_sectors_touch_are_removed(void **state)
 {
 	struct tail tail = tail_of(400, 20), whole = tail;
 	char expected[16 * SECTOR], torn[16 * SECTOR];
 
-	lose(&tail, 2); /* bytes 1024 to 1535: of the lines 2 and 3 */
+	lose(&tail, 2); /* bytes 1024 to 1535, of the lines 2 and 3 */
 	memcpy(expected, whole.bytes, 800);
 	memcpy(expected + 800, whole.bytes + 1600, 6400);
 	memcpy(torn, tail.bytes + 800, 800);
 	repairs(tail.bytes, 8000, expected, 7200, torn, 800);
 
-	/* The first line of a new file, and a part of the second. A file that begins with zeros was to hold events. */
+	/*
+	 * The first line of a new file and a part of the second are lost. The file is taken for one of events, although
+	 * it begins with zeros.
+	 */
 	lose(&tail, 0);
 	memcpy(expected, whole.bytes + 1600, 6400);
 	memcpy(torn, tail.bytes, 1600);
 	repairs(tail.bytes, 8000, expected, 6400, torn, 1600);
 }
 
-/* Zeros that another program has left end what may be of the last append. */
+/* Zeros before lines of another program are not of the last append. */
 static void
-what_is_torn_in_front_of_foreign_lines_stays(void **state)
+torn_lines_before_those_of_another_program_stay(void **state)
 {
 	struct tail tail = tail_of(400, 20);
 
 	lose(&tail, 2);
 	memcpy(tail.bytes + 4000, "{\"by\":\"others\"", 15);
 	repairs(tail.bytes, 8000, tail.bytes, 8000, "", 0);
-	/* A file does not begin with them, then. */
+	/* A file whose beginning was lost is refused then. */
 	lose(&tail, 0);
 	struct error err;
 	int fd = file_with(tail.bytes, 8000);
@@ -208,9 +211,9 @@ what_is_torn_in_front_of_foreign_lines_stays(void **state)
 	close(fd);
 }
 
-/* Further from the end than one append, and longer than one. */
+/* Zeros that are further from the end than one append, and a line that is longer than one. */
 static void
-what_is_out_of_reach_stays(void **state)
+torn_lines_before_the_last_append_stay(void **state)
 {
 	const size_t line = 128, lines = (size_t)JSONL_APPEND_MOST / line + 1000;
 	char *bytes = mem_new(lines, line);
@@ -253,12 +256,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(whole_lines_stay),
-	    cmocka_unit_test(the_last_line_is_ended),
-	    cmocka_unit_test(zeros_that_are_no_lost_sectors_stay),
-	    cmocka_unit_test(a_file_that_begins_otherwise_is_refused),
-	    cmocka_unit_test(sectors_that_were_not_written_cost_the_lines_they_touch),
-	    cmocka_unit_test(what_is_torn_in_front_of_foreign_lines_stays),
-	    cmocka_unit_test(what_is_out_of_reach_stays),
+	    cmocka_unit_test(a_last_line_without_its_newline_is_ended_or_removed),
+	    cmocka_unit_test(zeros_that_are_not_lost_sectors_stay),
+	    cmocka_unit_test(a_file_that_does_not_begin_with_an_event_is_refused),
+	    cmocka_unit_test(lines_that_lost_sectors_touch_are_removed),
+	    cmocka_unit_test(torn_lines_before_those_of_another_program_stay),
+	    cmocka_unit_test(torn_lines_before_the_last_append_stay),
 	};
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -1,4 +1,4 @@
-/* Keys from a store, an SQLite file here, into the table: what the table says after each change. */
+/* Keys from a store, here an SQLite file, into the table: what the table has after each change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ remove_store(void **state)
 	return 0;
 }
 
-/* Runs a statement that changes something, with the version that it raises as $1. */
+/* Runs a statement that changes a key. $1 is the version that this raises. */
 static void
 change(const char *sql)
 {
@@ -86,7 +86,7 @@ hex_of(uint32_t number, char hex[2 * SHA256_BYTES + 1])
 		(void)snprintf(hex + 2 * i, 3, "%02x", hash[i]);
 }
 
-/* Adds the key of that number; columns and values: of what it has besides. */
+/* Adds the key of that number. columns, values: the further ones of its row. */
 static void
 add_key(uint32_t number, const char *columns, const char *values)
 {
@@ -131,7 +131,7 @@ find(uint32_t number, struct api_key *key)
 #define ALL ", scopes", ", '[\"*\"]'"
 
 static void
-test_a_key_is_known_with_all_that_it_has(void **state)
+test_a_key_is_known_with_all_its_fields(void **state)
 {
 	struct api_key key;
 
@@ -161,7 +161,7 @@ test_a_key_is_known_with_all_that_it_has(void **state)
 }
 
 static void
-test_changes_are_taken_over_one_by_one(void **state)
+test_each_change_reaches_the_table(void **state)
 {
 	struct api_key key;
 
@@ -186,7 +186,7 @@ test_changes_are_taken_over_one_by_one(void **state)
 }
 
 static void
-test_following_looks_only_when_the_version_has_moved(void **state)
+test_keys_are_read_only_when_the_version_has_changed(void **state)
 {
 	static const struct db_statement unseen = {"UPDATE api_keys SET name = 'unseen'", NULL};
 	struct api_key key;
@@ -206,9 +206,9 @@ test_following_looks_only_when_the_version_has_moved(void **state)
 	assert_int_equal(find(2, &key), 0);
 }
 
-/* A store that was put back to an earlier state counts its versions again. */
+/* A store that was restored to an earlier state counts its versions again. */
 static void
-test_an_older_copy_of_the_store_is_read_anew(void **state)
+test_a_restored_store_is_read_anew(void **state)
 {
 	static const struct db_statement back[] = {
 	    {"DELETE FROM api_keys", NULL}, {"UPDATE changes SET version = 1", NULL}};
@@ -229,14 +229,14 @@ test_an_older_copy_of_the_store_is_read_anew(void **state)
 }
 
 static void
-test_a_loader_that_begins_anew_removes_what_has_gone(void **state)
+test_a_new_loader_removes_keys_that_are_gone(void **state)
 {
 	struct api_key key;
 
 	add_key(1, ALL);
 	add_key(2, ALL);
 	refresh();
-	key_loader_free(loader); /* as when control was killed */
+	key_loader_free(loader); /* as when control is killed */
 	change_key(1, "revoked_at = hl_now()");
 	loader = key_loader_new(table);
 	assert_int_equal(find(1, &key), 0);
@@ -245,7 +245,7 @@ test_a_loader_that_begins_anew_removes_what_has_gone(void **state)
 	assert_int_equal(find(2, &key), 0);
 }
 
-/* More rows than a page, all of one change: none is missed and none read for ever. */
+/* One change has more rows than a page. Every row is read, and the reading ends. */
 static void
 test_many_keys_of_one_change_come_in_pages(void **state)
 {
@@ -264,9 +264,9 @@ test_many_keys_of_one_change_come_in_pages(void **state)
 	}
 }
 
-/* The table has room for a hundred thousand. */
+/* The table has room for a hundred thousand keys. */
 static void
-test_a_key_that_had_no_room_is_known_when_another_has_gone(void **state)
+test_a_key_that_found_no_room_is_known_when_another_is_removed(void **state)
 {
 	const uint32_t count = 100001;
 	const uint8_t last[SHA256_BYTES] = {count >> 16, (count >> 8) & 0xff, count & 0xff};
@@ -286,7 +286,7 @@ test_a_key_that_had_no_room_is_known_when_another_has_gone(void **state)
 }
 
 static void
-test_uses_that_the_store_did_not_take_are_written_later(void **state)
+test_uses_that_the_store_has_not_stored_are_written_later(void **state)
 {
 	static const struct db_statement used = {"SELECT hl_ms(last_used_at) FROM api_keys", NULL};
 	struct error err = {""};
@@ -417,14 +417,14 @@ main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, open_store, remove_store)
 	const struct CMUnitTest tests[] = {
-	    STORE_TEST(test_a_key_is_known_with_all_that_it_has),
-	    STORE_TEST(test_changes_are_taken_over_one_by_one),
-	    STORE_TEST(test_following_looks_only_when_the_version_has_moved),
-	    STORE_TEST(test_an_older_copy_of_the_store_is_read_anew),
-	    STORE_TEST(test_a_loader_that_begins_anew_removes_what_has_gone),
+	    STORE_TEST(test_a_key_is_known_with_all_its_fields),
+	    STORE_TEST(test_each_change_reaches_the_table),
+	    STORE_TEST(test_keys_are_read_only_when_the_version_has_changed),
+	    STORE_TEST(test_a_restored_store_is_read_anew),
+	    STORE_TEST(test_a_new_loader_removes_keys_that_are_gone),
 	    STORE_TEST(test_many_keys_of_one_change_come_in_pages),
-	    STORE_TEST(test_a_key_that_had_no_room_is_known_when_another_has_gone),
-	    STORE_TEST(test_uses_that_the_store_did_not_take_are_written_later),
+	    STORE_TEST(test_a_key_that_found_no_room_is_known_when_another_is_removed),
+	    STORE_TEST(test_uses_that_the_store_has_not_stored_are_written_later),
 	    STORE_TEST(test_uses_are_written_once_and_never_back),
 	    STORE_TEST(test_only_keys_that_were_revoked_long_ago_are_removed),
 	    STORE_TEST(test_a_task_is_claimed_once_a_period),

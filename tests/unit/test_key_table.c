@@ -1,4 +1,4 @@
-/* The table of API keys, of the size that the service has: what a writer puts in, readers find. */
+/* The table of API keys, in the size that the service has: readers find the keys that a writer puts in. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +65,7 @@ test_a_key_is_found_from_its_commit_to_that_of_its_removal(void **state)
 }
 
 static void
-test_what_is_put_as_it_was_changes_nothing(void **state)
+test_a_key_that_is_put_unchanged_changes_nothing(void **state)
 {
 	struct key_table *table = table_make();
 	struct key_writer *writer = key_writer_open(table, NULL);
@@ -93,12 +93,12 @@ test_an_unknown_key_is_unknown_only_after_the_first_load(void **state)
 	assert_int_equal(find(table, 1), KEY_UNKNOWN);
 	key_table_begin_run(table);
 	assert_int_equal(find(table, 1), KEY_NOT_LOADED);
-	assert_int_equal(find(table, 2), 0); /* what the earlier run knew stays */
+	assert_int_equal(find(table, 2), 0); /* keys of the earlier run stay */
 	key_writer_close(writer);
 }
 
 static void
-test_start_keys_stay_whatever_is_loaded(void **state)
+test_start_keys_stay_whichever_keys_are_loaded(void **state)
 {
 	struct key_table *table = table_make();
 	struct key_writer *writer = key_writer_open(table, NULL);
@@ -110,7 +110,7 @@ test_start_keys_stay_whatever_is_loaded(void **state)
 	(void)key_writer_commit(writer);
 	key_writer_unmark(writer);
 	put(writer, 3, 1);
-	assert_int_equal(key_writer_put(writer, &other), KEY_PUT); /* the store has a key with that hash, also */
+	assert_int_equal(key_writer_put(writer, &other), KEY_PUT); /* the store also has a key with that hash */
 	take_away(writer, 1);
 	key_writer_remove_expired(writer, KEY_NEVER);
 	put(writer, 3, 1);
@@ -139,7 +139,7 @@ test_expired_keys_can_be_removed(void **state)
 	struct key_table *table = table_make();
 	struct key_writer *writer = key_writer_open(table, NULL);
 
-	put(writer, 1, 10); /* expires at KEY_NEVER - 10 */
+	put(writer, 1, 10); /* it expires at KEY_NEVER - 10 */
 	put(writer, 2, 20);
 	key_writer_remove_expired(writer, KEY_NEVER - 20);
 	(void)key_writer_commit(writer);
@@ -149,7 +149,7 @@ test_expired_keys_can_be_removed(void **state)
 }
 
 static void
-test_buckets_and_last_use_survive_changes_and_not_the_key(void **state)
+test_buckets_and_last_use_survive_changes_and_end_with_the_key(void **state)
 {
 	struct key_table *table = table_make();
 	struct key_writer *writer = key_writer_open(table, NULL);
@@ -168,7 +168,7 @@ test_buckets_and_last_use_survive_changes_and_not_the_key(void **state)
 	assert_int_equal(key_table_find(table, key.hash, &key), 0);
 	assert_int_equal(key.events_per_second, 3);
 	assert_int_equal(key_table_used_ms(table, &key), 1700000000000);
-	assert_true(key_table_charge(table, &key, 1, 0, 1000000) > 0); /* what was taken is not given back */
+	assert_true(key_table_charge(table, &key, 1, 0, 1000000) > 0); /* the change has not filled the bucket */
 
 	take_away(writer, 1);
 	(void)key_writer_commit(writer);
@@ -190,20 +190,20 @@ test_a_request_is_charged_in_both_buckets_or_in_none(void **state)
 	struct key_table *table = table_make();
 	struct api_key key = {.slot = 7, .events_per_second = 10, .bytes_per_second = 1000};
 
-	assert_int_equal(key_table_charge(table, &key, 1, 5000, 0), 0); /* a debt of bytes */
+	assert_int_equal(key_table_charge(table, &key, 1, 5000, 0), 0); /* the bucket of bytes goes into debt */
 	assert_int_equal(key_table_wait_us(table, &key, 0), 4001000);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(key_table_charge(table, &key, 1, 1, 0), 4001000);
-	assert_int_equal(key_table_charge(table, &key, 9, 1, 4001000), 0); /* no event was lost by the refusals */
+	assert_int_equal(key_table_charge(table, &key, 9, 1, 4001000), 0); /* the refusals have taken no event */
 	key.events_per_second = 0;
 	key.bytes_per_second = 0;
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(key_table_charge(table, &key, 1000, 100000, 0), 0); /* no limit */
 }
 
-/* Random changes, held against a simple model: what is there, in which version; a new writer now and then. */
+/* Random changes against a simple model of keys and versions. Now and then a new writer takes over. */
 static void
-test_random_changes_against_a_model(void **state)
+test_random_changes_are_found_as_a_model_has_them(void **state)
 {
 	enum { NUMBERS = 3000 };
 	static uint32_t versions[NUMBERS];
@@ -240,7 +240,7 @@ test_random_changes_against_a_model(void **state)
 }
 
 static void
-test_a_hundred_thousand_keys_and_not_one_more(void **state)
+test_the_table_holds_a_hundred_thousand_keys(void **state)
 {
 	struct key_table *table = table_make();
 	struct key_writer *writer = key_writer_open(table, NULL);
@@ -253,7 +253,7 @@ test_a_hundred_thousand_keys_and_not_one_more(void **state)
 	start.is_start_key = 1;
 	assert_int_equal(key_writer_put(writer, &start), KEY_PUT);
 	(void)key_writer_commit(writer);
-	/* All of them change, although there is not room for all in both versions. */
+	/* All keys change, although the table has no room for both versions of each. */
 	for (uint32_t number = 0; number < KEY_TABLE_STORED; number++)
 		put(writer, number, 2);
 	(void)key_writer_commit(writer);
@@ -265,7 +265,7 @@ test_a_hundred_thousand_keys_and_not_one_more(void **state)
 	while (key_writer_next(writer, &at, &key))
 		seen++;
 	assert_int_equal(seen, KEY_TABLE_STORED + 1);
-	/* The next runs have other start keys, and twice as many as there may be are there until the old ones go. */
+	/* The next runs have other start keys. Until the old ones are removed there are twice as many as usual. */
 	for (uint32_t run = 1; run < 3; run++) {
 		key_writer_unmark(writer);
 		for (uint32_t i = 0; i < KEY_TABLE_START_KEYS; i++) {
@@ -278,7 +278,7 @@ test_a_hundred_thousand_keys_and_not_one_more(void **state)
 	}
 	assert_int_equal(table_version(table, KEY_TABLE_STORED * 2 + 10), ABSENT);
 	assert_int_equal(table_version(table, KEY_TABLE_STORED * 2 + 21), 1);
-	/* All go, and as many others come. */
+	/* All keys go, and as many others come. */
 	key_writer_unmark(writer);
 	key_writer_sweep(writer, false);
 	for (uint32_t number = KEY_TABLE_STORED + 2; number < 2 * KEY_TABLE_STORED; number++)
@@ -330,7 +330,9 @@ test_a_damaged_table_becomes_empty(void **state)
 	}
 }
 
-/* Changes all keys but the first, turning pages without a pause; keys 1 to 9 are always there, 10 to 99 come and go. */
+/*
+ * Changes all keys but the first, turning pages without a pause. Keys 1 to 9 always exist, keys 10 to 99 come and go.
+ */
 static void
 write_without_pause(struct key_table *table)
 {
@@ -386,14 +388,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_key_is_found_from_its_commit_to_that_of_its_removal),
-	    cmocka_unit_test(test_what_is_put_as_it_was_changes_nothing),
+	    cmocka_unit_test(test_a_key_that_is_put_unchanged_changes_nothing),
 	    cmocka_unit_test(test_an_unknown_key_is_unknown_only_after_the_first_load),
-	    cmocka_unit_test(test_start_keys_stay_whatever_is_loaded),
+	    cmocka_unit_test(test_start_keys_stay_whichever_keys_are_loaded),
 	    cmocka_unit_test(test_expired_keys_can_be_removed),
-	    cmocka_unit_test(test_buckets_and_last_use_survive_changes_and_not_the_key),
+	    cmocka_unit_test(test_buckets_and_last_use_survive_changes_and_end_with_the_key),
 	    cmocka_unit_test(test_a_request_is_charged_in_both_buckets_or_in_none),
-	    cmocka_unit_test(test_random_changes_against_a_model),
-	    cmocka_unit_test(test_a_hundred_thousand_keys_and_not_one_more),
+	    cmocka_unit_test(test_random_changes_are_found_as_a_model_has_them),
+	    cmocka_unit_test(test_the_table_holds_a_hundred_thousand_keys),
 	    cmocka_unit_test(test_a_damaged_table_becomes_empty),
 	    cmocka_unit_test(test_a_reader_beside_a_writer_sees_whole_keys_of_growing_versions),
 	};

@@ -1,6 +1,6 @@
 /*
- * A writer of the key table killed at any instruction: readers find every key in its old version or its new one, and a
- * successor goes on with what is there. The table is small here (meson.build), so that every instruction can be tried.
+ * A writer of the key table is killed at any instruction: readers find every key in its old or its new version, and a
+ * successor goes on from there. The table is small here (meson.build), so that every instruction can be tried.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ struct scene {
 	uint32_t looks, turned;
 };
 
-/* Of NUMBERS keys a third stays, a third changes, and of the last third some go and others come. */
+/* Of NUMBERS keys a third stays and a third changes. Of the last third some go and others come. */
 static uint32_t
 version_before(uint32_t number)
 {
@@ -59,7 +59,7 @@ change(void *context)
 	(void)key_writer_commit(scene->writer);
 }
 
-/* A copy of what a killed writer would leave, with which a successor goes on. */
+/* Lets a successor go on with a copy of the table that a killed writer would leave. */
 static void
 succeed(const struct key_table *left)
 {
@@ -91,7 +91,9 @@ look(void *context)
 		REQUIRE(version == (after ? version_after(number) : version_before(number)));
 	}
 	scene->turned += after;
-	/* A successor takes a while: it tries every so many instructions, and every one around the turn. */
+	/*
+	 * A successor takes a while. It tries one in sixteen instructions, and every one around the turn of the page.
+	 */
 	if (scene->looks++ % 16 == 0 || scene->turned == 1)
 		succeed(scene->table);
 }

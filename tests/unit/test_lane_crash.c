@@ -1,7 +1,7 @@
 /*
- * Producers and consumers killed at any instant. First at random: hundreds of SIGKILLs on a running pair, each victim
- * replaced by a successor that knows nothing but the segment. Then everywhere: one instruction after another, what
- * stands in shared memory must be a lane that successors can go on with.
+ * Producers and consumers that are killed at any instant. First at random: hundreds of SIGKILLs hit a running pair, and
+ * each victim has a successor that knows the segment alone. Then everywhere: after each single instruction, shared
+ * memory must hold a lane with which successors can go on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,12 +31,12 @@
 static uint64_t seed;
 
 /*
- * What the test itself remembers across deaths, to hold it against the lane. Consumers do not go by it: they start at
- * lane_released() and record progress with lane_release().
+ * What the test remembers across deaths, to compare it with the lane. Consumers do not use it: they start at
+ * lane_released() and record their progress with lane_release().
  */
 struct tally {
 	uint32_t seen; /* every position below it has been read, in order */
-	uint32_t read_again; /* parcels that their first reader had not released when it died */
+	uint32_t read_again; /* parcels that a dead reader had read and not released */
 	uint32_t stop; /* 1: the consumer leaves when the lane is empty */
 };
 
@@ -55,7 +55,7 @@ map_lane(const struct scene *scene)
 	return lane;
 }
 
-/* Publishes until it is killed; positions number the parcels, so the lane itself says which one is next. */
+/* Publishes until it is killed. Positions number the parcels, so that the lane itself says which one is next. */
 static void
 run_producer(const struct scene *scene, uint32_t author)
 {
@@ -65,7 +65,7 @@ run_producer(const struct scene *scene, uint32_t author)
 		lane_feed(&lane, seed, author, lane.control->ring.p_tail, 1);
 }
 
-/* Reads on and on and releases a random part now and then: at any time some parcels are read but not released. */
+/* Reads on and on, and releases a random part now and then. At any time some parcels are read and not released. */
 static void
 run_consumer(const struct scene *scene, uint32_t author)
 {
@@ -74,7 +74,7 @@ run_consumer(const struct scene *scene, uint32_t author)
 	struct dice dice = {seed ^ author};
 	uint32_t at = lane_released(&lane);
 
-	/* Nothing may have been released that was not read, or read that was not published. */
+	/* No parcel was released that was not read, or read that was not published. */
 	REQUIRE(tally->seen - at <= lane_depth(&lane));
 	for (;;) {
 		bool stop = ck_pr_load_32(&tally->stop) != 0;
@@ -114,7 +114,7 @@ spawn(const struct scene *scene, void (*run)(const struct scene *, uint32_t), ui
 	return pid;
 }
 
-/* The victim must have been alive and well until now: it has not found anything wrong. */
+/* SIGKILL must be the cause of death: the process itself has found no fault. */
 static void
 kill_and_reap(pid_t pid)
 {
@@ -144,7 +144,7 @@ play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
 	assert_true(fd >= 0);
 	close(fd);
 	assert_int_equal(segment_open(&scene.segment, &config, &err), 0);
-	segment_unlink(&scene.segment, path); /* the mapping lives as long as this program */
+	segment_unlink(&scene.segment, path); /* the mapping lasts as long as this program */
 	scene.tally = mmap(NULL, sizeof *scene.tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(scene.tally, MAP_FAILED);
 	scene.tally->seen = FIRST;
@@ -158,7 +158,7 @@ play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
 		uint32_t who = 1 + dice_below(dice, 3);
 
 		(void)nanosleep(&(struct timespec){.tv_nsec = dice_below(dice, 3000000)}, NULL);
-		/* Both may be dead at once, and the lane rests. */
+		/* Both may be dead at the same time, and the lane is idle. */
 		if ((who & 1) != 0)
 			kill_and_reap(producer);
 		if ((who & 2) != 0)
@@ -187,7 +187,7 @@ play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
 }
 
 static void
-test_killed_at_random(void **state)
+test_no_parcel_is_lost_when_processes_are_killed_at_random(void **state)
 {
 	struct dice dice = {seed};
 
@@ -199,7 +199,7 @@ test_killed_at_random(void **state)
 #define SMALL_SLOTS 4u
 #define SMALL_ARENA 12288u
 
-/* All that a successor has to go by. */
+/* All that a successor knows. */
 struct image {
 	struct lane_control control;
 	struct lane_descriptor slots[SMALL_SLOTS];
@@ -208,10 +208,11 @@ struct image {
 
 struct stepped {
 	struct lane lane, copy;
-	struct image image; /* the last one looked at */
+	struct image image; /* the last one that was looked at */
 	unsigned long images;
 	/*
-	 * The parcel to publish, made beforehand: what is to be stepped through is the lane, not the making of records.
+	 * The parcel that is published. It is made beforehand, because the lane is stepped through, not the making of
+	 * records.
 	 */
 	_Alignas(8) char parcel[PARCEL_BYTES_MAX];
 	size_t bytes;
@@ -240,7 +241,7 @@ release_one(void *context)
 	lane_release(&s->lane, lane_released(&s->lane) + 1);
 }
 
-/* In a copy of the lane as it stands: a producer fills it up, then a consumer finds everything whole. */
+/* In a copy of the lane a producer fills it, and then a consumer finds every parcel whole. */
 static void
 look_through_successors_eyes(void *context)
 {
@@ -283,16 +284,16 @@ look_through_successors_eyes(void *context)
 }
 
 static void
-test_killed_anywhere(void **state)
+test_a_lane_is_whole_after_every_instruction(void **state)
 {
-	/* From just below the wrap-around of the positions and not far from the arena's end. */
+	/* Begins just below the wrap-around of the positions, and not far from the arena's end. */
 	struct stepped s = {
 	    .lane = lane_over_memory(SMALL_SLOTS, SMALL_ARENA, UINT32_MAX - 3, SMALL_ARENA - 512),
 	    .copy = lane_over_memory(SMALL_SLOTS, SMALL_ARENA, 0, 0),
 	};
 	unsigned long steps = 0;
 
-	/* One to three of them wait, on and on. */
+	/* One to three parcels wait at any time. */
 	for (uint32_t i = 0; i < 14; i++) {
 		uint32_t next = s.lane.control->ring.p_tail;
 		unsigned long taken;
@@ -317,8 +318,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_killed_at_random),
-	    cmocka_unit_test(test_killed_anywhere),
+	    cmocka_unit_test(test_no_parcel_is_lost_when_processes_are_killed_at_random),
+	    cmocka_unit_test(test_a_lane_is_whole_after_every_instruction),
 	};
 
 	seed = seed_for("test_lane_crash");

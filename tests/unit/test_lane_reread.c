@@ -1,4 +1,4 @@
-/* A producer that reads its parcels when they are released: their space stays theirs until it has done so. */
+/* A producer that reads its parcels after their release: their space is not used again until then. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,10 @@ assert_holds(const struct lane *lane, uint32_t position, size_t bytes, char fill
 		assert_int_equal(parcel.bytes[i], filling);
 }
 
-/* The consumer writes an outcome and releases between the producer's two looks: what it wrote is still there. */
+/*
+ * The consumer writes an outcome and releases the parcel between two looks of the producer. The outcome must still be
+ * there.
+ */
 static void
 test_a_parcel_released_after_the_last_answer_is_not_overwritten(void **state)
 {
@@ -61,7 +64,7 @@ test_a_parcel_released_after_the_last_answer_is_not_overwritten(void **state)
 		parcel.bytes[0] = parcel.bytes[1023] = 'A';
 		lane_release(&lane, first);
 
-		/* All that is free to overwrite is what lies behind both parcels. */
+		/* Only the space after both parcels may be overwritten. */
 		memset(lane_reserve_behind(&lane, answered, &room), 'x', 2048);
 		assert_int_equal(room, 2048);
 		lane_reread(&lane, first, &parcel);
@@ -70,7 +73,7 @@ test_a_parcel_released_after_the_last_answer_is_not_overwritten(void **state)
 		assert_int_equal(parcel.bytes[1], 'a');
 		assert_int_equal(parcel.bytes[1023], 'A');
 
-		/* Once it is answered its space is free, and the other's is not. */
+		/* When the first request is answered its space is free, and the second one's is not. */
 		answered = first;
 		memset(lane_reserve_behind(&lane, answered, &room), 'x', room);
 		assert_int_equal(room, 3072);
@@ -78,9 +81,9 @@ test_a_parcel_released_after_the_last_answer_is_not_overwritten(void **state)
 	}
 }
 
-/* The descriptors of parcels that are not answered are not used again, although all of them are released. */
+/* Descriptors of parcels that are not answered are not used again, although all of them are released. */
 static void
-test_descriptors_wait_for_answers(void **state)
+test_descriptors_are_not_used_again_before_the_answer(void **state)
 {
 	uint32_t start;
 
@@ -99,7 +102,7 @@ test_descriptors_wait_for_answers(void **state)
 			assert_holds(&lane, positions[n], 8 * (n + 1), (char)('a' + n));
 			assert_int_equal(lane_flags(&lane, positions[n]), LANE_AWAITED | (n <= 2 ? LANE_SPOOLED : 0));
 		}
-		/* With each answer one more parcel fits, and those behind it can be read. */
+		/* With each answer one more parcel fits, and the parcels after it can be read. */
 		for (uint32_t n = 0; n < SLOTS - 2; n++) {
 			(void)publish(&lane, positions[n], 8, 'z');
 			assert_null(lane_reserve_behind(&lane, positions[n], &room));
@@ -108,7 +111,7 @@ test_descriptors_wait_for_answers(void **state)
 	}
 }
 
-/* A refused parcel is answered before it is released, and is read where it stands. */
+/* A refused parcel is answered before its release, and is read in its place. */
 static void
 test_a_refused_parcel_is_read_in_its_place(void **state)
 {
@@ -129,7 +132,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_parcel_released_after_the_last_answer_is_not_overwritten),
-	    cmocka_unit_test(test_descriptors_wait_for_answers),
+	    cmocka_unit_test(test_descriptors_are_not_used_again_before_the_answer),
 	    cmocka_unit_test(test_a_refused_parcel_is_read_in_its_place),
 	};
 

@@ -1,6 +1,6 @@
 /*
- * A producer and a consumer thread on one lane, for ThreadSanitizer (-Db_sanitize=thread): it sees every access to
- * records and descriptors and knows the two hand-overs that shm/lane.c declares. Useful without it too.
+ * A producer and a consumer thread on one lane, for ThreadSanitizer (-Db_sanitize=thread). It sees every access to
+ * records and descriptors, and knows the two hand-overs that shm/lane.c declares. The test is useful without it too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ consume(void *context)
 }
 
 static void
-test_two_threads(void **state)
+test_two_threads_exchange_parcels_without_a_data_race(void **state)
 {
 	static const struct {
 		uint32_t slots;
@@ -66,7 +66,7 @@ test_two_threads(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_threads)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_threads_exchange_parcels_without_a_data_race)};
 
 	return cmocka_run_group_tests_name("lane_threads", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * Leases of endpoints: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py),
- * in PostgreSQL.
+ * Leases of endpoints. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database
+ * (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,18 +67,18 @@ test_one_node_at_a_time_has_the_lease(void **state)
 {
 	assert_true(takes(1, MINE));
 	assert_false(takes(1, OTHER));
-	assert_true(takes(2, OTHER)); /* of another endpoint */
-	assert_true(takes(1, MINE)); /* another courier of the node, after it was killed */
+	assert_true(takes(2, OTHER)); /* another endpoint's lease */
+	assert_true(takes(1, MINE)); /* for another courier of the node, after a kill */
 	gives(1, OTHER);
 	assert_false(takes(1, OTHER));
 	gives(1, MINE);
 	assert_true(takes(1, OTHER));
 	assert_false(takes(1, MINE));
-	assert_false(takes(3, MINE)); /* there is no such endpoint */
+	assert_false(takes(3, MINE)); /* the endpoint does not exist */
 }
 
 static void
-test_a_lease_ends_by_itself(void **state)
+test_a_lease_ends_when_its_time_is_over(void **state)
 {
 	assert_true(takes_for(1, OTHER, 0));
 	assert_true(takes(1, MINE));
@@ -86,7 +86,7 @@ test_a_lease_ends_by_itself(void **state)
 }
 
 static void
-test_a_node_that_started_anew_has_the_lease_no_more(void **state)
+test_a_node_that_starts_again_has_lost_its_lease(void **state)
 {
 	assert_true(takes(1, OTHER));
 	run("UPDATE delivery_nodes SET epoch = 21 WHERE node_id = 2");
@@ -103,9 +103,9 @@ test_a_node_that_has_left_keeps_the_lease_until_its_attempts_have_ended(void **s
 	assert_true(takes(1, MINE));
 }
 
-/* A node that was only cut off may have attempts under way. */
+/* A node that was only cut off from the store may have attempts under way. */
 static void
-test_a_node_that_was_taken_for_dead_keeps_the_lease_for_its_time(void **state)
+test_a_node_that_was_adopted_keeps_the_lease_for_its_time(void **state)
 {
 	assert_true(takes(1, OTHER));
 	run("UPDATE delivery_nodes SET adopted_by = 1, adopted_at = hl_now() WHERE node_id = 2");
@@ -121,10 +121,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_one_node_at_a_time_has_the_lease),
-	    TEST(test_a_lease_ends_by_itself),
-	    TEST(test_a_node_that_started_anew_has_the_lease_no_more),
+	    TEST(test_a_lease_ends_when_its_time_is_over),
+	    TEST(test_a_node_that_starts_again_has_lost_its_lease),
 	    TEST(test_a_node_that_has_left_keeps_the_lease_until_its_attempts_have_ended),
-	    TEST(test_a_node_that_was_taken_for_dead_keeps_the_lease_for_its_time),
+	    TEST(test_a_node_that_was_adopted_keeps_the_lease_for_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

@@ -1,4 +1,4 @@
-/* Ascending lists that are followed while transactions commit late: over rows and a clock of this program's own. */
+/* A client follows ascending lists while transactions commit late. Rows and clock are the program's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,14 +17,14 @@
 
 struct row {
 	int64_t us; /* the start of its transaction */
-	int64_t there_us; /* the end */
+	int64_t there_us; /* the end of its transaction: lists see the row from then on */
 	uint32_t number; /* of its id */
 };
 
 static struct row all[MANY]; /* in the order of the list */
 static uint32_t count;
 static int64_t now_us;
-static uint32_t times_listed[MANY]; /* by number */
+static uint32_t times_listed[MANY]; /* by the row's number */
 
 static void
 id_of(uint32_t number, char out[LIST_ID_BYTES])
@@ -119,7 +119,10 @@ now(struct db *db, int64_t *now_ms, struct error *err)
 
 static const struct list_kind kind = {.letter = 'f', .read = read_rows, .show = show, .time_us = time_us, .now = now};
 
-/* Reads the page behind the cursor, "" the first, and puts that of the next there: "" is the end. How many rows. */
+/*
+ * Reads the page after the cursor ("": the first one), and replaces the cursor by that of the next page ("": the end).
+ * Returns how many rows it has.
+ */
 static uint32_t
 read_page(const char *order, uint32_t limit, char cursor[LIST_CURSOR_BYTES])
 {
@@ -151,7 +154,7 @@ read_page(const char *order, uint32_t limit, char cursor[LIST_CURSOR_BYTES])
 	return found;
 }
 
-/* As a client follows a list: it keeps the last cursor that it got. */
+/* Reads as a client follows a list: it keeps the last cursor that it got. */
 static void
 follow(uint32_t limit, char cursor[LIST_CURSOR_BYTES])
 {
@@ -173,7 +176,7 @@ assert_listed(uint32_t least, uint32_t most)
 /* ---- tests ---- */
 
 static void
-test_many_of_one_moment_are_listed_once_each_in_pages_of_fifty(void **state)
+test_many_rows_of_one_time_are_listed_once_each_in_pages_of_fifty(void **state)
 {
 	for (const char *const *order = (const char *const[]){"asc", "desc", NULL}; *order != NULL; order++)
 		for (int64_t age_us = 0; age_us <= 1000000000; age_us += 1000000000) {
@@ -191,7 +194,10 @@ test_many_of_one_moment_are_listed_once_each_in_pages_of_fifty(void **state)
 		}
 }
 
-/* A row each 10 ms, of which each seventh comes as late as a transaction may, read by pages of so many each 5 ms. */
+/*
+ * Every 10 ms there is a row, and every seventh commits as late as a transaction may. Pages of `limit` rows are read
+ * every 5 ms.
+ */
 static void
 follow_all(uint32_t limit)
 {
@@ -211,7 +217,7 @@ follow_all(uint32_t limit)
 }
 
 static void
-test_a_client_that_follows_gets_what_commits_late(void **state)
+test_a_client_that_follows_a_list_gets_rows_that_commit_late(void **state)
 {
 	follow_all(50);
 	follow_all(7);
@@ -236,9 +242,9 @@ test_a_page_that_has_old_rows_leaves_the_young_ones_to_the_next(void **state)
 	assert_listed(1, 2);
 }
 
-/* Between the two reads a transaction ends that began before what was listed. */
+/* Between the two reads a transaction ends that began before the listed ones. */
 static void
-test_a_list_goes_back_to_what_was_young_when_it_was_listed(void **state)
+test_a_list_goes_back_to_rows_that_were_young_when_it_was_read(void **state)
 {
 	char cursor[LIST_CURSOR_BYTES] = "", last[LIST_CURSOR_BYTES];
 
@@ -252,7 +258,7 @@ test_a_list_goes_back_to_what_was_young_when_it_was_listed(void **state)
 	assert_listed(0, 1);
 	now_us += TIMEOUT_MS * 500;
 	memcpy(cursor, last, sizeof last);
-	assert_int_equal(read_page("asc", 10, cursor), 3); /* not yet */
+	assert_int_equal(read_page("asc", 10, cursor), 3); /* its transaction has not ended */
 	now_us += 1000;
 	memcpy(cursor, last, sizeof last);
 	assert_int_equal(read_page("asc", 10, cursor), 6);
@@ -286,10 +292,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_many_of_one_moment_are_listed_once_each_in_pages_of_fifty),
-	    cmocka_unit_test(test_a_client_that_follows_gets_what_commits_late),
+	    cmocka_unit_test(test_many_rows_of_one_time_are_listed_once_each_in_pages_of_fifty),
+	    cmocka_unit_test(test_a_client_that_follows_a_list_gets_rows_that_commit_late),
 	    cmocka_unit_test(test_a_page_that_has_old_rows_leaves_the_young_ones_to_the_next),
-	    cmocka_unit_test(test_a_list_goes_back_to_what_was_young_when_it_was_listed),
+	    cmocka_unit_test(test_a_list_goes_back_to_rows_that_were_young_when_it_was_read),
 	    cmocka_unit_test(test_a_cursor_of_young_rows_that_was_cut_off_is_refused),
 	};
 

@@ -1,4 +1,4 @@
-/* Lists of the management API: cursors, orders, and where a page ends. The rows are those of a store in memory. */
+/* Lists of the management API: cursors, orders, and where a page ends. The rows are in a store in memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,14 +11,14 @@
 #include "control/listing.h"
 #include "store/db_rows.h"
 
-/* How many objects there are: their ids are n0001, n0002, ... or UUIDs that end so. */
+/* The objects of the store: their ids are n0001, n0002, ... or UUIDs that end so. */
 struct many {
 	uint32_t count;
 	size_t bytes; /* of each object, about */
-	int reads_left; /* after so many the store fails */
+	int reads_left; /* after so many reads the store fails */
 };
 
-static uint32_t largest_read; /* rows */
+static uint32_t largest_read; /* the most rows of one read */
 
 static bool of_names;
 
@@ -71,7 +71,7 @@ static const struct list_kind uuids = {.letter = 'u', .read = read_many, .show =
 static const struct list_kind names = {
     .letter = 'n', .descending = true, .of_names = true, .read = read_many, .show = show};
 
-/* The reply to that query; its text lives until the next call. */
+/* Returns the reply to that query. Its text stays valid until the next call. */
 static const char *
 listed(const struct list_kind *kind, struct many many, const char *query, int status)
 {
@@ -93,7 +93,7 @@ listed(const struct list_kind *kind, struct many many, const char *query, int st
 	return reply.body.base;
 }
 
-/* Walks through all pages; the ids in the order in which they came, as numbers. Returns how many pages there were. */
+/* Reads all pages. ids: the numbers of the ids in the order in which they came. Returns how many pages there were. */
 static unsigned
 walk(const struct list_kind *kind, struct many many, const char *query, uint32_t *ids, uint32_t *found)
 {
@@ -172,7 +172,7 @@ test_few_large_payloads_are_in_memory_at_a_time(void **state)
 }
 
 static void
-test_a_cursor_is_of_its_list_and_order(void **state)
+test_a_cursor_of_another_list_or_order_is_refused(void **state)
 {
 	struct many many = {.count = 5};
 	char cursor[100], query[200];
@@ -194,7 +194,7 @@ test_a_cursor_is_of_its_list_and_order(void **state)
 }
 
 static void
-test_what_is_wrong_in_the_query_is_refused(void **state)
+test_a_wrong_query_is_refused(void **state)
 {
 	for (const char *const *query =
 		 (const char *const[]){"limit=0", "limit=1001", "limit=x", "limit=-1", "limit=1.5", "order=up",
@@ -218,8 +218,8 @@ main(void)
 	    cmocka_unit_test(test_pages_show_everything_once_in_either_order),
 	    cmocka_unit_test(test_a_page_ends_at_its_bytes_and_is_never_empty),
 	    cmocka_unit_test(test_few_large_payloads_are_in_memory_at_a_time),
-	    cmocka_unit_test(test_a_cursor_is_of_its_list_and_order),
-	    cmocka_unit_test(test_what_is_wrong_in_the_query_is_refused),
+	    cmocka_unit_test(test_a_cursor_of_another_list_or_order_is_refused),
+	    cmocka_unit_test(test_a_wrong_query_is_refused),
 	    cmocka_unit_test(test_a_store_that_fails_in_the_middle_is_503),
 	};
 

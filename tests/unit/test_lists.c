@@ -1,7 +1,7 @@
 /*
- * What the lists of the API read: so much as they show, however many rows there are. In an SQLite file, where only what
- * is shown is checked, and, where HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL, which
- * counts the rows that it reads.
+ * The lists of the API read about as many rows as they show, however many rows there are. The store is an SQLite file,
+ * where only the shown rows are checked, and, if HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py),
+ * PostgreSQL, which counts the rows that it reads.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 #include "tests/unit/jobs_fixture.h"
 
 #define ROWS 20000
-#define BURST 5000 /* of these: stored by one transaction, the last */
+#define BURST 5000 /* the last ones of ROWS, stored by one transaction */
 #define ENDPOINTS 20
 #define PAGE 50
 #define STEP_MS 180000 /* over two months */
@@ -30,7 +30,7 @@ static int64_t read_before;
 
 /* ---- rows ---- */
 
-/* Text for both databases: numbers from 1 on, and times and ids of row n. */
+/* SQL for both databases: the numbers from 1 on, and times and ids of row n. */
 #define NUMBERS                                                                                                        \
 	"WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 20000), "                           \
 	"m AS (SELECT n, 1767225600000 + CAST(n AS bigint) * 180000 AS ms, "                                           \
@@ -89,7 +89,7 @@ is_postgres(void)
 	return db_config.hl_store == HL_STORE_POSTGRES;
 }
 
-/* Before 15 what was read is counted up to half a second later. */
+/* PostgreSQL before 15 counts rows up to half a second after they were read. */
 static bool
 counts_at_once(void)
 {
@@ -97,7 +97,7 @@ counts_at_once(void)
 	       must_count(jobs_db, "SELECT CAST(current_setting('server_version_num') AS bigint)") >= 150000;
 }
 
-/* Those that are not reported yet, and those that are. */
+/* Rows that this transaction has not reported yet, and rows that are reported. */
 static int64_t
 rows_read(void)
 {
@@ -118,7 +118,7 @@ slice_behind(uint32_t n, const char *last, bool descending)
 	    .limit = PAGE};
 }
 
-/* The list is that of rows from n on, in its order, and no more than so many were read. */
+/* The list must begin with that id and have so many rows, and at most so many rows may have been read. */
 static void
 must_show(int rc, struct db_rows *rows, uint32_t count, const char *first_id, int64_t most)
 {
@@ -152,7 +152,7 @@ check_events(void)
 {
 	events(0, false, 1, 2 * PAGE);
 	events(9000, false, 9001, 2 * PAGE);
-	/* Many of one time are sorted by ids: these, and no others. */
+	/* Rows of one time are in the order of ids: these are read, and no others. */
 	events(15000, false, 15001, BURST + 2 * PAGE);
 	events(ROWS + 1, true, ROWS, 2 * PAGE);
 	events(9000, true, 8999, 2 * PAGE);
@@ -256,7 +256,7 @@ set_up(void **state)
 }
 
 static void
-test_a_page_reads_about_what_it_shows(void **state)
+test_a_page_reads_about_as_many_rows_as_it_shows(void **state)
 {
 	check_events();
 	check_attempts();
@@ -265,20 +265,20 @@ test_a_page_reads_about_what_it_shows(void **state)
 }
 
 static void
-test_also_when_the_planner_knows_how_many_rows_there_are(void **state)
+test_a_page_reads_as_few_rows_after_analyze(void **state)
 {
 	must_begin(jobs_db);
 	must_run(jobs_db, SAME("ANALYZE"), NULL, 0);
 	must_commit(jobs_db);
-	test_a_page_reads_about_what_it_shows(state);
+	test_a_page_reads_about_as_many_rows_as_it_shows(state);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_page_reads_about_what_it_shows),
-	    cmocka_unit_test(test_also_when_the_planner_knows_how_many_rows_there_are),
+	    cmocka_unit_test(test_a_page_reads_about_as_many_rows_as_it_shows),
+	    cmocka_unit_test(test_a_page_reads_as_few_rows_after_analyze),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, jobs_tear_down);

@@ -45,7 +45,7 @@ end_capture(void)
 	(void)close(captured[1]);
 }
 
-/* One write's bytes into line, or "" when there was none. */
+/* Reads the bytes of one write into line. "": there was none. */
 static size_t
 next_packet(void)
 {
@@ -55,7 +55,7 @@ next_packet(void)
 	return len > 0 ? (size_t)len : 0;
 }
 
-/* What one call of log_write with these fields writes, without the newline. */
+/* Puts into line what one call of log_write() writes, without the newline. */
 static void
 write_line(enum log_format format, const char *message, const struct log_field *fields, size_t count)
 {
@@ -76,7 +76,7 @@ write_line(enum log_format format, const char *message, const struct log_field *
 	}
 	static char good[sizeof line];
 	memcpy(good, line, sizeof line);
-	assert_int_equal(next_packet(), 0); /* one write it was */
+	assert_int_equal(next_packet(), 0); /* there was one write */
 	memcpy(line, good, sizeof line);
 	(void)close(captured[0]);
 }
@@ -104,7 +104,7 @@ after_head(const char *message)
 }
 
 static void
-test_text_line(void **state)
+test_a_text_line_has_time_level_process_message_and_fields(void **state)
 {
 	char pattern[256];
 	const struct log_field fields[] = {LOG_STR("host", "0.0.0.0"), LOG_INT("port", 8080)};
@@ -140,7 +140,7 @@ static const struct value_case values[] = {
 };
 
 static void
-test_text_values(void **state)
+test_values_are_quoted_in_text(void **state)
 {
 	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
 		const struct log_field field = LOG_STR("v", values[i].value);
@@ -151,7 +151,7 @@ test_text_values(void **state)
 }
 
 static void
-test_numbers(void **state)
+test_numbers_are_written_whole(void **state)
 {
 	const struct log_field fields[] = {LOG_INT("least", INT64_MIN), LOG_INT("most", INT64_MAX),
 	    LOG_UINT("widest", UINT64_MAX), LOG_UINT("zero", 0)};
@@ -184,7 +184,7 @@ string_of(const cJSON *object, const char *key)
 }
 
 static void
-test_json_line(void **state)
+test_a_json_line_is_one_object(void **state)
 {
 	const struct log_field fields[] = {LOG_STR("host", "::"), LOG_INT("pid", 7), LOG_STR("none", NULL)};
 
@@ -203,7 +203,7 @@ test_json_line(void **state)
 }
 
 static void
-test_json_values(void **state)
+test_values_are_valid_json(void **state)
 {
 	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
 		const struct log_field field = LOG_STR("v", values[i].value);
@@ -221,7 +221,7 @@ test_json_values(void **state)
 	}
 }
 
-/* Long values of every kind of character: the mark is there, and what stands before it was sent. */
+/* Long values of every kind of character: the mark of a cut is there, and a part of the value is before it. */
 static void
 test_long_values_are_cut(void **state)
 {
@@ -254,7 +254,7 @@ test_long_values_are_cut(void **state)
 }
 
 static void
-test_value_that_just_fits_is_whole(void **state)
+test_a_value_that_just_fits_is_whole(void **state)
 {
 	char value[1200];
 	bool seen_whole = false, seen_cut = false;
@@ -276,9 +276,9 @@ test_value_that_just_fits_is_whole(void **state)
 	assert_true(seen_whole && seen_cut);
 }
 
-/* More fields than a line holds: the last ones are left out whole, and the line says so. */
+/* With more fields than a line holds the last ones are left out whole, and the line says so. */
 static void
-test_full_line(void **state)
+test_fields_that_do_not_fit_are_left_out_whole(void **state)
 {
 	enum { COUNT = 500 };
 	struct log_field fields[COUNT];
@@ -303,7 +303,7 @@ test_full_line(void **state)
 }
 
 static void
-test_long_message_and_role(void **state)
+test_a_long_message_and_role_are_cut(void **state)
 {
 	char message[6000];
 
@@ -324,7 +324,7 @@ test_long_message_and_role(void **state)
 }
 
 static void
-test_levels(void **state)
+test_lines_below_the_level_are_left_out(void **state)
 {
 	static const char *const names[] = {" debug ", " info ", " warning ", " error "};
 
@@ -369,7 +369,7 @@ test_errno_is_kept(void **state)
 	assert_int_equal(after_closed, ENOTTY);
 }
 
-/* As the journal sees it: with the name of its stream, or of another one, in the environment. */
+/* Writes with JOURNAL_STREAM as the journal sets it: the name of this stream, or of another one. */
 static void
 write_to_stream(ino_t other, enum log_level level)
 {
@@ -389,7 +389,7 @@ write_to_stream(ino_t other, enum log_level level)
 }
 
 static void
-test_the_journal_is_told_the_level(void **state)
+test_the_journal_gets_the_level(void **state)
 {
 	const struct {
 		enum log_level level;
@@ -414,21 +414,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_text_line),
-	    cmocka_unit_test(test_text_values),
-	    cmocka_unit_test(test_numbers),
-	    cmocka_unit_test(test_json_line),
-	    cmocka_unit_test(test_json_values),
+	    cmocka_unit_test(test_a_text_line_has_time_level_process_message_and_fields),
+	    cmocka_unit_test(test_values_are_quoted_in_text),
+	    cmocka_unit_test(test_numbers_are_written_whole),
+	    cmocka_unit_test(test_a_json_line_is_one_object),
+	    cmocka_unit_test(test_values_are_valid_json),
 	    cmocka_unit_test(test_long_values_are_cut),
-	    cmocka_unit_test(test_value_that_just_fits_is_whole),
-	    cmocka_unit_test(test_full_line),
-	    cmocka_unit_test(test_long_message_and_role),
-	    cmocka_unit_test(test_levels),
+	    cmocka_unit_test(test_a_value_that_just_fits_is_whole),
+	    cmocka_unit_test(test_fields_that_do_not_fit_are_left_out_whole),
+	    cmocka_unit_test(test_a_long_message_and_role_are_cut),
+	    cmocka_unit_test(test_lines_below_the_level_are_left_out),
 	    cmocka_unit_test(test_errno_is_kept),
-	    cmocka_unit_test(test_the_journal_is_told_the_level),
+	    cmocka_unit_test(test_the_journal_gets_the_level),
 	    cmocka_unit_test(test_a_redirected_stderr_is_not_the_journal),
 	};
 
-	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
+	(void)signal(SIGPIPE, SIG_IGN); /* as hooksd does */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

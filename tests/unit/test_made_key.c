@@ -1,4 +1,4 @@
-/* The key that a start makes: one for all starts, whichever comes first, and for its user alone. */
+/* The key that a start generates: all starts have the same one, whichever is first, and only its user can read it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ begin(void **state)
 }
 
 static void
-test_what_one_start_has_kept_the_next_one_finds(void **state)
+test_a_start_finds_the_key_of_the_one_before(void **state)
 {
 	struct config first, second;
 	struct error err;
@@ -58,7 +58,7 @@ test_what_one_start_has_kept_the_next_one_finds(void **state)
 }
 
 static void
-test_of_two_starts_at_once_both_have_the_key_of_the_first(void **state)
+test_two_starts_at_the_same_time_have_the_same_key(void **state)
 {
 	struct config first, second;
 	struct error err;
@@ -91,8 +91,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_what_one_start_has_kept_the_next_one_finds, begin),
-	    cmocka_unit_test_setup(test_of_two_starts_at_once_both_have_the_key_of_the_first, begin),
+	    cmocka_unit_test_setup(test_a_start_finds_the_key_of_the_one_before, begin),
+	    cmocka_unit_test_setup(test_two_starts_at_the_same_time_have_the_same_key, begin),
 	    cmocka_unit_test_setup(test_a_key_that_cannot_be_kept_is_a_failure, begin),
 	};
 

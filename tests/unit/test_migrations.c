@@ -1,4 +1,4 @@
-/* The embedded migrations: rules that every one of them, present and future, has to keep. */
+/* The embedded migrations: rules that every one of them, present or future, must keep. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@ static const struct migration_set *const sets[] = {
     &postgres_migrations, &webhooks_postgres_migrations, &sqlite_migrations, &webhooks_sqlite_migrations};
 
 static void
-test_numbered_without_gaps(void **state)
+test_migrations_are_numbered_without_gaps(void **state)
 {
 	for (int i = 0; i < 4; i++) {
 		assert_true(sets[i]->target >= 1);
@@ -24,7 +24,7 @@ test_numbered_without_gaps(void **state)
 	}
 }
 
-/* One transaction that begins with `begin` and records itself; psql's own commands are left out. */
+/* Checks that a migration is one transaction, begins with begin_sql, records itself, and has no command of psql. */
 static const char *
 check_shape(const struct migration_set *set, const struct migration *migration, const char *begin_sql)
 {
@@ -43,9 +43,9 @@ check_shape(const struct migration_set *set, const struct migration *migration, 
 	return recorded;
 }
 
-/* A lock that ends with the transaction: what PgBouncer or a killed process leaves behind holds none. */
+/* The lock ends with the transaction, so that neither PgBouncer nor a killed process can leave it locked. */
 static void
-test_postgres_shape(void **state)
+test_each_postgres_migration_is_one_locked_transaction(void **state)
 {
 	for (int i = 0; i < 2; i++)
 		for (int k = 0; k < sets[i]->target; k++) {
@@ -58,7 +58,7 @@ test_postgres_shape(void **state)
 }
 
 static void
-test_sqlite_shape(void **state)
+test_each_sqlite_migration_is_one_transaction(void **state)
 {
 	for (int i = 2; i < 4; i++)
 		for (int k = 0; k < sets[i]->target; k++)
@@ -69,9 +69,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_numbered_without_gaps),
-	    cmocka_unit_test(test_postgres_shape),
-	    cmocka_unit_test(test_sqlite_shape),
+	    cmocka_unit_test(test_migrations_are_numbered_without_gaps),
+	    cmocka_unit_test(test_each_postgres_migration_is_one_locked_transaction),
+	    cmocka_unit_test(test_each_sqlite_migration_is_one_transaction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* When a writer reads the months again. What it does then is tested against a database (tests/e2e/test_months.py). */
+/* When a writer reads the months again. tests/e2e/test_months.py tests the reading itself, against a database. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #define NOVEMBER_LAST INT64_C(1796083199000000) /* 2026-11-30T23:59:59Z */
 #define DECEMBER_FIRST INT64_C(1796083200000000)
-#define START INT64_C(5000000) /* the steady clock's */
+#define START INT64_C(5000000) /* of the steady clock */
 
 static struct month_schedule
 read_in_november(void)
@@ -22,13 +22,13 @@ read_in_november(void)
 }
 
 static void
-test_due_at_start(void **state)
+test_months_are_read_at_the_start(void **state)
 {
 	assert_true(month_schedule_due(&(struct month_schedule){0}, NOVEMBER_LAST, START));
 }
 
 static void
-test_due_every_hour(void **state)
+test_months_are_read_every_hour(void **state)
 {
 	const struct month_schedule schedule = read_in_november();
 
@@ -38,7 +38,7 @@ test_due_every_hour(void **state)
 }
 
 static void
-test_due_when_the_month_changes(void **state)
+test_months_are_read_when_the_month_changes(void **state)
 {
 	const struct month_schedule schedule = read_in_november();
 
@@ -47,7 +47,7 @@ test_due_when_the_month_changes(void **state)
 }
 
 static void
-test_due_sooner_after_a_problem_and_never_later(void **state)
+test_months_are_read_sooner_after_a_problem(void **state)
 {
 	struct month_schedule schedule = read_in_november();
 
@@ -62,10 +62,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_due_at_start),
-	    cmocka_unit_test(test_due_every_hour),
-	    cmocka_unit_test(test_due_when_the_month_changes),
-	    cmocka_unit_test(test_due_sooner_after_a_problem_and_never_later),
+	    cmocka_unit_test(test_months_are_read_at_the_start),
+	    cmocka_unit_test(test_months_are_read_every_hour),
+	    cmocka_unit_test(test_months_are_read_when_the_month_changes),
+	    cmocka_unit_test(test_months_are_read_sooner_after_a_problem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

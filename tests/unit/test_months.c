@@ -1,4 +1,4 @@
-/* Months: the calendar, what is remembered, and which events want a month to be made. */
+/* Months: the calendar, which months are known to exist, and for which events a month must be made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #define SECONDS INT64_C(1000000)
 
 static void
-test_month_of(void **state)
+test_the_month_of_an_instant(void **state)
 {
 	assert_int_equal(month_of(0), MONTH(1970, 1));
 	assert_int_equal(month_of(-1), MONTH(1969, 12));
@@ -32,7 +32,7 @@ test_month_of(void **state)
 }
 
 static void
-test_what_is_remembered(void **state)
+test_months_within_the_window_are_remembered(void **state)
 {
 	const int32_t now = MONTH(2026, 11);
 	struct months months;
@@ -51,7 +51,7 @@ test_what_is_remembered(void **state)
 }
 
 static void
-test_in_a_row(void **state)
+test_months_in_a_row_are_counted_from_this_one(void **state)
 {
 	const int32_t now = MONTH(2026, 11);
 	struct months months;
@@ -66,7 +66,7 @@ test_in_a_row(void **state)
 	assert_int_equal(months_in_a_row(&months, now), PARTITIONS_AHEAD_MAX);
 }
 
-/* Seconds since 1970 at the beginning of months. */
+/* The beginnings of months in seconds since 1970. */
 #define JULY_2026 INT64_C(1782864000)
 #define AUGUST_2026 INT64_C(1785542400)
 #define SEPTEMBER_2026 INT64_C(1788220800)
@@ -84,7 +84,7 @@ need(struct months *months, int64_t timestamp_us, int64_t received_us, int32_t *
 }
 
 static void
-test_the_window_of_an_event(void **state)
+test_a_month_is_made_only_within_the_window_of_the_event(void **state)
 {
 	const int64_t received = JULY_2026 * SECONDS + 5;
 	static const struct {
@@ -109,7 +109,7 @@ test_the_window_of_an_event(void **state)
 	}
 }
 
-/* The month with a partition that was met last is answered for without a look at the calendar: up to its ends. */
+/* The month of the last event is remembered with its bounds, and answers for the next event without the calendar. */
 static void
 test_a_month_that_is_there_is_not_wanted(void **state)
 {
@@ -150,10 +150,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_month_of),
-	    cmocka_unit_test(test_what_is_remembered),
-	    cmocka_unit_test(test_in_a_row),
-	    cmocka_unit_test(test_the_window_of_an_event),
+	    cmocka_unit_test(test_the_month_of_an_instant),
+	    cmocka_unit_test(test_months_within_the_window_are_remembered),
+	    cmocka_unit_test(test_months_in_a_row_are_counted_from_this_one),
+	    cmocka_unit_test(test_a_month_is_made_only_within_the_window_of_the_event),
 	    cmocka_unit_test(test_a_month_that_is_there_is_not_wanted),
 	    cmocka_unit_test(test_a_month_that_is_refused_stops_no_other),
 	};

@@ -1,4 +1,4 @@
-/* Many values looked for at once, against looking for each of them alone. */
+/* The search for many values at once finds the same as a search for each of them alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ string_of(const char *text, size_t len, bool escapes)
 	return (struct json){.type = JSON_STRING, .text = text, .len = len, .escapes = escapes};
 }
 
-/* Writes len characters, a or b, and closes the string. */
+/* Writes len characters, a or b, and ends the string. */
 static void
 make_plain(struct dice *dice, char *to, uint32_t len)
 {
@@ -32,7 +32,7 @@ make_plain(struct dice *dice, char *to, uint32_t len)
 }
 
 static void
-test_each_string_is_found_that_is_there(void **state)
+test_each_string_in_the_text_is_found(void **state)
 {
 	struct dice dice = {seed_for("needles")};
 	unsigned found = 0, missed = 0;
@@ -91,7 +91,7 @@ test_elements_are_found_by_value(void **state)
 		enum json_type type;
 		bool escapes;
 		const char *text;
-		int value; /* its place above, or -1 */
+		int value; /* the index of its value above, or -1 */
 	} elements[] = {
 	    {JSON_NUMBER, false, "1", 0},
 	    {JSON_NUMBER, false, "10e-1", 0},
@@ -121,7 +121,7 @@ test_elements_are_found_by_value(void **state)
 	needles_free(needles);
 }
 
-/* Where a plain search would begin anew at each byte, each byte is still read once. */
+/* A plain search would begin again at each byte. Here each byte is read only once. */
 static void
 test_strings_that_nearly_match_are_read_in_one_pass(void **state)
 {
@@ -142,7 +142,7 @@ test_strings_that_nearly_match_are_read_in_one_pass(void **state)
 	needles_search(needles, &string, hits, 1);
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	assert_int_equal(hits[value.hit], 0);
-	/* Byte by byte it would be 8,000,000,000 steps. */
+	/* Byte by byte it would take 8,000,000,000 steps. */
 	assert_true(to.tv_sec - from.tv_sec < 2);
 	needles_free(needles);
 	free(text);
@@ -153,7 +153,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_each_string_is_found_that_is_there),
+	    cmocka_unit_test(test_each_string_in_the_text_is_found),
 	    cmocka_unit_test(test_elements_are_found_by_value),
 	    cmocka_unit_test(test_strings_that_nearly_match_are_read_in_one_pass),
 	};

@@ -1,4 +1,4 @@
-/* The guard: which socket addresses an endpoint's requests may go to. */
+/* The network guard: which socket addresses the requests of an endpoint may go to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ allowed(const char *list, const char *text)
 	return network_allowed(&networks, (const struct sockaddr *)&ipv6);
 }
 
-/* Each network by its first and last address, and its neighbours outside. */
+/* Each network by its first and its last address, and the addresses next to it. */
 static void
 test_networks_that_are_not_public_are_refused_to_their_last_address(void **state)
 {
@@ -53,10 +53,10 @@ test_networks_that_are_not_public_are_refused_to_their_last_address(void **state
 
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		if (allowed(NULL, refused[i]))
-			fail_msg("%s was allowed", refused[i]);
+			fail_msg("%s is allowed", refused[i]);
 	for (size_t i = 0; i < sizeof public / sizeof *public; i++)
 		if (!allowed(NULL, public[i]))
-			fail_msg("%s was refused", public[i]);
+			fail_msg("%s is refused", public[i]);
 }
 
 static void
@@ -81,7 +81,7 @@ test_listed_networks_are_allowed_in_each_form_of_their_addresses(void **state)
 }
 
 static void
-test_what_is_no_ip_address_is_refused(void **state)
+test_an_address_of_another_family_is_refused(void **state)
 {
 	struct sockaddr_un local = {.sun_family = AF_UNIX, .sun_path = "/run/socket"};
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
@@ -98,7 +98,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_networks_that_are_not_public_are_refused_to_their_last_address),
 	    cmocka_unit_test(test_listed_networks_are_allowed_in_each_form_of_their_addresses),
-	    cmocka_unit_test(test_what_is_no_ip_address_is_refused),
+	    cmocka_unit_test(test_an_address_of_another_family_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("network_guard", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* HL_ALLOW_NETWORKS: lists, and which addresses are in them. */
+/* HL_ALLOW_NETWORKS: which lists are valid, and which addresses are in them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ test_an_address_is_in_its_networks_and_in_no_other(void **state)
 }
 
 static void
-test_other_text_is_no_list(void **state)
+test_other_text_is_refused(void **state)
 {
 	static const char *const wrong[] = {"", ",", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0/8", "fd00::/129",
 	    "10.0.0.0/", "10.0.0.0/ 8", "10.0.0.0/+8", "10.0.0.0/08x", "example.com", "loopback/8",
@@ -55,7 +55,7 @@ test_other_text_is_no_list(void **state)
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		if (networks_valid(wrong[i]))
-			fail_msg("%s was taken", wrong[i]);
+			fail_msg("%s is accepted", wrong[i]);
 	for (int i = 0; i < NETWORKS_MAX; i++)
 		(void)strcat(long_list, i == 0 ? "10.0.0.1" : ",10.0.0.1");
 	assert_true(networks_valid(long_list));
@@ -67,7 +67,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_an_address_is_in_its_networks_and_in_no_other),
-	    cmocka_unit_test(test_other_text_is_no_list),
+	    cmocka_unit_test(test_other_text_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * A node keeps its row in delivery_nodes whatever dies when: over an SQLite file, and, where HOOKS_TEST_POSTGRES_URL
- * names a database (tests/e2e/test_db.py), over PostgreSQL.
+ * A node keeps its row in delivery_nodes, whichever process dies and when. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,7 +82,7 @@ run(const char *sql)
 	must_commit(jobs_db);
 }
 
-/* A courier that starts under a new master. */
+/* Claims a row as a courier that starts under a new master. */
 static struct node_row
 claim(void)
 {
@@ -124,7 +124,7 @@ must_be_claimed(const struct node_row *row)
 }
 
 static void
-test_each_start_has_the_same_row_by_another_epoch(void **state)
+test_each_start_has_the_same_row_with_another_epoch(void **state)
 {
 	struct node_row first = claim(), second;
 
@@ -156,13 +156,13 @@ test_a_death_before_or_after_the_claim_keeps_the_row(void **state)
 {
 	struct node_row row = claim(), next;
 
-	/* The file names the next epoch; the row was not changed. */
+	/* The file names the next epoch. The row is unchanged. */
 	write_file(&(struct node_file){row.node_id, row.epoch, 12345});
 	next = claim();
 	assert_int_equal(next.node_id, row.node_id);
 	must_be_claimed(&next);
 
-	/* The row was changed; the file still names both. */
+	/* The row was changed. The file still names both epochs. */
 	write_file(&(struct node_file){row.node_id, 12345, next.epoch});
 	row = next;
 	next = claim();
@@ -175,12 +175,12 @@ test_a_death_in_the_first_claim_leaves_no_row_without_a_node(void **state)
 {
 	struct node_row row, next;
 
-	/* The file named the epoch; there was no row yet. */
+	/* The file names the epoch. There is no row yet. */
 	write_file(&(struct node_file){0, 0, 12345});
 	row = claim();
 	must_be_claimed(&row);
 
-	/* The row was added; the file has no number yet. */
+	/* The row was added. The file has no number yet. */
 	write_file(&(struct node_file){0, 0, row.epoch});
 	next = claim();
 	must_be_claimed(&next);
@@ -222,7 +222,7 @@ test_a_file_that_is_damaged_or_gone_makes_a_new_node(void **state)
 }
 
 static void
-test_nothing_is_claimed_that_the_disk_does_not_keep(void **state)
+test_no_row_is_claimed_when_the_file_cannot_be_written(void **state)
 {
 	struct node_keeper *keeper;
 	struct node_row row = claim();
@@ -253,7 +253,7 @@ test_the_row_has_the_oldest_version_by_which_a_courier_acts(void **state)
 		must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
 	}
 	assert_true(node_keeper_due_us(keeper) > clock_steady_us() + 1000000);
-	node_raise_changes_version(&segment.header->node, 70); /* other nodes wait: it looks soon */
+	node_raise_changes_version(&segment.header->node, 70); /* other nodes wait, so it looks soon */
 	assert_true(node_keeper_due_us(keeper) < clock_steady_us() + 1000000);
 	courier_set_seen_version(segment_courier(&segment, 0), 70);
 	courier_set_seen_version(segment_courier(&segment, 1), 80);
@@ -267,7 +267,7 @@ test_the_row_has_the_oldest_version_by_which_a_courier_acts(void **state)
 }
 
 static void
-test_a_courier_that_is_gone_or_drains_keeps_no_other_node_waiting(void **state)
+test_other_nodes_do_not_wait_for_a_courier_that_is_gone_or_drains(void **state)
 {
 	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
 	struct courier_slot *other = segment_courier(&segment, 1);
@@ -282,7 +282,7 @@ test_a_courier_that_is_gone_or_drains_keeps_no_other_node_waiting(void **state)
 	assert_int_equal(node_keeper_due_us(keeper), 0);
 	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
 	assert_int_equal(must_count(jobs_db, "SELECT max(seen_version) FROM delivery_nodes"), 80);
-	slot_begin(&other->process, 200, 1); /* it may act by what its predecessor did */
+	slot_begin(&other->process, 200, 1); /* it may act by the version of its predecessor */
 	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
 	assert_int_equal(must_count(jobs_db, "SELECT max(seen_version) FROM delivery_nodes"), 70);
 	slot_set_state(&other->process, PROCESS_DRAINING);
@@ -306,13 +306,13 @@ test_attempts_end_before_another_node_may_adopt_this_one(void **state)
 		if (db_config.hl_store == HL_STORE_POSTGRES)
 			assert_in_range(node_attempts_until_us(words) - begun_us, 20 * SECOND_US, 25 * SECOND_US);
 		else
-			assert_true(node_attempts_until_us(words) == INT64_MAX); /* there never is another one */
+			assert_true(node_attempts_until_us(words) == INT64_MAX); /* there is never another node */
 	}
 	node_keeper_free(keeper);
 }
 
 static void
-test_after_a_silence_attempts_go_on_when_couriers_know_what_has_changed(void **state)
+test_after_a_silence_attempts_go_on_when_couriers_know_the_changes(void **state)
 {
 	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
 	const struct node_words *words = &segment.header->node;
@@ -326,8 +326,7 @@ test_after_a_silence_attempts_go_on_when_couriers_know_what_has_changed(void **s
 		courier_set_seen_version(segment_courier(&segment, i), version);
 	run("UPDATE changes SET version = version + 1");
 
-	keeper =
-	    node_keeper_new(&db_config, &segment); /* of a courier that does not know how long nobody has said so */
+	keeper = node_keeper_new(&db_config, &segment); /* it does not know how long there was no heartbeat */
 	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
 	assert_true(node_attempts_until_us(words) <= clock_boot_us());
 	courier_set_seen_version(segment_courier(&segment, 0), version + 1);
@@ -341,7 +340,7 @@ test_after_a_silence_attempts_go_on_when_couriers_know_what_has_changed(void **s
 }
 
 static void
-test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still(void **state)
+test_a_node_that_is_alone_goes_on_without_a_store_unless_it_was_suspended(void **state)
 {
 	struct node_keeper *keeper;
 	struct node_words *words = &segment.header->node;
@@ -357,13 +356,13 @@ test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still(void
 	node_keeper_failed(keeper);
 	assert_true(node_attempts_until_us(words) > clock_boot_us() + 10 * SECOND_US);
 	until_us = clock_boot_us() - 1;
-	node_set_attempts_until_us(words, until_us); /* the machine was suspended */
+	node_set_attempts_until_us(words, until_us); /* as after a suspend of the machine */
 	node_keeper_failed(keeper);
 	assert_true(node_attempts_until_us(words) == until_us);
 
 	run("INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
 	    " VALUES (1000, 1, 'other', hl_now(), hl_now(), 1)");
-	courier_set_seen_version(segment_courier(&segment, 0), 90); /* a heartbeat is due */
+	courier_set_seen_version(segment_courier(&segment, 0), 90); /* makes a heartbeat due */
 	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
 	until_us = clock_boot_us() + SECOND_US;
 	node_set_attempts_until_us(words, until_us);
@@ -378,18 +377,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_each_start_has_the_same_row_by_another_epoch),
+	    TEST(test_each_start_has_the_same_row_with_another_epoch),
 	    TEST(test_only_a_node_with_another_number_leaves_older_jobs_to_their_rows),
 	    TEST(test_a_death_before_or_after_the_claim_keeps_the_row),
 	    TEST(test_a_death_in_the_first_claim_leaves_no_row_without_a_node),
 	    TEST(test_a_copy_of_the_directory_gets_a_row_of_its_own),
 	    TEST(test_a_file_that_is_damaged_or_gone_makes_a_new_node),
-	    TEST(test_nothing_is_claimed_that_the_disk_does_not_keep),
+	    TEST(test_no_row_is_claimed_when_the_file_cannot_be_written),
 	    TEST(test_the_row_has_the_oldest_version_by_which_a_courier_acts),
-	    TEST(test_a_courier_that_is_gone_or_drains_keeps_no_other_node_waiting),
+	    TEST(test_other_nodes_do_not_wait_for_a_courier_that_is_gone_or_drains),
 	    TEST(test_attempts_end_before_another_node_may_adopt_this_one),
-	    TEST(test_after_a_silence_attempts_go_on_when_couriers_know_what_has_changed),
-	    TEST(test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still),
+	    TEST(test_after_a_silence_attempts_go_on_when_couriers_know_the_changes),
+	    TEST(test_a_node_that_is_alone_goes_on_without_a_store_unless_it_was_suspended),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,4 +1,4 @@
-/* Messages to a service manager that is a socket of the test's. */
+/* Messages to a service manager, which is a socket of the test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ forget(void **state)
 	return 0;
 }
 
-/* A manager at that address; @ for abstract. */
+/* A manager at that address. @ stands for an abstract one. */
 static int
 manage(const char *path)
 {
@@ -64,7 +64,7 @@ check_address(const char *path)
 }
 
 static void
-test_a_path(void **state)
+test_a_manager_at_a_path_gets_messages(void **state)
 {
 	char path[64];
 
@@ -74,7 +74,7 @@ test_a_path(void **state)
 }
 
 static void
-test_an_abstract_address(void **state)
+test_a_manager_at_an_abstract_address_gets_messages(void **state)
 {
 	char path[64];
 
@@ -83,7 +83,7 @@ test_an_abstract_address(void **state)
 }
 
 static void
-test_without_a_manager_nothing_happens(void **state)
+test_without_a_manager_no_message_is_sent(void **state)
 {
 	struct notify notify;
 
@@ -96,7 +96,7 @@ test_without_a_manager_nothing_happens(void **state)
 }
 
 static void
-test_addresses_that_are_none(void **state)
+test_invalid_addresses_are_ignored(void **state)
 {
 	struct notify notify;
 	char longer[200];
@@ -125,7 +125,7 @@ test_a_manager_that_is_gone_does_no_harm(void **state)
 }
 
 static void
-test_a_message_is_cut_not_overrun(void **state)
+test_a_message_that_is_too_long_is_cut(void **state)
 {
 	struct notify notify;
 	char path[64], words[4000], expected[1024];
@@ -145,10 +145,10 @@ test_a_message_is_cut_not_overrun(void **state)
 }
 
 static void
-test_whose_watchdog(void **state)
+test_the_watchdog_is_used_only_if_it_is_for_this_process(void **state)
 {
 	static const struct {
-		const char *usec, *pid; /* "own": this process's */
+		const char *usec, *pid; /* "own": the pid of this process */
 		int64_t expected;
 	} cases[] = {
 	    {"30000000", NULL, 30000000},
@@ -184,13 +184,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    NOTIFY_TEST(test_a_path),
-	    NOTIFY_TEST(test_an_abstract_address),
-	    NOTIFY_TEST(test_without_a_manager_nothing_happens),
-	    NOTIFY_TEST(test_addresses_that_are_none),
+	    NOTIFY_TEST(test_a_manager_at_a_path_gets_messages),
+	    NOTIFY_TEST(test_a_manager_at_an_abstract_address_gets_messages),
+	    NOTIFY_TEST(test_without_a_manager_no_message_is_sent),
+	    NOTIFY_TEST(test_invalid_addresses_are_ignored),
 	    NOTIFY_TEST(test_a_manager_that_is_gone_does_no_harm),
-	    NOTIFY_TEST(test_a_message_is_cut_not_overrun),
-	    NOTIFY_TEST(test_whose_watchdog),
+	    NOTIFY_TEST(test_a_message_that_is_too_long_is_cut),
+	    NOTIFY_TEST(test_the_watchdog_is_used_only_if_it_is_for_this_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Ids of what the API makes. */
+/* Ids of the objects that the API makes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +47,7 @@ test_ids_of_one_thread_ascend_and_no_two_threads_share_one(void **state)
 }
 
 static void
-test_an_id_is_read_in_any_case_and_other_text_is_none(void **state)
+test_an_id_is_read_in_any_case_and_other_text_is_refused(void **state)
 {
 	static const char *const wrong[] = {"", "x", "0190f5fe-7c00-7a00-8abc-012345678ab",
 	    "0190f5fe-7c00-7a00-8abc-012345678abcd", "0190f5fe-7c00-7a00-8abc-012345678abg",
@@ -58,7 +58,7 @@ test_an_id_is_read_in_any_case_and_other_text_is_none(void **state)
 	assert_string_equal(id, "0190f5fe-7c00-7a00-8abc-012345678abc");
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		if (object_id_read((struct span){wrong[i], strlen(wrong[i])}, id))
-			fail_msg("%s was taken", wrong[i]);
+			fail_msg("%s is accepted", wrong[i]);
 }
 
 int
@@ -66,7 +66,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_ids_of_one_thread_ascend_and_no_two_threads_share_one),
-	    cmocka_unit_test(test_an_id_is_read_in_any_case_and_other_text_is_none),
+	    cmocka_unit_test(test_an_id_is_read_in_any_case_and_other_text_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("object_id", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * A ring file of 0.1.0 is hostile: whatever its bytes are, reading it stays inside the file and ends. The files that
- * 0.1.0 really left behind are in tests/e2e/test_old_rings.py.
+ * A ring file of 0.1.0 may be hostile: whatever its bytes are, reading it stays within the file and ends.
+ * tests/e2e/test_old_rings.py has files that 0.1.0 has left behind.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@
 #define ARENAS_AT (DESCRIPTORS_AT + PAGE)
 #define BYTES (ARENAS_AT + LANES * ARENA)
 #define PARCEL 4096u
-#define FIRST 0xfffffffeu /* of the positions: they wrap around soon */
+#define FIRST 0xfffffffeu /* the first position; positions wrap around soon */
 
 static struct ring9_header *
 header_of(char *file)
@@ -55,7 +55,10 @@ descriptor_of(char *file, uint32_t lane, uint32_t position)
 	return (struct ring9_descriptor *)(void *)(file + DESCRIPTORS_AT) + lane * SLOTS + (position & (SLOTS - 1));
 }
 
-/* A valid ring in which two parcels of three events wait in every lane; the second goes around the end of its arena. */
+/*
+ * A valid ring in which two parcels of three events wait in every lane. The second one goes around the end of its
+ * arena.
+ */
 static void
 build(char *file)
 {
@@ -77,7 +80,7 @@ build(char *file)
 }
 
 static int ring_fd;
-static char *file; /* the same bytes as ring_fd */
+static char *file; /* the same memory as ring_fd */
 
 static int
 make_file(void **state)
@@ -144,7 +147,7 @@ test_parcels_are_seen_whole_also_around_the_end_of_the_arena(void **state)
 }
 
 static void
-test_a_commit_releases_the_lanes_and_counts(void **state)
+test_a_commit_releases_the_lanes_and_counts_their_events(void **state)
 {
 	uint64_t counters[COUNTERS];
 	struct seen seen = {0};
@@ -167,9 +170,9 @@ test_a_commit_releases_the_lanes_and_counts(void **state)
 	old_ring_close(&ring);
 }
 
-/* The append that import begins is open until its page is committed, and closed by that. */
+/* An append that the import begins is open until its page is committed. The commit closes it. */
 static void
-test_an_append_belongs_to_a_page(void **state)
+test_an_append_is_open_until_its_page_is_committed(void **state)
 {
 	struct unfinished_append append = {.device = 1, .inode = 2, .offset = 64, .bytes = 100}, found;
 
@@ -193,7 +196,7 @@ test_an_append_belongs_to_a_page(void **state)
 }
 
 static void
-test_other_files_are_told_apart(void **state)
+test_other_files_are_recognised(void **state)
 {
 	struct old_ring ring;
 	struct error err;
@@ -213,7 +216,7 @@ test_other_files_are_told_apart(void **state)
 	close(empty);
 }
 
-/* All that is called on a ring that passed as whole. */
+/* Calls every function for a ring that was found to be whole. */
 static void
 use(struct old_ring *ring)
 {
@@ -238,7 +241,7 @@ use(struct old_ring *ring)
 }
 
 static void
-test_no_bytes_lead_out_of_the_file(void **state)
+test_damaged_rings_are_read_within_the_file(void **state)
 {
 	static const uint32_t parts[] = {0, 8, 144, SLOTS_AT + 2 * 2688 + 1776, LANES_AT, DESCRIPTORS_AT, ARENAS_AT};
 	struct dice dice = {seed_for("old_ring")};
@@ -253,7 +256,7 @@ test_no_bytes_lead_out_of_the_file(void **state)
 		for (uint32_t n = 1 + dice_below(&dice, 3); n > 0; n--) {
 			char *at = file + parts[part] + dice_below(&dice, parts[part + 1] - parts[part]);
 
-			/* A bit, or a byte of ones: small numbers and very large ones. */
+			/* One flipped bit, or a byte of ones: small numbers and very large ones. */
 			*at = dice_below(&dice, 2) == 0 ? (char)(*at ^ (1 << dice_below(&dice, 8))) : (char)0xff;
 		}
 		switch (old_ring_open(&ring, ring_fd, &err)) {
@@ -266,7 +269,7 @@ test_no_bytes_lead_out_of_the_file(void **state)
 			damaged++;
 			break;
 		default:
-			fail_msg("neither whole nor damaged");
+			fail_msg("the ring is neither whole nor damaged");
 		}
 	}
 	assert_true(whole > 1000 && damaged > 1000);
@@ -277,10 +280,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_parcels_are_seen_whole_also_around_the_end_of_the_arena),
-	    cmocka_unit_test(test_a_commit_releases_the_lanes_and_counts),
-	    cmocka_unit_test(test_an_append_belongs_to_a_page),
-	    cmocka_unit_test(test_other_files_are_told_apart),
-	    cmocka_unit_test(test_no_bytes_lead_out_of_the_file),
+	    cmocka_unit_test(test_a_commit_releases_the_lanes_and_counts_their_events),
+	    cmocka_unit_test(test_an_append_is_open_until_its_page_is_committed),
+	    cmocka_unit_test(test_other_files_are_recognised),
+	    cmocka_unit_test(test_damaged_rings_are_read_within_the_file),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, NULL);

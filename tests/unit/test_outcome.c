@@ -1,4 +1,4 @@
-/* Outcomes of attempts as they stand on a lane. */
+/* Outcomes of attempts as they are written to a lane. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,7 +57,7 @@ assert_same_text(struct span expected, struct span text)
 }
 
 static void
-test_an_outcome_comes_back_as_it_was_written(void **state)
+test_an_outcome_is_read_back_as_it_was_written(void **state)
 {
 	struct outcome put = some_outcome(), got;
 	size_t length = outcome_write(bytes, &put);
@@ -108,9 +108,9 @@ test_the_longest_texts_fit(void **state)
 	assert_same_text(put.response, got.response);
 }
 
-/* Each bit of it, and each length that it has not. */
+/* Each bit of it is flipped, and it is cut to each length. */
 static void
-test_a_damaged_outcome_is_not_taken(void **state)
+test_a_damaged_outcome_is_refused(void **state)
 {
 	struct outcome put = some_outcome(), got;
 	size_t length = outcome_write(bytes, &put);
@@ -128,9 +128,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_an_outcome_comes_back_as_it_was_written),
+	    cmocka_unit_test(test_an_outcome_is_read_back_as_it_was_written),
 	    cmocka_unit_test(test_the_longest_texts_fit),
-	    cmocka_unit_test(test_a_damaged_outcome_is_not_taken),
+	    cmocka_unit_test(test_a_damaged_outcome_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

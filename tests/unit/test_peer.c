@@ -1,4 +1,4 @@
-/* Control's side of the frames: the test is the acceptor at the other end of a channel, and the worker. */
+/* Control's side of the frames. The test plays the acceptor at the other end of the channel, and the worker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 /* ---- tests ---- */
 
 static void
-test_what_is_for_a_predecessor_or_of_one_is_dropped(void **state)
+test_frames_for_or_from_a_predecessor_are_dropped(void **state)
 {
 	request(1, 0, CONTROL, false); /* before HELLO */
 	turn();
@@ -41,7 +41,7 @@ test_what_is_for_a_predecessor_or_of_one_is_dropped(void **state)
 }
 
 static void
-test_the_hello_of_a_successor_ends_what_was_open(void **state)
+test_the_hello_of_a_successor_ends_open_requests(void **state)
 {
 	struct frame frame;
 	struct call *worked_on;
@@ -149,7 +149,7 @@ test_a_reply_is_sent_as_far_as_its_reader_takes_it(void **state)
 }
 
 static void
-test_a_reader_that_takes_nothing_is_cut_off_and_others_are_not(void **state)
+test_a_reader_that_stops_reading_is_cut_off_and_others_are_not(void **state)
 {
 	struct frame frame;
 	uint32_t cancelled = 0;
@@ -183,7 +183,7 @@ test_a_reader_that_takes_nothing_is_cut_off_and_others_are_not(void **state)
 }
 
 static void
-test_replies_together_are_bounded(void **state)
+test_the_memory_of_all_replies_is_limited(void **state)
 {
 	struct frame frame;
 	struct frame_reply head;
@@ -202,7 +202,7 @@ test_replies_together_are_bounded(void **state)
 	assert_non_null(memmem(frame.payload.base, frame.payload.len, "overloaded", 10));
 	assert_int_equal(peers.reply_bytes, REPLIES_BYTES_MAX - 100);
 
-	/* One that does not wait for its reader goes all the same. */
+	/* A reply that does not wait for its reader is sent all the same. */
 	request(2, 0, CONTROL, false);
 	turn();
 	answer(take(), FRAME_CREDIT_FIRST);
@@ -213,7 +213,7 @@ test_replies_together_are_bounded(void **state)
 }
 
 static void
-test_more_requests_than_the_workers_queue_takes_are_answered_503(void **state)
+test_requests_that_do_not_fit_the_workers_queue_are_answered_503(void **state)
 {
 	struct frame frame;
 	struct frame_reply head;
@@ -232,7 +232,7 @@ test_more_requests_than_the_workers_queue_takes_are_answered_503(void **state)
 }
 
 static void
-test_a_full_channel_is_gone_on_with_when_it_has_room(void **state)
+test_sending_goes_on_when_a_full_channel_has_room(void **state)
 {
 	struct frame frame;
 	uint32_t ended = 0;
@@ -256,7 +256,7 @@ test_a_full_channel_is_gone_on_with_when_it_has_room(void **state)
 }
 
 static void
-test_after_bye_what_has_come_is_answered_and_nothing_new_begun(void **state)
+test_after_bye_open_requests_are_answered_and_no_new_ones_begin(void **state)
 {
 	struct frame frame;
 
@@ -276,7 +276,7 @@ test_after_bye_what_has_come_is_answered_and_nothing_new_begun(void **state)
 	turn();
 	assert_true(peer_may_leave(&peer));
 
-	/* An acceptor that begins now is for the successor. */
+	/* The successor of control will answer an acceptor that begins now. */
 	while (hear(&frame))
 		;
 	say((struct frame){.kind = FRAME_HELLO, .sender = ACCEPTOR + 1});
@@ -291,7 +291,7 @@ test_after_bye_what_has_come_is_answered_and_nothing_new_begun(void **state)
 	assert_true(peer_may_leave(&peer));
 }
 
-/* An acceptor has got this control's HELLO, and its own comes when control has been told to end. */
+/* An acceptor has got control's HELLO. Its own HELLO comes after control was told to end. */
 static void
 test_requests_that_cross_the_order_to_end_are_answered(void **state)
 {
@@ -318,7 +318,7 @@ test_requests_that_cross_the_order_to_end_are_answered(void **state)
 }
 
 static void
-test_a_control_that_ends_before_it_has_begun_says_nothing(void **state)
+test_a_control_that_ends_before_any_hello_sends_nothing(void **state)
 {
 	struct frame frame;
 
@@ -351,18 +351,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    PEER_TEST(test_what_is_for_a_predecessor_or_of_one_is_dropped),
-	    PEER_TEST(test_the_hello_of_a_successor_ends_what_was_open),
+	    PEER_TEST(test_frames_for_or_from_a_predecessor_are_dropped),
+	    PEER_TEST(test_the_hello_of_a_successor_ends_open_requests),
 	    PEER_TEST(test_a_body_comes_in_frames_and_has_an_end),
 	    PEER_TEST(test_a_body_that_is_too_large_and_a_request_that_is_damaged_are_cut_off),
 	    PEER_TEST(test_a_reply_is_sent_as_far_as_its_reader_takes_it),
-	    PEER_TEST(test_a_reader_that_takes_nothing_is_cut_off_and_others_are_not),
-	    PEER_TEST(test_replies_together_are_bounded),
-	    PEER_TEST(test_more_requests_than_the_workers_queue_takes_are_answered_503),
-	    PEER_TEST(test_a_full_channel_is_gone_on_with_when_it_has_room),
-	    PEER_TEST(test_after_bye_what_has_come_is_answered_and_nothing_new_begun),
+	    PEER_TEST(test_a_reader_that_stops_reading_is_cut_off_and_others_are_not),
+	    PEER_TEST(test_the_memory_of_all_replies_is_limited),
+	    PEER_TEST(test_requests_that_do_not_fit_the_workers_queue_are_answered_503),
+	    PEER_TEST(test_sending_goes_on_when_a_full_channel_has_room),
+	    PEER_TEST(test_after_bye_open_requests_are_answered_and_no_new_ones_begin),
 	    PEER_TEST(test_requests_that_cross_the_order_to_end_are_answered),
-	    PEER_TEST(test_a_control_that_ends_before_it_has_begun_says_nothing),
+	    PEER_TEST(test_a_control_that_ends_before_any_hello_sends_nothing),
 	    PEER_TEST(test_junk_is_dropped),
 	};
 

@@ -18,7 +18,7 @@ ring(void *context)
 {
 }
 
-/* A call that is answered by a stream. */
+/* Returns a stream that answers a call. */
 static struct stream *
 begin_stream(void)
 {
@@ -37,7 +37,7 @@ begin_stream(void)
 }
 
 static void
-test_a_stream_is_sent_as_it_comes_and_ends_with_its_last_text(void **state)
+test_a_stream_is_sent_as_text_comes_and_ends_with_the_last(void **state)
 {
 	struct stream *stream = begin_stream();
 	static char data[] = "data: 1\n\n";
@@ -59,7 +59,7 @@ test_a_stream_is_sent_as_it_comes_and_ends_with_its_last_text(void **state)
 	assert_int_equal(frame.kind, FRAME_BODY);
 	assert_false(frame.end);
 	assert_memory_equal(frame.payload.base, text.base, text.len);
-	peer_cut_off_stalled(&peer, clock_steady_us() + 2 * READER_PATIENCE_US); /* its reader has all of it */
+	peer_cut_off_stalled(&peer, clock_steady_us() + 2 * READER_PATIENCE_US); /* its reader has all of its text */
 	turn();
 	assert_false(hear(&frame));
 
@@ -104,7 +104,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    PEER_TEST(test_a_stream_is_sent_as_it_comes_and_ends_with_its_last_text),
+	    PEER_TEST(test_a_stream_is_sent_as_text_comes_and_ends_with_the_last),
 	    PEER_TEST(test_a_stream_that_is_not_read_is_cut_off),
 	};
 

@@ -1,4 +1,4 @@
-/* Requests that wait for their events, and what of a lane lets them be answered. */
+/* Requests that wait for their events, and which state of a lane lets them be answered. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 static struct pending_queue queue;
 
-/* A queue holds pointers and does not follow them. */
+/* The queue never follows the pointers that it holds. */
 static struct exchange *
 request(uintptr_t number)
 {
@@ -34,7 +34,7 @@ empty_queue(void **state)
 	return 0;
 }
 
-/* Publishes a parcel that a client waits for, and returns its position. */
+/* Publishes a parcel for which a client waits. Returns its position. */
 static uint32_t
 publish(const struct lane *lane)
 {
@@ -47,11 +47,11 @@ publish(const struct lane *lane)
 }
 
 static void
-test_requests_leave_in_the_order_in_which_they_came(void **state)
+test_requests_leave_in_the_order_of_their_arrival(void **state)
 {
 	uintptr_t in = 1, out = 1;
 
-	/* Three in, two out: the queue turns while it grows. */
+	/* Three requests come for two that leave: the queue wraps around while it grows. */
 	while (in <= 3000) {
 		for (int i = 0; i < 3; i++, in++)
 			push(in, (uint32_t)in);
@@ -131,7 +131,7 @@ test_a_request_is_due_out_of_order_once_its_parcel_is_finished(void **state)
 }
 
 static void
-test_many_that_are_finished_leave_in_their_order_and_the_others_stay(void **state)
+test_many_finished_requests_leave_in_order_and_the_others_stay(void **state)
 {
 	struct lane lane = lane_over_memory(1024, 1 << 20, UINT32_MAX - 100, 0);
 	uint32_t positions[600], expected = 0;
@@ -142,7 +142,7 @@ test_many_that_are_finished_leave_in_their_order_and_the_others_stay(void **stat
 		positions[i] = publish(&lane);
 		push(i, positions[i]);
 	}
-	for (uint32_t i = 1; i < 600; i++) /* not the oldest: it would be due in any case */
+	for (uint32_t i = 1; i < 600; i++) /* the oldest one would be due in any case */
 		if (i % 7 != 0)
 			lane_mark(&lane, positions[i] - 1, LANE_FINISHED);
 	for (uint32_t i = 1; i < 600; i++)
@@ -152,7 +152,7 @@ test_many_that_are_finished_leave_in_their_order_and_the_others_stay(void **stat
 			assert_int_equal(item.position, positions[i]);
 		}
 	assert_false(pending_take(&queue, &lane, &item));
-	lane_mark(&lane, positions[7] - 1, LANE_FINISHED); /* one that was looked at before */
+	lane_mark(&lane, positions[7] - 1, LANE_FINISHED); /* a parcel that was looked at before */
 	assert_true(pending_take(&queue, &lane, &item));
 	assert_ptr_equal(item.exchange, request(7));
 	lane_release(&lane, positions[599]);
@@ -163,7 +163,7 @@ test_many_that_are_finished_leave_in_their_order_and_the_others_stay(void **stat
 	assert_false(pending_take(&queue, &lane, &item));
 }
 
-/* A store that does not answer is no reason to tell a client that its events are refused, when they are stored. */
+/* The store does not answer. Clients whose events are stored must not be told that they are refused. */
 static void
 test_a_finished_parcel_is_not_refused(void **state)
 {
@@ -194,12 +194,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_teardown(test_requests_leave_in_the_order_in_which_they_came, empty_queue),
+	    cmocka_unit_test_teardown(test_requests_leave_in_the_order_of_their_arrival, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_is_due_once_its_parcel_is_released, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_is_due_once_its_parcel_is_refused, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_is_due_out_of_order_once_its_parcel_is_finished, empty_queue),
-	    cmocka_unit_test_teardown(
-		test_many_that_are_finished_leave_in_their_order_and_the_others_stay, empty_queue),
+	    cmocka_unit_test_teardown(test_many_finished_requests_leave_in_order_and_the_others_stay, empty_queue),
 	    cmocka_unit_test_teardown(test_a_finished_parcel_is_not_refused, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_in_doubt_is_due_once_it_is_dismissed, empty_queue),
 	};

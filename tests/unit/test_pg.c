@@ -1,6 +1,6 @@
 /*
- * The connection against servers that behave badly: a child process that plays a PostgreSQL server on a unix socket,
- * as far as a script of bytes goes, and then is silent, stops reading or goes away.
+ * A connection to servers that behave badly. A child process plays the server on a unix socket: it follows a script of
+ * bytes, and then is silent, stops reading or goes away.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "store/postgres/pg.h"
 
-/* Messages of the protocol: type, length with itself, body. */
+/* Messages of the protocol: type, length (with itself), body. */
 #define AUTHENTICATION_OK "R\0\0\0\x08\0\0\0\0"
 #define READY "Z\0\0\0\x05I"
 #define COPY_IN "G\0\0\0\x07\x01\0\0"
@@ -37,12 +37,12 @@
 struct script {
 	const char *reply; /* after the start-up message */
 	size_t reply_len;
-	const char *answer; /* after the next message, if there is any; then all is read and nothing said */
+	const char *answer; /* after the next message; then the server reads everything and answers nothing */
 	size_t answer_len;
-	const char *farewell; /* NULL: none; said when dismiss() wants it, before it goes away */
+	const char *farewell; /* NULL: none; sent when dismiss() wants it, before the server goes away */
 	size_t farewell_len;
-	int leave; /* goes away after that */
-	int stalled; /* reads nothing more after that */
+	int leave; /* the server goes away after the answer */
+	int stalled; /* the server stops reading after the answer */
 };
 
 #define SCRIPT(r, a, ...)                                                                                              \
@@ -56,7 +56,7 @@ struct server {
 	char directory[32];
 	char url[128];
 	pid_t pid;
-	int gate; /* to write to */
+	int gate; /* dismiss() writes to it */
 };
 
 static void
@@ -135,7 +135,7 @@ open_or_fail(const struct server *server)
 	return pg;
 }
 
-/* A deadline so far ahead, and the check that a call ended at it: not before, and not long after. */
+/* A deadline that is near, and the check that a call ended at it: not before, and not long after. */
 #define SHORT_US 200000
 
 static void
@@ -148,7 +148,7 @@ assert_took_until(int64_t deadline_us)
 }
 
 static void
-test_answers(void **state)
+test_a_statement_is_answered(void **state)
 {
 	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, SELECT_1 READY);
 	struct server server = start(&script);
@@ -165,7 +165,7 @@ test_answers(void **state)
 }
 
 static void
-test_refusal_leaves_the_connection_usable(void **state)
+test_a_refusal_leaves_the_connection_usable(void **state)
 {
 	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, REFUSAL READY);
 	struct server server = start(&script);
@@ -182,7 +182,7 @@ test_refusal_leaves_the_connection_usable(void **state)
 }
 
 static void
-test_farewell_is_no_refusal(void **state)
+test_a_server_that_shuts_down_is_a_failure_and_no_refusal(void **state)
 {
 	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, FAREWELL, .leave = 1);
 	struct server server = start(&script);
@@ -196,7 +196,7 @@ test_farewell_is_no_refusal(void **state)
 }
 
 static void
-test_check_notices_an_idle_connection_that_ended(void **state)
+test_a_check_notices_an_idle_connection_that_has_ended(void **state)
 {
 	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, "", GOES_WITH(FAREWELL));
 	struct server server = start(&script);
@@ -211,9 +211,9 @@ test_check_notices_an_idle_connection_that_ended(void **state)
 	stop(&server);
 }
 
-/* The server says so before it closes, or in answer to a statement that crosses its word on the way. */
+/* The server says so before it closes, or when a statement crosses its message. */
 static void
-test_an_idle_connection_that_the_server_has_closed_has_rested(void **state)
+test_a_connection_that_the_server_closed_for_idleness_is_recognised(void **state)
 {
 	static const struct script scripts[] = {
 	    SCRIPT(AUTHENTICATION_OK READY, "", GOES_WITH(RESTED)),
@@ -235,7 +235,7 @@ test_an_idle_connection_that_the_server_has_closed_has_rested(void **state)
 	}
 }
 
-/* What a row holds is nobody's who reads the log. */
+/* Readers of the log must not see the contents of rows. */
 static void
 test_a_refusal_quotes_no_value(void **state)
 {
@@ -279,7 +279,7 @@ test_a_database_in_another_encoding_is_not_opened(void **state)
 }
 
 static void
-test_silence_while_connecting(void **state)
+test_a_silent_server_ends_an_opening_at_its_deadline(void **state)
 {
 	static const struct script script = SCRIPT("", "");
 	struct server server = start(&script);
@@ -295,7 +295,7 @@ test_silence_while_connecting(void **state)
 }
 
 static void
-test_silence_after_a_statement(void **state)
+test_a_silent_server_ends_a_statement_at_its_deadline(void **state)
 {
 	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, "");
 	struct server server = start(&script);
@@ -314,7 +314,7 @@ struct caller {
 	int64_t until_us;
 };
 
-/* Changes its mind while the statement runs. */
+/* Brings the deadline nearer while the statement runs. */
 static int64_t
 on_wait(void *context)
 {
@@ -326,7 +326,7 @@ on_wait(void *context)
 }
 
 static void
-test_a_statement_is_called_off(void **state)
+test_a_statement_ends_when_its_deadline_comes_nearer(void **state)
 {
 	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, "");
 	struct server server = start(&script);
@@ -343,7 +343,7 @@ test_a_statement_is_called_off(void **state)
 }
 
 static void
-test_copy_to_a_server_that_stops_reading(void **state)
+test_a_server_that_stops_reading_ends_a_copy_at_its_deadline(void **state)
 {
 	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, COPY_IN, .stalled = 1);
 	struct server server = start(&script);
@@ -364,7 +364,7 @@ test_copy_to_a_server_that_stops_reading(void **state)
 }
 
 static void
-test_silence_after_copy(void **state)
+test_a_silent_server_ends_a_copy_at_its_deadline(void **state)
 {
 	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, COPY_IN);
 	struct server server = start(&script);
@@ -411,18 +411,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_answers),
-	    cmocka_unit_test(test_refusal_leaves_the_connection_usable),
-	    cmocka_unit_test(test_farewell_is_no_refusal),
-	    cmocka_unit_test(test_check_notices_an_idle_connection_that_ended),
-	    cmocka_unit_test(test_an_idle_connection_that_the_server_has_closed_has_rested),
+	    cmocka_unit_test(test_a_statement_is_answered),
+	    cmocka_unit_test(test_a_refusal_leaves_the_connection_usable),
+	    cmocka_unit_test(test_a_server_that_shuts_down_is_a_failure_and_no_refusal),
+	    cmocka_unit_test(test_a_check_notices_an_idle_connection_that_has_ended),
+	    cmocka_unit_test(test_a_connection_that_the_server_closed_for_idleness_is_recognised),
 	    cmocka_unit_test(test_a_refusal_quotes_no_value),
 	    cmocka_unit_test(test_a_database_in_another_encoding_is_not_opened),
-	    cmocka_unit_test(test_silence_while_connecting),
-	    cmocka_unit_test(test_silence_after_a_statement),
-	    cmocka_unit_test(test_a_statement_is_called_off),
-	    cmocka_unit_test(test_copy_to_a_server_that_stops_reading),
-	    cmocka_unit_test(test_silence_after_copy),
+	    cmocka_unit_test(test_a_silent_server_ends_an_opening_at_its_deadline),
+	    cmocka_unit_test(test_a_silent_server_ends_a_statement_at_its_deadline),
+	    cmocka_unit_test(test_a_statement_ends_when_its_deadline_comes_nearer),
+	    cmocka_unit_test(test_a_server_that_stops_reading_ends_a_copy_at_its_deadline),
+	    cmocka_unit_test(test_a_silent_server_ends_a_copy_at_its_deadline),
 	    cmocka_unit_test(test_errors_about_urls_keep_passwords),
 	};
 

@@ -1,4 +1,4 @@
-/* Which files libpq may read for a URL: a process that is confined can read these. */
+/* Which files libpq may read for a URL. A confined process may read these. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 #include "store/postgres/pg_files.h"
 
-static char all[1024]; /* what was found, each with a line feed */
+static char all[1024]; /* the files that were found, a line each */
 
 static void
 note(void *context, const char *path)
@@ -30,7 +30,7 @@ files_of(const char *url)
 }
 
 static void
-test_files_that_the_url_names_are_told(void **state)
+test_files_that_the_url_names_are_found(void **state)
 {
 	assert_string_equal(
 	    files_of("postgresql://u:p%40@h/d?sslrootcert=/c/root%20ca.crt&sslkey=/c/key"), "/c/key\n/c/root ca.crt\n");
@@ -40,7 +40,7 @@ test_files_that_the_url_names_are_told(void **state)
 }
 
 static void
-test_files_of_the_environment_are_told(void **state)
+test_files_that_the_environment_names_are_found(void **state)
 {
 	assert_int_equal(setenv("PGSSLROOTCERT", "/e/ca.crt", 1), 0);
 	assert_int_equal(setenv("PGSERVICEFILE", "/e/services", 1), 0);
@@ -50,7 +50,7 @@ test_files_of_the_environment_are_told(void **state)
 }
 
 static void
-test_files_that_a_service_names_are_told(void **state)
+test_files_that_a_service_names_are_found(void **state)
 {
 	char path[] = "/tmp/test-pg-files-XXXXXX", expected[256];
 	int fd = mkstemp(path);
@@ -73,7 +73,7 @@ test_files_that_a_service_names_are_told(void **state)
 }
 
 static void
-test_files_of_the_home_directory_are_told(void **state)
+test_files_of_the_home_directory_are_found(void **state)
 {
 	assert_int_equal(setenv("HOME", "/h", 1), 0);
 	assert_string_equal(files_of("postgresql://h/d"), "/h/.postgresql\n/h/.pgpass\n/h/.pg_service.conf\n");
@@ -84,10 +84,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_files_that_the_url_names_are_told),
-	    cmocka_unit_test(test_files_of_the_environment_are_told),
-	    cmocka_unit_test(test_files_that_a_service_names_are_told),
-	    cmocka_unit_test(test_files_of_the_home_directory_are_told),
+	    cmocka_unit_test(test_files_that_the_url_names_are_found),
+	    cmocka_unit_test(test_files_that_the_environment_names_are_found),
+	    cmocka_unit_test(test_files_that_a_service_names_are_found),
+	    cmocka_unit_test(test_files_of_the_home_directory_are_found),
 	};
 
 	(void)clearenv();

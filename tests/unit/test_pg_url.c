@@ -1,4 +1,4 @@
-/* What is said of a DATABASE_URL before anybody is asked, and that no password is in it. */
+/* The check of a DATABASE_URL before any server is asked. Its errors contain no password. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ static const struct {
 };
 
 static void
-test_good_ones_are_taken(void **state)
+test_good_urls_are_accepted(void **state)
 {
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		struct error err = {"?"};
@@ -65,13 +65,13 @@ test_good_ones_are_taken(void **state)
 }
 
 static void
-test_bad_ones_are_told_without_the_password(void **state)
+test_bad_urls_are_refused_without_the_password(void **state)
 {
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct error err = {""};
 
 		if (pg_url_check("DATABASE_URL", bad[i].url, &err) >= 0)
-			fail_msg("taken: %s", bad[i].url);
+			fail_msg("accepted: %s", bad[i].url);
 		if (strstr(err.text, bad[i].told) == NULL)
 			fail_msg("%s: %s", bad[i].url, err.text);
 		assert_null(strstr(err.text, "S3"));
@@ -83,11 +83,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_good_ones_are_taken),
-	    cmocka_unit_test(test_bad_ones_are_told_without_the_password),
+	    cmocka_unit_test(test_good_urls_are_accepted),
+	    cmocka_unit_test(test_bad_urls_are_refused_without_the_password),
 	};
 
-	/* Defaults of whoever runs the tests. */
+	/* The defaults of the user who runs the tests. */
 	unsetenv("PGSERVICE");
 	unsetenv("PGHOSTADDR");
 	return cmocka_run_group_tests(tests, NULL, NULL);

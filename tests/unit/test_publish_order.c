@@ -1,6 +1,6 @@
 /*
- * What a publisher's sink makes of events for endpoints with fifo: in an SQLite file, and, where
- * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL.
+ * How a publisher's sink stores events for endpoints with fifo. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,9 +50,9 @@ test_jobs_that_another_node_sends_have_its_number_and_are_not_handed_over(void *
 	assert_string_equal(value("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND node_id = 99"), "1");
 }
 
-/* So that none of them waits for the lock of another tenant's order. */
+/* Otherwise they could wait for the lock of another tenant's order. */
 static void
-test_events_in_order_are_stored_with_no_other_tenants(void **state)
+test_events_of_an_order_are_stored_apart_from_other_tenants_events(void **state)
 {
 	char ordered[sizeof tenant];
 	struct publish_outcome outcomes[4] = {{0}};
@@ -77,7 +77,7 @@ test_events_in_order_are_stored_with_no_other_tenants(void **state)
 	assert_int_equal(outcomes[1].result, PUBLISH_STORED);
 }
 
-/* Another session begins to keep the tenant's orders locked. */
+/* Locks the tenant's orders by another session. */
 static void
 lock_orders(void)
 {
@@ -87,16 +87,16 @@ lock_orders(void)
 	must_run(routes_db, SAME("UPDATE fifo_heads SET node_id = node_id WHERE tenant_id = $1"), params, 1);
 }
 
-/* A sequence counts events also where the transaction is rolled back. */
+/* A sequence also counts events of transactions that are rolled back. */
 static void
-test_events_whose_order_stays_locked_are_not_added_again_and_again(void **state)
+test_events_whose_order_stays_locked_are_not_inserted_again(void **state)
 {
 	const struct published_event events[] = {{.number = 1, .topic = "b"}, {.number = 2, .topic = "b"}};
 	struct publish_outcome outcomes[1] = {{0}};
 	struct sink_result result;
 
 	if (db_config.hl_store != HL_STORE_POSTGRES)
-		skip(); /* one writer at a time */
+		skip(); /* SQLite has one writer at a time */
 	keep_order();
 	(void)publish_all(events, 1, NULL);
 	run_alone("CREATE SEQUENCE additions");
@@ -118,7 +118,7 @@ test_events_whose_order_stays_locked_are_not_added_again_and_again(void **state)
 	run_alone("DROP SEQUENCE additions");
 }
 
-/* The store refuses it among others and by itself, as it would refuse an event that a trigger does not like. */
+/* The store refuses the event among others and by itself, as it does when a trigger refuses an event. */
 static void
 test_an_event_whose_order_is_locked_when_it_is_tried_again_stays_spooled(void **state)
 {
@@ -126,7 +126,7 @@ test_an_event_whose_order_is_locked_when_it_is_tried_again_stays_spooled(void **
 	struct sink_result result;
 
 	if (db_config.hl_store != HL_STORE_POSTGRES)
-		skip(); /* one writer at a time */
+		skip(); /* SQLite has one writer at a time */
 	change("UPDATE endpoints SET fifo = TRUE WHERE tenant_id = $1 AND endpoint_id = "
 	       "'0190f5fe-0000-7000-8000-000000000001'");
 	run_alone("CREATE SEQUENCE refusals");
@@ -149,8 +149,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_jobs_have_places_and_are_handed_over),
 	    TEST(test_jobs_that_another_node_sends_have_its_number_and_are_not_handed_over),
-	    TEST(test_events_in_order_are_stored_with_no_other_tenants),
-	    TEST(test_events_whose_order_stays_locked_are_not_added_again_and_again),
+	    TEST(test_events_of_an_order_are_stored_apart_from_other_tenants_events),
+	    TEST(test_events_whose_order_stays_locked_are_not_inserted_again),
 	    TEST(test_an_event_whose_order_is_locked_when_it_is_tried_again_stays_spooled),
 	};
 

@@ -29,7 +29,7 @@ assert_members(const struct published *published, const char *expected)
 }
 
 static void
-test_an_event_shows_what_was_given(void **state)
+test_an_event_shows_only_the_members_that_were_given(void **state)
 {
 	assert_members(&(struct published){.strings = {[PUBLISHED_TOPIC] = "order.created"},
 			   .payload = "{\"a\":1e400}",
@@ -40,7 +40,7 @@ test_an_event_shows_what_was_given(void **state)
 }
 
 static void
-test_an_event_shows_everything_that_was_given(void **state)
+test_an_event_shows_all_members_that_were_given(void **state)
 {
 	assert_members(
 	    &(struct published){.tenant_id = "acme",
@@ -53,7 +53,7 @@ test_an_event_shows_everything_that_was_given(void **state)
 }
 
 static void
-test_an_empty_object_of_other_members_adds_nothing(void **state)
+test_an_empty_object_of_unknown_members_adds_nothing(void **state)
 {
 	assert_members(
 	    &(struct published){
@@ -66,9 +66,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_an_event_shows_what_was_given),
-	    cmocka_unit_test(test_an_event_shows_everything_that_was_given),
-	    cmocka_unit_test(test_an_empty_object_of_other_members_adds_nothing),
+	    cmocka_unit_test(test_an_event_shows_only_the_members_that_were_given),
+	    cmocka_unit_test(test_an_event_shows_all_members_that_were_given),
+	    cmocka_unit_test(test_an_empty_object_of_unknown_members_adds_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

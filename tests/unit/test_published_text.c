@@ -1,4 +1,4 @@
-/* What a client reads of its published events, by what the publisher wrote into their parcel. */
+/* What a client reads about its published events. It follows from what the publisher wrote into their parcel. */
 #include "base/bytes.h"
 #include "event/publish_outcome.h"
 #include "ingest/event_id.h"
@@ -11,7 +11,7 @@ static struct parcel parcel;
 static struct publish_outcome *outcomes[EVENTS_MAX];
 static struct bytes out;
 
-/* A parcel of the events of an array; all are stored and have no jobs. */
+/* Makes a parcel of the events in an array. All of them are stored and have no jobs. */
 static void
 publish(const char *body)
 {
@@ -58,14 +58,14 @@ test_a_stored_event_lists_its_jobs(void **state)
 }
 
 static void
-test_a_known_event_has_the_first_ones_id_and_times(void **state)
+test_a_repeated_event_has_the_first_ones_id_and_times(void **state)
 {
 	char expected[64];
 
 	publish("[{\"topic\":\"t\"}]");
 	outcomes[0]->result = PUBLISH_KNOWN;
 	(void)event_id_published(&ids, 1700000000123000, outcomes[0]->event_id);
-	/* The source goes on from its last id: the time is that one's. */
+	/* The source of ids goes on from its last id, so that the time is that one's. */
 	(void)snprintf(expected, sizeof expected, "\"created_at\":%lld,\"occurred_at\":%lld",
 	    (long long)event_id_time(outcomes[0]->event_id) / 1000,
 	    (long long)event_id_time(outcomes[0]->event_id) / 1000);
@@ -82,7 +82,7 @@ test_a_known_event_has_the_first_ones_id_and_times(void **state)
 }
 
 static void
-test_a_spooled_event_knows_of_no_jobs_and_no_key(void **state)
+test_a_spooled_event_has_null_for_jobs_and_an_unchecked_key(void **state)
 {
 	publish("[{\"topic\":\"t\"}]");
 	memset(outcomes[0], 0, sizeof *outcomes[0]);
@@ -112,7 +112,7 @@ test_each_event_of_a_batch_has_its_own_result(void **state)
 }
 
 static void
-test_a_spooled_batch_says_so(void **state)
+test_a_spooled_batch_has_null_for_jobs_and_an_unchecked_key(void **state)
 {
 	publish("[{\"topic\":\"a\"},{\"topic\":\"b\"}]");
 	memset(outcomes[0], 0, sizeof *outcomes[0]);
@@ -126,7 +126,7 @@ test_a_spooled_batch_says_so(void **state)
 }
 
 static void
-test_an_answer_lists_so_many_jobs_and_no_more(void **state)
+test_an_answer_lists_a_limited_number_of_jobs(void **state)
 {
 	publish("[{\"topic\":\"a\"},{\"topic\":\"b\"},{\"topic\":\"c\"}]");
 	outcomes[0]->jobs = 60000;
@@ -139,7 +139,7 @@ test_an_answer_lists_so_many_jobs_and_no_more(void **state)
 }
 
 static void
-test_a_deleted_tenant_is_gone_for_all_events(void **state)
+test_a_parcel_with_an_event_of_a_deleted_tenant_is_gone(void **state)
 {
 	publish("[{\"topic\":\"a\"},{\"topic\":\"b\"}]");
 	assert_false(published_tenant_is_gone(&parcel));
@@ -152,12 +152,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_stored_event_lists_its_jobs),
-	    cmocka_unit_test(test_a_known_event_has_the_first_ones_id_and_times),
-	    cmocka_unit_test(test_a_spooled_event_knows_of_no_jobs_and_no_key),
+	    cmocka_unit_test(test_a_repeated_event_has_the_first_ones_id_and_times),
+	    cmocka_unit_test(test_a_spooled_event_has_null_for_jobs_and_an_unchecked_key),
 	    cmocka_unit_test(test_each_event_of_a_batch_has_its_own_result),
-	    cmocka_unit_test(test_a_spooled_batch_says_so),
-	    cmocka_unit_test(test_an_answer_lists_so_many_jobs_and_no_more),
-	    cmocka_unit_test(test_a_deleted_tenant_is_gone_for_all_events),
+	    cmocka_unit_test(test_a_spooled_batch_has_null_for_jobs_and_an_unchecked_key),
+	    cmocka_unit_test(test_an_answer_lists_a_limited_number_of_jobs),
+	    cmocka_unit_test(test_a_parcel_with_an_event_of_a_deleted_tenant_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
