@@ -1,4 +1,4 @@
-/* What a bucket lets through, for whoever comes as often as he likes. */
+/* The requests that a bucket lets through, for a caller that comes as often as it likes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@ pass(struct rate *rate, uint32_t per_second, int64_t now_us)
 }
 
 static void
-test_five_at_once_go_one_a_second(void **state)
+test_five_requests_at_once_go_one_a_second(void **state)
 {
 	struct rate rate = {0};
 	int64_t now_us = 1000 * SECOND, began_us = now_us;
@@ -39,7 +39,7 @@ test_five_at_once_go_one_a_second(void **state)
 }
 
 static void
-test_a_tenth_of_a_second_goes_at_once(void **state)
+test_a_bucket_holds_the_requests_of_a_tenth_of_a_second(void **state)
 {
 	struct rate rate = {0};
 	int count = 0;
@@ -50,7 +50,7 @@ test_a_tenth_of_a_second_goes_at_once(void **state)
 }
 
 static void
-test_another_limit_holds_at_once(void **state)
+test_a_changed_limit_holds_at_once(void **state)
 {
 	struct rate rate = {0};
 
@@ -61,21 +61,21 @@ test_another_limit_holds_at_once(void **state)
 }
 
 static void
-test_a_bucket_that_was_empty_fills_from_then_on(void **state)
+test_a_bucket_that_was_emptied_fills_from_then_on(void **state)
 {
 	struct rate rate = {0};
 
 	rate_empty(&rate, rate_token_ns(1, 1), 1000 * SECOND);
 	assert_int_equal(rate_due_us(&rate, rate_token_ns(1, 1)), 1001 * SECOND);
 	assert_true(pass(&rate, 1, 1001 * SECOND));
-	rate_empty(&rate, rate_token_ns(1, 1), 1000 * SECOND); /* which is known already */
+	rate_empty(&rate, rate_token_ns(1, 1), 1000 * SECOND); /* the bucket is known to be empty already */
 	assert_int_equal(rate_due_us(&rate, rate_token_ns(1, 1)), 1002 * SECOND);
 	rate = (struct rate){0};
 	rate_empty(&rate, rate_token_ns(1000, 1), 1000 * SECOND);
 	assert_int_equal(rate_due_us(&rate, rate_token_ns(1000, 1)), 1000 * SECOND + 1000);
 }
 
-/* Steps of random lengths, some of which are long enough to fill the bucket. Now and then another process goes on. */
+/* Steps of random length, some of them long enough to fill the bucket. Now and then another process takes over. */
 static uint32_t
 run(struct dice *dice, uint32_t per_second)
 {
@@ -116,7 +116,7 @@ test_no_ten_seconds_have_more_than_ten_percent_above_the_limit(void **state)
 }
 
 static void
-test_who_asks_all_the_time_gets_the_limit(void **state)
+test_a_caller_that_asks_all_the_time_gets_the_whole_limit(void **state)
 {
 	static const uint32_t limits[] = {1, 3, 7, 100, 333, 1000, 30000, 100000};
 
@@ -132,9 +132,9 @@ test_who_asks_all_the_time_gets_the_limit(void **state)
 	}
 }
 
-/* Three processes that have a third each, of limits of which a third is less than one, or no whole number. */
+/* Three processes have a third each. Some thirds are less than one request a second, or not a whole number. */
 static void
-test_equal_parts_of_a_limit_are_the_limit(void **state)
+test_equal_parts_of_a_limit_add_up_to_the_limit(void **state)
 {
 	static const uint32_t limits[] = {1, 2, 30, 100, 1000, 100000};
 
@@ -158,13 +158,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_five_at_once_go_one_a_second),
-	    cmocka_unit_test(test_a_tenth_of_a_second_goes_at_once),
-	    cmocka_unit_test(test_another_limit_holds_at_once),
-	    cmocka_unit_test(test_a_bucket_that_was_empty_fills_from_then_on),
+	    cmocka_unit_test(test_five_requests_at_once_go_one_a_second),
+	    cmocka_unit_test(test_a_bucket_holds_the_requests_of_a_tenth_of_a_second),
+	    cmocka_unit_test(test_a_changed_limit_holds_at_once),
+	    cmocka_unit_test(test_a_bucket_that_was_emptied_fills_from_then_on),
 	    cmocka_unit_test(test_no_ten_seconds_have_more_than_ten_percent_above_the_limit),
-	    cmocka_unit_test(test_who_asks_all_the_time_gets_the_limit),
-	    cmocka_unit_test(test_equal_parts_of_a_limit_are_the_limit),
+	    cmocka_unit_test(test_a_caller_that_asks_all_the_time_gets_the_whole_limit),
+	    cmocka_unit_test(test_equal_parts_of_a_limit_add_up_to_the_limit),
 	};
 
 	return cmocka_run_group_tests_name("rate", tests, NULL, NULL);

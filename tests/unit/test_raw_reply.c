@@ -1,4 +1,4 @@
-/* Answers without libh2o: a whole HTTP message, with a length that is right. */
+/* Answers that are written without libh2o: each is a whole HTTP message with the right length. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +52,7 @@ test_an_answer_of_the_management_api_has_its_shape(void **state)
 }
 
 static void
-test_what_may_be_tried_again_says_when(void **state)
+test_an_answer_to_try_again_has_retry_after(void **state)
 {
 	char answer[RAW_REPLY_BYTES];
 
@@ -66,7 +66,7 @@ test_what_may_be_tried_again_says_when(void **state)
 }
 
 static void
-test_who_needs_a_key_learns_which_kind(void **state)
+test_an_answer_that_wants_a_key_names_the_scheme(void **state)
 {
 	char answer[RAW_REPLY_BYTES];
 
@@ -76,7 +76,7 @@ test_who_needs_a_key_learns_which_kind(void **state)
 }
 
 static void
-test_every_status_has_its_reason(void **state)
+test_every_status_has_its_reason_phrase(void **state)
 {
 	static const struct {
 		int status;
@@ -97,9 +97,9 @@ main(void)
 	    cmocka_unit_test(test_an_answer_is_a_whole_message_that_ends_its_connection),
 	    cmocka_unit_test(test_the_longest_text_fits),
 	    cmocka_unit_test(test_an_answer_of_the_management_api_has_its_shape),
-	    cmocka_unit_test(test_what_may_be_tried_again_says_when),
-	    cmocka_unit_test(test_who_needs_a_key_learns_which_kind),
-	    cmocka_unit_test(test_every_status_has_its_reason),
+	    cmocka_unit_test(test_an_answer_to_try_again_has_retry_after),
+	    cmocka_unit_test(test_an_answer_that_wants_a_key_names_the_scheme),
+	    cmocka_unit_test(test_every_status_has_its_reason_phrase),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

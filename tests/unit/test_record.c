@@ -1,6 +1,6 @@
 /*
- * The record format and its checksum. Includes the checksum's source, so that the table's path is tested also where
- * the CPU has an instruction for it.
+ * The record format and its checksum. Includes the source of the checksum, so that the path with tables is tested on
+ * CPUs with an instruction for it too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ by_table(const void *bytes, size_t len)
 	return ~crc32c_table(UINT32_MAX, bytes, len);
 }
 
-/* The definition, bit by bit: nothing to get wrong but the polynomial, which the vectors fix. */
+/* The definition, bit by bit. Only its polynomial could be wrong, and the vectors check that. */
 static uint32_t
 by_definition(const unsigned char *p, size_t len)
 {
@@ -36,7 +36,7 @@ by_definition(const unsigned char *p, size_t len)
 
 /* RFC 3720, appendix B.4. */
 static void
-test_crc32c_vectors(void **state)
+test_crc32c_has_the_values_of_the_rfc(void **state)
 {
 	unsigned char zeros[32] = {0}, ones[32], up[32], down[32];
 	static const unsigned char read10[48] = {
@@ -76,9 +76,9 @@ require_paths_agree(const unsigned char *bytes, size_t len)
 	assert_int_equal(by_table(bytes, len), crc);
 }
 
-/* Every path, every length up to some words, every alignment; then the lengths at which more thirds are needed. */
+/* Every path, every length up to several words, every alignment; then lengths that need more thirds. */
 static void
-test_crc32c_paths_agree(void **state)
+test_all_implementations_of_crc32c_agree(void **state)
 {
 	const size_t thirds = (size_t)3 * 8 * THIRD_WORDS_MAX;
 	struct dice dice = {seed_for("test_record")};
@@ -100,7 +100,7 @@ test_crc32c_paths_agree(void **state)
 /* A record under construction, with room for the longest strings. The room is exact: sanitizers see a byte too many. */
 struct draft {
 	struct record *record;
-	char *at; /* where strings and data go */
+	char *at; /* where the next string or the data goes */
 	size_t used;
 };
 
@@ -110,7 +110,7 @@ draft_new(size_t variable_bytes)
 	struct draft draft = {.record = malloc(record_size(variable_bytes))};
 
 	assert_non_null(draft.record);
-	memset(draft.record, 0xee, record_size(variable_bytes)); /* the ring is never cleared */
+	memset(draft.record, 0xee, record_size(variable_bytes)); /* a ring is never cleared */
 	draft.at = record_begin(draft.record);
 	for (int i = 0; i < RECORD_STRINGS; i++)
 		draft.record->string_bytes[i] = RECORD_NULL;
@@ -122,7 +122,7 @@ draft_new(size_t variable_bytes)
 	return draft;
 }
 
-/* Strings in order, then data. */
+/* Adds strings in their order, then data. */
 static void
 draft_string(struct draft *draft, enum record_string which, const char *text, size_t len)
 {
@@ -163,7 +163,7 @@ typical_record(void)
 }
 
 static void
-test_round_trip(void **state)
+test_a_record_is_read_as_it_was_written(void **state)
 {
 	struct record *r = typical_record();
 
@@ -187,9 +187,9 @@ test_round_trip(void **state)
 	free(r);
 }
 
-/* Every kind of record has a tenant; that of a hook event is the default one so far. */
+/* Every kind of record has a tenant. That of a hook event is the default one so far. */
 static void
-test_tenant(void **state)
+test_a_record_has_a_tenant(void **state)
 {
 	struct draft draft = draft_new(9);
 
@@ -205,9 +205,9 @@ test_tenant(void **state)
 	free(draft.record);
 }
 
-/* As a record is that was written before the last fields of today were added. */
+/* A record that was written before the last fields were added. */
 static void
-test_fewer_strings_than_today(void **state)
+test_a_record_with_fewer_strings_is_read(void **state)
 {
 	struct draft draft = draft_new(3);
 
@@ -230,7 +230,7 @@ test_fewer_strings_than_today(void **state)
 }
 
 static void
-test_nothing_in_it(void **state)
+test_a_record_without_strings_and_data_is_read(void **state)
 {
 	struct draft draft = draft_new(0);
 
@@ -242,9 +242,9 @@ test_nothing_in_it(void **state)
 	free(draft.record);
 }
 
-/* The longest strings that a length can name, and every amount of padding. */
+/* The longest strings that a length can describe, and every amount of padding. */
 static void
-test_longest(void **state)
+test_the_longest_strings_are_read(void **state)
 {
 	enum { LONGEST = RECORD_NULL - 1 };
 	char *text = malloc(LONGEST);
@@ -272,9 +272,9 @@ test_longest(void **state)
 	free(text);
 }
 
-/* One record after another, as they stand in a parcel: each says where the next begins. */
+/* Records follow each other in a parcel. Each has the length to the next one. */
 static void
-test_check_leaves_the_next_record_alone(void **state)
+test_a_check_covers_one_record_alone(void **state)
 {
 	struct record *one = typical_record();
 	char *two = malloc(224);
@@ -306,9 +306,9 @@ test_every_flipped_bit_is_noticed(void **state)
 	free(r);
 }
 
-/* Copied to a place of exactly that size each time, so that a sanitizer sees a read beyond it. */
+/* Each time the bytes are in memory of exactly that size, so that a sanitizer sees a read past its end. */
 static void
-test_truncated(void **state)
+test_truncated_records_are_refused(void **state)
 {
 	struct record *r = typical_record();
 
@@ -331,11 +331,11 @@ reseal(struct record *r, size_t length)
 }
 
 static void
-test_lying_lengths(void **state)
+test_wrong_lengths_are_refused(void **state)
 {
 	static const uint32_t lengths[] = {
 	    0, 1, 7, 8, 56, 63, 64, 96, 104, 111, 113, 116, 119, 120, 1 << 20, INT32_MAX, UINT32_MAX - 7, UINT32_MAX};
-	/* 15 to 22 bytes of data make the same length: only the checksum tells them apart. */
+	/* 15 to 22 bytes of data make the same length. Only the checksum can show a change among them. */
 	static const uint32_t data_bytes[] = {0, 14, 23, 28, 1 << 20, INT32_MAX, UINT32_MAX - 7, UINT32_MAX};
 	static const uint16_t string_bytes[] = {23, 100, UINT16_MAX - 1};
 	struct record *r = typical_record();
@@ -383,9 +383,9 @@ test_lying_lengths(void **state)
 	free(r);
 }
 
-/* Bytes of chance: with lengths that agree by design, nothing but the checksum is left to refuse them. */
+/* Random bytes: the lengths agree by design, so that only the checksum can refuse them. */
 static void
-test_noise(void **state)
+test_random_bytes_are_refused(void **state)
 {
 	struct dice dice = {seed_for("test_record")};
 	struct record *r = typical_record();
@@ -410,18 +410,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_crc32c_vectors),
-	    cmocka_unit_test(test_crc32c_paths_agree),
-	    cmocka_unit_test(test_round_trip),
-	    cmocka_unit_test(test_tenant),
-	    cmocka_unit_test(test_fewer_strings_than_today),
-	    cmocka_unit_test(test_nothing_in_it),
-	    cmocka_unit_test(test_longest),
-	    cmocka_unit_test(test_check_leaves_the_next_record_alone),
+	    cmocka_unit_test(test_crc32c_has_the_values_of_the_rfc),
+	    cmocka_unit_test(test_all_implementations_of_crc32c_agree),
+	    cmocka_unit_test(test_a_record_is_read_as_it_was_written),
+	    cmocka_unit_test(test_a_record_has_a_tenant),
+	    cmocka_unit_test(test_a_record_with_fewer_strings_is_read),
+	    cmocka_unit_test(test_a_record_without_strings_and_data_is_read),
+	    cmocka_unit_test(test_the_longest_strings_are_read),
+	    cmocka_unit_test(test_a_check_covers_one_record_alone),
 	    cmocka_unit_test(test_every_flipped_bit_is_noticed),
-	    cmocka_unit_test(test_truncated),
-	    cmocka_unit_test(test_lying_lengths),
-	    cmocka_unit_test(test_noise),
+	    cmocka_unit_test(test_truncated_records_are_refused),
+	    cmocka_unit_test(test_wrong_lengths_are_refused),
+	    cmocka_unit_test(test_random_bytes_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);

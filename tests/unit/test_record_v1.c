@@ -1,6 +1,7 @@
 /*
- * Records of version 1 become records of today. The bytes are written out as 0.1.0 laid them out, so that the test does
- * not depend on the reader's own description of the format. tests/e2e/test_old_spool.py reads a file that 0.1.0 wrote.
+ * Records of version 1 become records of this version. The bytes are written out as 0.1.0 laid them out, so that the
+ * test does not depend on the reader's own description of the format. tests/e2e/test_old_spool.py reads a file that
+ * 0.1.0 wrote.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +26,10 @@ put(char *record, size_t at, const void *value, size_t bytes)
 	memcpy(record + at, value, bytes);
 }
 
-/* In the order of version 1: tenant, client_event_id, event_type, session_id, workflow, phase, milestone. free() it. */
+/*
+ * Strings are in the order of version 1: tenant, client_event_id, event_type, session_id, workflow, phase, milestone.
+ * Release the record with free().
+ */
 static char *
 v1_record(const char *const strings[STRINGS], const char *data, size_t *length)
 {
@@ -84,7 +88,7 @@ assert_converted(const char *const strings[STRINGS], const char *data)
 	assert_non_null(record);
 	assert_int_equal(record_v1_claims(v1, length), length);
 	assert_true(record_v1_check(v1, length));
-	assert_false(record_check(v1, length)); /* the ring takes today's version only */
+	assert_false(record_check(v1, length)); /* the ring accepts records of this version only */
 
 	size_t now = record_from_v1(v1, record);
 
@@ -112,7 +116,7 @@ test_the_event_stays_the_same(void **state)
 	static const char *const few[STRINGS] = {NULL, NULL, "t", "s", NULL, NULL, NULL};
 
 	assert_converted(every_string, "{\"n\":1}");
-	/* every amount of padding */
+	/* for every amount of padding */
 	for (const char *data = "{\"k\":\"12345678\"}"; *data != '\0'; data++) {
 		assert_converted(few, data);
 		assert_converted(every_string, data);

@@ -1,4 +1,4 @@
-/* What clients read about events that were not taken. */
+/* What clients read about events that were refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 static struct decode_result result;
 
-/* Empties result and gives the first error of it, which stands for no place yet. */
+/* Empties the result, and returns its first error, which has no position yet. */
 static struct decode_error *
 one_error(const char *type, const char *msg)
 {
@@ -43,7 +43,7 @@ test_a_wrong_field_is_named_with_its_event(void **state)
 }
 
 static void
-test_a_limit_is_told(void **state)
+test_a_limit_is_named(void **state)
 {
 	struct decode_error *error = one_error("string_too_long", "Too long");
 
@@ -67,7 +67,7 @@ test_a_syntax_error_has_its_position(void **state)
 }
 
 static void
-test_numbers_of_a_lenient_request_are_events(void **state)
+test_places_in_a_lenient_request_are_event_numbers(void **state)
 {
 	struct decode_error *error = one_error("json_invalid", "JSON decode error");
 
@@ -83,7 +83,7 @@ test_numbers_of_a_lenient_request_are_events(void **state)
 }
 
 static void
-test_an_unknown_field_has_the_clients_name_for_it(void **state)
+test_an_unknown_field_has_its_name_without_escapes(void **state)
 {
 	struct decode_error *error = one_error("extra_forbidden", "Extra inputs are not permitted");
 	cJSON *tree;
@@ -99,7 +99,7 @@ test_an_unknown_field_has_the_clients_name_for_it(void **state)
 }
 
 static void
-test_too_large_says_what_and_which_option(void **state)
+test_a_limit_of_size_names_the_event_and_the_option(void **state)
 {
 	char text[REJECTION_TEXT_BYTES];
 	struct decode_error *error = one_error("too_many_events", "Too many events");
@@ -143,11 +143,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_wrong_field_is_named_with_its_event),
-	    cmocka_unit_test(test_a_limit_is_told),
+	    cmocka_unit_test(test_a_limit_is_named),
 	    cmocka_unit_test(test_a_syntax_error_has_its_position),
-	    cmocka_unit_test(test_numbers_of_a_lenient_request_are_events),
-	    cmocka_unit_test(test_an_unknown_field_has_the_clients_name_for_it),
-	    cmocka_unit_test(test_too_large_says_what_and_which_option),
+	    cmocka_unit_test(test_places_in_a_lenient_request_are_event_numbers),
+	    cmocka_unit_test(test_an_unknown_field_has_its_name_without_escapes),
+	    cmocka_unit_test(test_a_limit_of_size_names_the_event_and_the_option),
 	    cmocka_unit_test(test_published_events_are_refused_by_a_sentence_and_a_list),
 	};
 

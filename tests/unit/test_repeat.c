@@ -1,4 +1,4 @@
-/* When a condition that comes again and again is told. */
+/* When a repeated condition is logged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #define PAUSE (REPEAT_SECONDS * SECOND)
 
 static void
-test_it_is_told_at_once_and_then_with_its_number(void **state)
+test_a_condition_is_logged_at_once_and_then_with_its_count(void **state)
 {
 	struct repeat repeat = {0};
 
@@ -26,7 +26,7 @@ test_it_is_told_at_once_and_then_with_its_number(void **state)
 }
 
 static void
-test_its_end_is_told_once_it_has_not_come_for_a_while(void **state)
+test_the_end_is_logged_when_the_condition_has_not_come_for_a_while(void **state)
 {
 	struct repeat repeat = {0};
 
@@ -39,9 +39,9 @@ test_its_end_is_told_once_it_has_not_come_for_a_while(void **state)
 	assert_int_equal(repeat_met(&repeat, START + 10 * PAUSE), 1);
 }
 
-/* It comes and goes: two lines in REPEAT_SECONDS at most. */
+/* A condition that comes and goes: two lines in REPEAT_SECONDS at most. */
 static void
-test_flapping_is_one_condition(void **state)
+test_a_flapping_condition_is_logged_as_one(void **state)
 {
 	struct repeat repeat = {0};
 	uint64_t told = 0;
@@ -57,9 +57,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_it_is_told_at_once_and_then_with_its_number),
-	    cmocka_unit_test(test_its_end_is_told_once_it_has_not_come_for_a_while),
-	    cmocka_unit_test(test_flapping_is_one_condition),
+	    cmocka_unit_test(test_a_condition_is_logged_at_once_and_then_with_its_count),
+	    cmocka_unit_test(test_the_end_is_logged_when_the_condition_has_not_come_for_a_while),
+	    cmocka_unit_test(test_a_flapping_condition_is_logged_as_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * What a publisher replays while another session keeps the order of an endpoint locked: a real spool in a directory,
- * read in batches of two events, and a sink that leaves the events of some tenants.
+ * What a publisher replays while another session keeps the order of an endpoint locked. The spool is a real one in a
+ * directory, read in batches of two events. The sink leaves the events of some tenants.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #include "writer/replay.h"
 #include "writer/spool_replay.h"
 
-/* Two of these are read at a time (writer/spool_reader.c). */
+/* The reader (writer/spool_reader.c) takes two events of this size at a time. */
 #define PAYLOAD_BYTES ((size_t)3 << 20)
 #define ROOM ((uint64_t)1 << 30)
 
@@ -27,9 +27,9 @@ static char data_dir[64], spool_dir[96];
 static struct writer_slot slot;
 static struct spool_link spool;
 static struct replay replay;
-static const char *locked; /* the letters of tenants */
-static char stored[256]; /* tenants and numbers of events: "a1 b2 " */
-static uint64_t committed; /* events, as the ledger would count them */
+static const char *locked; /* the tenants, a letter each */
+static char stored[256]; /* tenants and numbers of the stored events: "a1 b2 " */
+static uint64_t committed; /* events, as the ledger counts them */
 static int64_t turn_us; /* how long a turn takes */
 
 static void
@@ -100,7 +100,7 @@ append(const char *events)
 	free(payload);
 }
 
-/* As the sink of published events: leaves those of tenants that somebody has locked. */
+/* Stores as the sink of published events does: it leaves the events of tenants whose orders are locked. */
 static void
 store(const struct batch *batch, struct sink_result *result)
 {
@@ -117,7 +117,7 @@ store(const struct batch *batch, struct sink_result *result)
 	}
 }
 
-/* Replays for a while, as writer/loop.c does. */
+/* Takes so many turns of replay, as writer/loop.c does. */
 static void
 turns(uint32_t count)
 {
@@ -163,7 +163,7 @@ assert_empty(uint64_t events)
 /* ---- tests ---- */
 
 static void
-test_events_behind_a_locked_order_are_stored_and_those_of_the_order_stay_in_it(void **state)
+test_events_after_those_of_a_locked_order_are_stored_and_the_order_is_kept(void **state)
 {
 	append("a1 a2 b3 a4 b5 b6");
 	locked = "a";
@@ -177,7 +177,7 @@ test_events_behind_a_locked_order_are_stored_and_those_of_the_order_stay_in_it(v
 }
 
 static void
-test_an_order_that_is_unlocked_in_the_middle_stays_an_order(void **state)
+test_an_order_that_is_unlocked_during_a_replay_is_kept(void **state)
 {
 	append("a1 a2 a3 a4 a5 b6");
 	locked = "a";
@@ -189,7 +189,7 @@ test_an_order_that_is_unlocked_in_the_middle_stays_an_order(void **state)
 }
 
 static void
-test_what_is_spooled_later_comes_later(void **state)
+test_events_that_are_spooled_later_are_stored_later(void **state)
 {
 	append("a1 b2 a3 a4 b5");
 	locked = "a";
@@ -205,7 +205,7 @@ test_what_is_spooled_later_comes_later(void **state)
 }
 
 static void
-test_a_spool_in_which_all_wait_is_not_written_again_and_again(void **state)
+test_a_spool_in_which_all_events_wait_is_rarely_written_again(void **state)
 {
 	append("a1 a2 a3 a4");
 	locked = "a";
@@ -213,7 +213,7 @@ test_a_spool_in_which_all_wait_is_not_written_again_and_again(void **state)
 
 	uint64_t replays = ledger_page(&slot.ledger)->replays;
 
-	/* A second for each MiB, of which there are twelve. */
+	/* Events of 12 MiB are put back again after as many seconds at the earliest. */
 	turn_us = SECOND / 2;
 	turns(10);
 	assert_int_equal(ledger_page(&slot.ledger)->replays, replays);
@@ -240,9 +240,9 @@ test_one_order_does_not_wait_for_another_for_ever(void **state)
 	assert_empty(5);
 }
 
-/* A publisher spools events of locked orders that come meanwhile. */
+/* A publisher spools new events of locked orders. */
 static void
-test_what_comes_for_a_locked_order_does_not_have_all_of_it_written_again(void **state)
+test_a_new_event_of_a_locked_order_does_not_have_the_spool_written_again(void **state)
 {
 	append("a1 a2 a3 a4");
 	locked = "a";
@@ -262,9 +262,9 @@ test_what_comes_for_a_locked_order_does_not_have_all_of_it_written_again(void **
 	assert_empty(5);
 }
 
-/* Else it would come between the others. */
+/* Another event of the order would come between those that are put back. */
 static void
-test_while_events_are_put_back_no_other_is_spooled_for_their_order(void **state)
+test_no_event_is_spooled_for_an_order_whose_events_are_being_put_back(void **state)
 {
 	append("a1 a2 a3 a4 b5");
 	locked = "a";
@@ -280,7 +280,7 @@ test_while_events_are_put_back_no_other_is_spooled_for_their_order(void **state)
 
 /* As with SPOOL_MAX_BYTES=0. */
 static void
-test_without_room_everything_waits_and_nothing_is_lost(void **state)
+test_without_room_all_events_wait_and_none_is_lost(void **state)
 {
 	append("a1 a2 b3");
 	end();
@@ -296,7 +296,7 @@ test_without_room_everything_waits_and_nothing_is_lost(void **state)
 }
 
 static void
-test_what_was_put_back_is_there_after_a_restart(void **state)
+test_events_that_were_put_back_survive_a_restart(void **state)
 {
 	append("a1 b2 a3 b4");
 	locked = "a";
@@ -315,15 +315,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_events_behind_a_locked_order_are_stored_and_those_of_the_order_stay_in_it),
-	    TEST(test_an_order_that_is_unlocked_in_the_middle_stays_an_order),
-	    TEST(test_what_is_spooled_later_comes_later),
-	    TEST(test_a_spool_in_which_all_wait_is_not_written_again_and_again),
+	    TEST(test_events_after_those_of_a_locked_order_are_stored_and_the_order_is_kept),
+	    TEST(test_an_order_that_is_unlocked_during_a_replay_is_kept),
+	    TEST(test_events_that_are_spooled_later_are_stored_later),
+	    TEST(test_a_spool_in_which_all_events_wait_is_rarely_written_again),
 	    TEST(test_one_order_does_not_wait_for_another_for_ever),
-	    TEST(test_what_comes_for_a_locked_order_does_not_have_all_of_it_written_again),
-	    TEST(test_while_events_are_put_back_no_other_is_spooled_for_their_order),
-	    TEST(test_without_room_everything_waits_and_nothing_is_lost),
-	    TEST(test_what_was_put_back_is_there_after_a_restart),
+	    TEST(test_a_new_event_of_a_locked_order_does_not_have_the_spool_written_again),
+	    TEST(test_no_event_is_spooled_for_an_order_whose_events_are_being_put_back),
+	    TEST(test_without_room_all_events_wait_and_none_is_lost),
+	    TEST(test_events_that_were_put_back_survive_a_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Which name is looked up next. The lookups and the clock are the test's own. */
+/* Which name is looked up next. Lookups and clock are the test's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #define LOOKUPS_MOST 200u
 #define DEAD 10u
 
-/* Lookups in the order in which they began. */
+/* The lookups in the order in which they began. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static char begun[LOOKUPS_MOST][64];
@@ -44,13 +44,13 @@ pass(int64_t us)
 	(void)__atomic_add_fetch(&now_us, us, __ATOMIC_SEQ_CST);
 }
 
-/* Of one name, whose name server may be away. */
+/* The answer for known.example, whose name server may be away. */
 static struct sockaddr_in known = {.sin_family = AF_INET};
 static struct addrinfo known_list = {
     .ai_family = AF_INET, .ai_addrlen = sizeof known, .ai_addr = (struct sockaddr *)&known};
 static bool away;
 
-/* No name server answers, but for that name. */
+/* Replaces the C library's. No name server answers, except for known.example. */
 int
 getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
@@ -79,7 +79,7 @@ freeaddrinfo(struct addrinfo *found)
 	(void)found;
 }
 
-/* Waits until so many lookups have begun, ever. */
+/* Waits until `count` lookups have begun since the test began. */
 static void
 await_begun(uint32_t count)
 {
@@ -90,7 +90,7 @@ await_begun(uint32_t count)
 	pthread_mutex_unlock(&lock);
 }
 
-/* The oldest lookup under way has taken two seconds. */
+/* Ends the oldest lookup under way, after two seconds. */
 static void
 end_one(void)
 {
@@ -114,7 +114,10 @@ ask(const char *kind, uint32_t number)
 	assert_int_equal(resolver_ask(resolver, host, true)->result, RESOLVER_UNKNOWN);
 }
 
-/* Of a suffix that strangers share there are names that nobody answers for: two lookups of these are under way. */
+/*
+ * Several receivers share a suffix, under which ten names have no name server. Two lookups of these names are under
+ * way.
+ */
 static int
 set_up(void **state)
 {
@@ -129,7 +132,7 @@ set_up(void **state)
 		await_begun(ended_count + 2 < DEAD ? ended_count + 2 : DEAD);
 		end_one();
 	}
-	pass(10 * SECOND_US); /* what is known of them is old */
+	pass(10 * SECOND_US); /* so that the answers for them are old */
 	for (uint32_t i = 0; i < DEAD; i++)
 		ask("dead", i);
 	await_begun(DEAD + 2);
@@ -150,7 +153,7 @@ tear_down(void **state)
 }
 
 static void
-test_a_new_name_beside_dead_ones_gets_its_turn(void **state)
+test_a_new_name_is_looked_up_before_dead_ones(void **state)
 {
 	ask("new", 0);
 	end_one();
@@ -159,7 +162,7 @@ test_a_new_name_beside_dead_ones_gets_its_turn(void **state)
 }
 
 static void
-test_new_names_leave_every_second_turn_to_others(void **state)
+test_every_second_lookup_is_of_an_older_name(void **state)
 {
 	static const char *const expected[] = {"new", "dead", "new", "dead", "new"};
 
@@ -182,7 +185,7 @@ set_up_alone(void **state)
 	return resolver_open(&resolver, &err);
 }
 
-/* The last byte of the address that is known; 0: none. */
+/* Asks for the name. Returns the last byte of its address; 0: none is known. */
 static uint32_t
 address(bool waited)
 {
@@ -191,7 +194,7 @@ address(bool waited)
 	return answer == NULL || answer->count == 0 ? 0 : ntohl(answer->addresses[0].ipv4.sin_addr.s_addr);
 }
 
-/* The name is looked up now: waits for the answer. */
+/* Waits for the answer to the lookup that is under way. */
 static void
 await_answer(void)
 {
@@ -202,7 +205,7 @@ await_answer(void)
 }
 
 static void
-test_a_name_that_has_moved_is_followed_within_a_minute(void **state)
+test_a_changed_address_is_used_within_a_minute(void **state)
 {
 	known.sin_addr.s_addr = htonl(1);
 	assert_int_equal(address(false), 0);
@@ -212,17 +215,17 @@ test_a_name_that_has_moved_is_followed_within_a_minute(void **state)
 	pass(29 * SECOND_US);
 	assert_int_equal(address(false), 1);
 	pass(2 * SECOND_US);
-	assert_int_equal(address(false), 1); /* nobody waits for the lookup that this begins */
+	assert_int_equal(address(false), 1); /* begins a lookup and does not wait for it */
 	await_answer();
 	assert_int_equal(address(false), 2);
 	pass(61 * SECOND_US);
-	assert_int_equal(address(false), 0); /* too old: who asks waits */
+	assert_int_equal(address(false), 0); /* too old: the caller has to wait for a lookup */
 	await_answer();
 	assert_int_equal(address(false), 2);
 }
 
 static void
-test_addresses_serve_for_five_minutes_while_name_servers_are_away(void **state)
+test_addresses_are_used_for_five_minutes_while_name_servers_are_away(void **state)
 {
 	known.sin_addr.s_addr = htonl(1);
 	(void)address(false);
@@ -249,12 +252,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_a_new_name_beside_dead_ones_gets_its_turn, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_new_names_leave_every_second_turn_to_others, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_new_name_is_looked_up_before_dead_ones, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_every_second_lookup_is_of_an_older_name, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_changed_address_is_used_within_a_minute, set_up_alone, tear_down),
 	    cmocka_unit_test_setup_teardown(
-		test_a_name_that_has_moved_is_followed_within_a_minute, set_up_alone, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		test_addresses_serve_for_five_minutes_while_name_servers_are_away, set_up_alone, tear_down),
+		test_addresses_are_used_for_five_minutes_while_name_servers_are_away, set_up_alone, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Replies, line by line, and what is kept of their bodies. */
+/* Replies, line by line, and which part of their bodies is kept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,7 +73,7 @@ test_trailers_change_nothing(void **state)
 }
 
 static void
-test_a_receiver_steers_by_a_header(void **state)
+test_a_receiver_controls_retries_with_a_header(void **state)
 {
 	assert_true(line("HTTP/1.1 500 X\r\n"));
 	assert_true(line("Webhook-Delivery:\tdisable \r\n"));
@@ -86,7 +86,7 @@ test_a_receiver_steers_by_a_header(void **state)
 }
 
 static void
-test_of_a_redirect_scheme_and_host_are_kept(void **state)
+test_scheme_and_host_of_a_redirect_are_kept(void **state)
 {
 	static const char *const others[] = {"location: /path\r\n", "location:\r\n", "location: ftp://a/\r\n",
 	    "location: http://user:word@a/\r\n", "location: https://a\x01/\r\n", "location: //a/b\r\n"};
@@ -101,7 +101,7 @@ test_of_a_redirect_scheme_and_host_are_kept(void **state)
 }
 
 static void
-test_lines_that_are_no_headers_do_nothing(void **state)
+test_lines_that_are_no_headers_are_ignored(void **state)
 {
 	static const char *const odd[] = {"HTTP/1.1\r\n", "HTTP/\r\n", "HTTP/1.1 \r\n", "HTTP/1.1 2x0\r\n", ":\r\n",
 	    ": a\r\n", "no colon\r\n", "retry-after\r\n", "retry-after:\r\n", "\r\n"};
@@ -137,7 +137,7 @@ assert_text(const char *body, size_t len, const char *expected, size_t expected_
 }
 
 static void
-test_what_is_kept_is_utf8_without_nul(void **state)
+test_the_kept_text_is_utf8_without_nul(void **state)
 {
 	static char large[100000];
 	char text[ATTEMPT_RESPONSE_MAX + 1];
@@ -149,9 +149,9 @@ test_what_is_kept_is_utf8_without_nul(void **state)
 	    "b",
 	    5);
 	assert_text("\xff\xc3\xa9\xed\xa0\x80", 6, "\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 14);
-	assert_text("a\xc3", 2, "a\xef\xbf\xbd", 4); /* the receiver cut it, or ended there */
+	assert_text("a\xc3", 2, "a\xef\xbf\xbd", 4); /* cut by the receiver, or by the end of the connection */
 	memset(large, 'a', sizeof large);
-	memcpy(large + ATTEMPT_RESPONSE_MAX - 2, "\xf0\x9f\x98\x80", 4); /* cut in two by the limit */
+	memcpy(large + ATTEMPT_RESPONSE_MAX - 2, "\xf0\x9f\x98\x80", 4); /* the limit cuts the character in two */
 	assert_text(large, sizeof large, large, ATTEMPT_RESPONSE_MAX - 2);
 	memset(large, 0xff, sizeof large);
 	response_begin(&reply, true);
@@ -161,7 +161,7 @@ test_what_is_kept_is_utf8_without_nul(void **state)
 }
 
 static void
-test_so_much_is_read_and_no_more(void **state)
+test_a_body_is_read_up_to_the_limit(void **state)
 {
 	static char half[REPLY_BODY_MAX / 2];
 
@@ -183,12 +183,12 @@ main(void)
 	    REPLY_TEST(test_the_status_decides_when_the_head_is_complete),
 	    REPLY_TEST(test_an_informational_reply_is_no_reply),
 	    REPLY_TEST(test_trailers_change_nothing),
-	    REPLY_TEST(test_a_receiver_steers_by_a_header),
-	    REPLY_TEST(test_of_a_redirect_scheme_and_host_are_kept),
-	    REPLY_TEST(test_lines_that_are_no_headers_do_nothing),
+	    REPLY_TEST(test_a_receiver_controls_retries_with_a_header),
+	    REPLY_TEST(test_scheme_and_host_of_a_redirect_are_kept),
+	    REPLY_TEST(test_lines_that_are_no_headers_are_ignored),
 	    REPLY_TEST(test_a_head_without_end_is_cut),
-	    REPLY_TEST(test_what_is_kept_is_utf8_without_nul),
-	    REPLY_TEST(test_so_much_is_read_and_no_more),
+	    REPLY_TEST(test_the_kept_text_is_utf8_without_nul),
+	    REPLY_TEST(test_a_body_is_read_up_to_the_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

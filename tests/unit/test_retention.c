@@ -1,6 +1,6 @@
 /*
- * What is removed because it is old, and what stays because somebody needs it: in an SQLite file, and, where
- * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL. Months are PostgreSQL's alone
+ * Which rows are removed for their age, and which stay because they are needed. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL. Only PostgreSQL has months
  * (tests/e2e/test_webhooks_months.py).
  */
 #include <setjmp.h>
@@ -35,7 +35,7 @@ must(int rc)
 	must_be(0, rc, &err);
 }
 
-/* Removal is of all tenants: what earlier tests have left goes first. */
+/* Removal covers all tenants, so the rows of earlier tests are removed first. */
 static int
 begin(void **state)
 {
@@ -52,7 +52,7 @@ begin(void **state)
 
 /* ---- jobs ---- */
 
-/* A whole walk. Returns how many letters it has made. */
+/* Takes all steps of a walk. Returns how many dead letters it has made. */
 static uint32_t
 expire(int64_t events_before_ms)
 {
@@ -70,7 +70,7 @@ expire(int64_t events_before_ms)
 }
 
 static void
-test_a_job_past_its_time_is_a_dead_letter_though_nobody_holds_it(void **state)
+test_an_expired_job_becomes_a_dead_letter_without_a_courier(void **state)
 {
 	add_endpoint(1);
 	add_event(1, "{\"n\":1}");
@@ -89,7 +89,7 @@ test_a_job_past_its_time_is_a_dead_letter_though_nobody_holds_it(void **state)
 }
 
 static void
-test_the_courier_has_five_minutes_to_find_out_itself(void **state)
+test_a_courier_has_five_minutes_to_expire_a_job_itself(void **state)
 {
 	add_endpoint(1);
 	add_job(1, 1, HOUR_MS);
@@ -98,9 +98,9 @@ test_the_courier_has_five_minutes_to_find_out_itself(void **state)
 	assert_int_equal(tenant_count(JOBS), 1);
 }
 
-/* Couriers mark its job as held, but not while they do not run. */
+/* Couriers mark such a job as held, but only while they run. */
 static void
-test_time_does_not_count_while_nothing_may_be_sent(void **state)
+test_no_job_expires_while_its_endpoint_or_tenant_is_paused(void **state)
 {
 	static const char *const holds[][2] = {
 	    {"UPDATE endpoints SET enabled = FALSE WHERE tenant_id = $1",
@@ -127,14 +127,14 @@ test_time_does_not_count_while_nothing_may_be_sent(void **state)
 }
 
 static void
-test_a_job_goes_before_its_event_does(void **state)
+test_a_job_is_removed_before_its_event(void **state)
 {
 	for (uint32_t event = 1; event <= 5; event++)
 		add_event(event, "{}");
-	add_job(1, 1, HOUR_MS); /* waits for its turn */
-	add_job(1, 2, -HOUR_MS); /* is held, or its endpoint is far behind */
-	add_job(1, 3, 0); /* may be under way */
-	add_job(1, 4, -HOUR_MS); /* was requeued */
+	add_job(1, 1, HOUR_MS); /* it waits for its next attempt */
+	add_job(1, 2, -HOUR_MS); /* it is held, or its endpoint is far behind */
+	add_job(1, 3, 0); /* its attempt may be under way */
+	add_job(1, 4, -HOUR_MS); /* it was requeued */
 	keep_event_beside(4);
 	assert_int_equal(expire(SOME_MS), 0);
 	assert_int_equal(expire(SOME_MS + 1), 2);
@@ -143,7 +143,7 @@ test_a_job_goes_before_its_event_does(void **state)
 }
 
 static void
-test_a_walk_comes_to_every_job_of_every_endpoint(void **state)
+test_a_walk_reaches_every_job_of_every_endpoint(void **state)
 {
 	const int jobs = 2 * EXPIRY_SLICE_ROWS + 100;
 
@@ -164,7 +164,7 @@ test_a_walk_comes_to_every_job_of_every_endpoint(void **state)
 }
 
 static void
-test_what_the_store_refuses_to_bury_stops_no_walk(void **state)
+test_a_dead_letter_that_the_store_refuses_stops_no_walk(void **state)
 {
 	add_endpoint(1);
 	add_refusal("no_letters", "INSERT ON dlq", "NEW.attempt_count = 9");
@@ -176,9 +176,9 @@ test_what_the_store_refuses_to_bury_stops_no_walk(void **state)
 	assert_int_equal(expire(0), 1);
 }
 
-/* As a courier's (tests/unit/test_outcome_writer.c). */
+/* A courier does the same (tests/unit/test_outcome_writer.c). */
 static void
-test_letters_of_a_slow_transaction_are_made_by_another_one(void **state)
+test_dead_letters_of_a_slow_transaction_are_made_by_another_one(void **state)
 {
 	struct expiry_place place = {0};
 	struct expiry_result result;
@@ -201,7 +201,7 @@ test_letters_of_a_slow_transaction_are_made_by_another_one(void **state)
 }
 
 static void
-test_couriers_of_the_tenant_are_told_and_no_publisher_routes_anew(void **state)
+test_couriers_learn_of_expired_jobs_and_publishers_read_no_routes_again(void **state)
 {
 	add_endpoint(1);
 	add_job(1, 1, HOUR_MS);
@@ -216,7 +216,7 @@ test_couriers_of_the_tenant_are_told_and_no_publisher_routes_anew(void **state)
 
 /* ---- events and attempts ---- */
 
-/* A whole run, in slices of so many rows. Returns how many were removed. */
+/* Takes all slices, of so many rows. Returns how many rows were removed. */
 static uint32_t
 remove_old(enum retention_table table, int64_t before_ms, uint32_t rows)
 {
@@ -245,7 +245,7 @@ add_attempt(uint32_t number)
 }
 
 static void
-test_old_rows_go_in_slices_and_young_ones_stay(void **state)
+test_old_rows_are_removed_in_slices_and_young_ones_stay(void **state)
 {
 	for (uint32_t number = 1; number <= 7; number++) {
 		add_event(number, "{}");
@@ -262,7 +262,7 @@ test_old_rows_go_in_slices_and_young_ones_stay(void **state)
 }
 
 static void
-test_the_event_of_a_job_that_waits_stays_as_long_as_that(void **state)
+test_the_event_of_a_waiting_job_stays_as_long_as_the_job(void **state)
 {
 	add_endpoint(1);
 	add_endpoint(2);
@@ -271,16 +271,19 @@ test_the_event_of_a_job_that_waits_stays_as_long_as_that(void **state)
 	add_job(1, 2, HOUR_MS);
 	add_job(2, 5, HOUR_MS);
 	add_job(2, 6, HOUR_MS);
-	keep_event_beside(6); /* requeued: it needs no other */
+	keep_event_beside(6); /* requeued: it needs no other copy of its event */
 	assert_int_equal(remove_old(RETENTION_EVENTS, SOME_MS + 1, 2), 4);
 	assert_int_equal(tenant_count(EVENTS), 2);
 	tenant_run("DELETE FROM jobs WHERE tenant_id = $1");
 	assert_int_equal(remove_old(RETENTION_EVENTS, SOME_MS + 1, 2), 2);
 }
 
-/* Requeued jobs outlive their events: they are not read again by each run. A job that bears event 5 tells. */
+/*
+ * The jobs of events that were removed earlier, such as requeued ones, are not read again by each run. The event of
+ * another job, number 5, shows that.
+ */
 static void
-test_jobs_of_events_that_went_before_are_not_read(void **state)
+test_jobs_of_events_that_were_removed_before_are_not_read(void **state)
 {
 	add_endpoint(1);
 	for (uint32_t number = 2; number <= 6; number++)
@@ -296,7 +299,7 @@ test_jobs_of_events_that_went_before_are_not_read(void **state)
 }
 
 static void
-test_events_that_a_replay_has_not_come_to_stay_until_it_has(void **state)
+test_events_stay_until_an_unfinished_replay_has_passed_them(void **state)
 {
 	for (uint32_t number = 1; number <= 6; number++)
 		add_event(number, "{}");
@@ -323,7 +326,7 @@ test_a_deleted_tenant_is_left_to_its_removal(void **state)
 }
 
 static void
-test_pages_of_removed_rows_go_back_to_the_disk(void **state)
+test_pages_of_removed_rows_are_given_back_to_the_disk(void **state)
 {
 	bool more = true;
 
@@ -344,7 +347,7 @@ test_pages_of_removed_rows_go_back_to_the_disk(void **state)
 	assert_true(must_count(jobs_db, "PRAGMA page_count") < pages - 3000);
 }
 
-/* Such as a file that a shell has made from a dump. */
+/* Another program, such as a shell that restores a dump, may have made the file. */
 static void
 test_a_file_that_keeps_its_free_pages_is_not_tried_forever(void **state)
 {
@@ -379,7 +382,7 @@ test_a_replay_that_has_ended_is_shown_for_thirty_days(void **state)
 		    "VALUES ($1, '0190f5fe-0000-7000-8000-0000000000%d', 'done', '{}', hl_now(), hl_now(), "
 		    "hl_time(hl_ms(hl_now()) - 1000 - CAST(86400000 AS bigint) * %d))",
 		    days, days);
-		if (days == 32) /* has not ended */
+		if (days == 32) /* it has not ended */
 			memcpy(strstr(sql, "hl_time"), "NULL) -- ", 9);
 		tenant_run(sql);
 	}
@@ -394,20 +397,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_a_job_past_its_time_is_a_dead_letter_though_nobody_holds_it, begin),
-	    cmocka_unit_test_setup(test_the_courier_has_five_minutes_to_find_out_itself, begin),
-	    cmocka_unit_test_setup(test_time_does_not_count_while_nothing_may_be_sent, begin),
-	    cmocka_unit_test_setup(test_a_job_goes_before_its_event_does, begin),
-	    cmocka_unit_test_setup(test_a_walk_comes_to_every_job_of_every_endpoint, begin),
-	    cmocka_unit_test_setup(test_what_the_store_refuses_to_bury_stops_no_walk, begin),
-	    cmocka_unit_test_setup(test_letters_of_a_slow_transaction_are_made_by_another_one, begin),
-	    cmocka_unit_test_setup(test_couriers_of_the_tenant_are_told_and_no_publisher_routes_anew, begin),
-	    cmocka_unit_test_setup(test_old_rows_go_in_slices_and_young_ones_stay, begin),
-	    cmocka_unit_test_setup(test_the_event_of_a_job_that_waits_stays_as_long_as_that, begin),
-	    cmocka_unit_test_setup(test_jobs_of_events_that_went_before_are_not_read, begin),
-	    cmocka_unit_test_setup(test_events_that_a_replay_has_not_come_to_stay_until_it_has, begin),
+	    cmocka_unit_test_setup(test_an_expired_job_becomes_a_dead_letter_without_a_courier, begin),
+	    cmocka_unit_test_setup(test_a_courier_has_five_minutes_to_expire_a_job_itself, begin),
+	    cmocka_unit_test_setup(test_no_job_expires_while_its_endpoint_or_tenant_is_paused, begin),
+	    cmocka_unit_test_setup(test_a_job_is_removed_before_its_event, begin),
+	    cmocka_unit_test_setup(test_a_walk_reaches_every_job_of_every_endpoint, begin),
+	    cmocka_unit_test_setup(test_a_dead_letter_that_the_store_refuses_stops_no_walk, begin),
+	    cmocka_unit_test_setup(test_dead_letters_of_a_slow_transaction_are_made_by_another_one, begin),
+	    cmocka_unit_test_setup(test_couriers_learn_of_expired_jobs_and_publishers_read_no_routes_again, begin),
+	    cmocka_unit_test_setup(test_old_rows_are_removed_in_slices_and_young_ones_stay, begin),
+	    cmocka_unit_test_setup(test_the_event_of_a_waiting_job_stays_as_long_as_the_job, begin),
+	    cmocka_unit_test_setup(test_jobs_of_events_that_were_removed_before_are_not_read, begin),
+	    cmocka_unit_test_setup(test_events_stay_until_an_unfinished_replay_has_passed_them, begin),
 	    cmocka_unit_test_setup(test_a_deleted_tenant_is_left_to_its_removal, begin),
-	    cmocka_unit_test_setup(test_pages_of_removed_rows_go_back_to_the_disk, begin),
+	    cmocka_unit_test_setup(test_pages_of_removed_rows_are_given_back_to_the_disk, begin),
 	    cmocka_unit_test_setup(test_a_file_that_keeps_its_free_pages_is_not_tried_forever, begin),
 	    cmocka_unit_test_setup(test_a_replay_that_has_ended_is_shown_for_thirty_days, begin),
 	};

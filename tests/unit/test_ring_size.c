@@ -26,7 +26,7 @@ test_each_lane_holds_the_largest_request(void **state)
 }
 
 static void
-test_the_api_takes_room_for_its_keys(void **state)
+test_the_api_needs_room_for_its_keys(void **state)
 {
 	struct config config = {.acceptors = 1, .writers = 1, .max_body_bytes = 1 << 20, .hl_store = HL_STORE_OFF};
 	const struct ring_need without = ring_need(&config);
@@ -42,7 +42,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_lane_holds_the_largest_request),
-	    cmocka_unit_test(test_the_api_takes_room_for_its_keys),
+	    cmocka_unit_test(test_the_api_needs_room_for_its_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,7 @@
-/* A role that is one row more: what follows from the row, and couriers that both take from lanes and give to lanes. */
+/*
+ * A role that is one more row of the table: its slots, lanes and counters, and couriers that both take from lanes and
+ * publish on lanes.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +21,7 @@
 #include "shm/counters.h"
 
 #define PARCEL_BYTES 64
-#define PARCELS 20000 /* each acceptor, to each writer: lanes fill up many times */
+#define PARCELS 20000 /* from each acceptor to each writer, so that lanes are full many times */
 
 static void
 test_a_row_makes_slots_and_lanes_that_overlap_no_others(void **state)
@@ -60,14 +63,14 @@ test_a_row_makes_slots_and_lanes_that_overlap_no_others(void **state)
 		assert_int_equal(parcel.bytes[0], 'a' + n);
 		assert_int_equal(parcel.bytes[parcel.length - 1], 'a' + n);
 	}
-	/* The lanes of the first group are those of events. */
+	/* The first group of lanes is that of events. */
 	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), 6 * 7 / 2);
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_RECEIVED), 6 * 7 / 2);
 	ring_close(&segment);
 }
 
 static void
-test_a_row_is_counted_in_what_the_ring_needs(void **state)
+test_a_row_is_counted_in_the_size_that_the_ring_needs(void **state)
 {
 	const struct config config = {
 	    .acceptors = 3, .writers = 2, .max_body_bytes = 1000, .max_batch_events = 1, .hl_store = HL_STORE_OFF};
@@ -97,7 +100,7 @@ test_a_row_makes_counters_and_labels(void **state)
 	ring_close(&segment);
 }
 
-/* One process's ends of the lanes of one group, and how far it has published or taken. */
+/* A process's ends of the lanes of one group, and the positions up to which it has published or taken. */
 struct ends {
 	struct lane lanes[8];
 	uint32_t count, published[8];
@@ -142,7 +145,10 @@ publish(const struct lane *lane)
 	return true;
 }
 
-/* Takes what has come and gives one parcel for each, in turn to each of the consumers; NULL: gives nothing. */
+/*
+ * Takes the parcels that have come, and publishes one for each, to each of the consumers in turn. `to` NULL: publishes
+ * none.
+ */
 static bool
 pass_on(const struct ends *from, const struct ends *to, struct process_slot *slot)
 {
@@ -217,7 +223,9 @@ play(const struct stage *stage, enum role role, uint32_t index)
 	return 0;
 }
 
-/* What was published and has come back, is known to be stored; what waits for a courier is not, and nothing is lost. */
+/*
+ * A parcel that was published and has come back is stored. A parcel that waits for a courier is not, and none is lost.
+ */
 static uint64_t
 outcomes(const struct stage *stage)
 {
@@ -238,7 +246,7 @@ work_left(const struct stage *stage)
 }
 
 static void
-test_three_phases_drain_lanes_in_a_circle_and_lose_nothing(void **state)
+test_three_phases_drain_lanes_in_a_circle_without_a_loss(void **state)
 {
 	struct stage stage;
 	uint64_t published = 0;
@@ -265,9 +273,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    RING_TEST(test_a_row_makes_slots_and_lanes_that_overlap_no_others),
-	    RING_TEST(test_a_row_is_counted_in_what_the_ring_needs),
+	    RING_TEST(test_a_row_is_counted_in_the_size_that_the_ring_needs),
 	    RING_TEST(test_a_row_makes_counters_and_labels),
-	    RING_TEST(test_three_phases_drain_lanes_in_a_circle_and_lose_nothing),
+	    RING_TEST(test_three_phases_drain_lanes_in_a_circle_without_a_loss),
 	};
 
 	return cmocka_run_group_tests(tests, ring_make_directory, ring_remove_directory);

@@ -1,4 +1,7 @@
-/* Paths as clients write them, and which row of a table they find. The table here has what ours does not have yet. */
+/*
+ * Paths as clients write them, and which row of a table they find. This table has forms that the real one does not have
+ * yet.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -181,7 +184,7 @@ test_paths_are_listed_once_each(void **state)
 }
 
 static void
-test_paths_of_the_management_api_are_told_from_others(void **state)
+test_paths_of_the_management_api_are_recognised(void **state)
 {
 	static const char *const of_it[] = {"/v1", "/v1/", "/v1/endpoints", "//v1//x", "/http://host:80/v1/x"};
 	static const char *const others[] = {
@@ -199,7 +202,7 @@ test_paths_of_the_management_api_are_told_from_others(void **state)
 }
 
 static void
-test_paths_that_mean_other_segments_than_they_show(void **state)
+test_paths_with_dot_segments_or_encoded_slashes_are_recognised(void **state)
 {
 	static const char *const plain[] = {"/v1/a", "/v1//a/", "/v1/a.b", "/v1/.a", "/v1/...", "/v1/%2e%2e%2e",
 	    "/v1/%2ea", "/v1/a%20b", "/v1/%2", "/", ""};
@@ -227,8 +230,8 @@ main(void)
 	    cmocka_unit_test(test_other_paths_find_nothing),
 	    cmocka_unit_test(test_another_method_finds_the_path_and_what_it_allows),
 	    cmocka_unit_test(test_paths_are_listed_once_each),
-	    cmocka_unit_test(test_paths_of_the_management_api_are_told_from_others),
-	    cmocka_unit_test(test_paths_that_mean_other_segments_than_they_show),
+	    cmocka_unit_test(test_paths_of_the_management_api_are_recognised),
+	    cmocka_unit_test(test_paths_with_dot_segments_or_encoded_slashes_are_recognised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The publishers' cache of routes over the webhooks' store: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names
- * a database (tests/e2e/test_db.py), in PostgreSQL.
+ * The publishers' cache of routes over the webhooks' store. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL
+ * names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 
 static struct router *router;
 
-/* A tenant of its own for each test, with the endpoints 1 and 2. */
+/* Set-up of a test: a tenant of its own, with the endpoints 1 and 2. */
 static int
 new_tenant(void **state)
 {
@@ -38,7 +38,7 @@ drop_router(void **state)
 	return 0;
 }
 
-/* The last characters of the endpoints that an event of that topic goes to; "h" behind one that holds. */
+/* The last characters of the endpoints that get an event of that topic, "h" after each that holds its jobs. */
 static const char *
 goes_to(const struct tenant_routes *found, const char *topic)
 {
@@ -105,7 +105,7 @@ test_the_version_goes_up_with_each_change(void **state)
 }
 
 static void
-test_a_deleted_endpoint_gets_no_jobs_and_one_that_holds_gets_held_ones(void **state)
+test_a_deleted_endpoint_gets_no_jobs_and_a_disabled_one_gets_held_jobs(void **state)
 {
 	change("UPDATE endpoints SET enabled = FALSE WHERE tenant_id = $1 AND endpoint_id = "
 	       "'0190f5fe-0000-7000-8000-000000000002'");
@@ -142,7 +142,7 @@ test_a_deleted_tenant_has_no_routes(void **state)
 }
 
 static void
-test_routes_that_are_held_are_the_newest(void **state)
+test_routes_that_are_locked_are_the_newest(void **state)
 {
 	const struct tenant_routes *routes;
 
@@ -154,9 +154,9 @@ test_routes_that_are_held_are_the_newest(void **state)
 	must(db_commit(routes_db, &err));
 }
 
-/* One that an earlier release has made has no version until it is changed. */
+/* A tenant from an earlier release has no version until it is changed. */
 static void
-test_a_tenant_without_a_version_can_be_held(void **state)
+test_a_tenant_without_a_version_can_be_locked(void **state)
 {
 	const struct tenant_routes *routes;
 	static const struct db_statement insert = {
@@ -173,9 +173,9 @@ test_a_tenant_without_a_version_can_be_held(void **state)
 	must(db_commit(routes_db, &err));
 }
 
-/* What was asked for last stays. */
+/* The tenant of the last request stays. */
 static void
-test_the_tenant_that_was_not_asked_for_longest_is_dropped(void **state)
+test_the_least_recently_used_tenant_is_dropped(void **state)
 {
 	char filter[9000] = "{\"or\":[", *end = filter + strlen(filter);
 	char first[sizeof tenant];
@@ -214,7 +214,7 @@ test_the_tenant_that_was_not_asked_for_longest_is_dropped(void **state)
 	router_trim(router);
 	assert_true(router_bytes(router) <= ROUTER_BYTES && router_bytes(router) > ROUTER_BYTES - 2 * one);
 
-	/* The first one is still there: it is not read again. */
+	/* The first tenant is still in the cache: it is not read again. */
 	before = router_bytes(router);
 	must(router_find(router, routes_db, (struct span){first, strlen(first)}, &routes, &err));
 	assert_int_equal(router_bytes(router), before);
@@ -231,12 +231,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_change_of_subscriptions_is_seen_after_a_refresh),
 	    TEST(test_the_version_goes_up_with_each_change),
-	    TEST(test_a_deleted_endpoint_gets_no_jobs_and_one_that_holds_gets_held_ones),
+	    TEST(test_a_deleted_endpoint_gets_no_jobs_and_a_disabled_one_gets_held_jobs),
 	    TEST(test_each_transform_of_an_endpoint_makes_a_job),
 	    TEST(test_a_deleted_tenant_has_no_routes),
-	    TEST(test_routes_that_are_held_are_the_newest),
-	    TEST(test_a_tenant_without_a_version_can_be_held),
-	    TEST(test_the_tenant_that_was_not_asked_for_longest_is_dropped),
+	    TEST(test_routes_that_are_locked_are_the_newest),
+	    TEST(test_a_tenant_without_a_version_can_be_locked),
+	    TEST(test_the_least_recently_used_tenant_is_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, routes_set_up, routes_tear_down);

@@ -1,5 +1,6 @@
 /*
- * The table of routes against what describes it: the OpenAPI document, the labels of the counters, the text of a 404.
+ * The table of routes against its descriptions: the OpenAPI document, the labels of the counters, and the text of a
+ * 404.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,9 @@
 #include "server/openapi.h"
 #include "server/routes.h"
 
-/* "get" for "GET", as OpenAPI writes it; "post" for "ANY", of which the document describes each method. */
+/*
+ * The method as OpenAPI writes it, "get" for "GET"; "post" for "ANY", whose methods the document describes one by one.
+ */
 static const char *
 lower(const char *method)
 {
@@ -64,8 +67,8 @@ test_openapi_describes_every_route_and_no_other(void **state)
 }
 
 /*
- * "security" of an operation is [{"key": [scope]}], with an empty object in front where a key is not always needed, or
- * "token" where it may stand in the query.
+ * The "security" of an operation is [{"key": [scope]}]. An empty object comes first if a key is not always needed, and
+ * "token" if the key may stand in the query.
  */
 static int
 forms_of(const struct route *row)
@@ -106,13 +109,15 @@ test_the_counters_of_a_route_have_its_path(void **state)
 
 	for (size_t i = 0; i < routes.count; i++)
 		for (int class = 0; class < 3; class ++) {
-			/* Streams are counted together. */
+			/* All streams are counted together. */
 			const char *path =
 			    operation_is_stream(routes.rows[i].operation) ? "/v1/stream" : routes.rows[i].path;
 			char labels[128];
 			size_t len = strlen(path);
 
-			/* All routes of a resource of the management API are counted together: /v1/endpoints. */
+			/*
+			 * All routes of a resource of the management API, such as /v1/endpoints, are counted together.
+			 */
 			if (route_is_of_api(path, len))
 				len = 4 + strcspn(path + 4, "/");
 			else if (strchr(path, '{') != NULL)
@@ -146,7 +151,7 @@ test_every_route_can_be_found_and_has_a_handler(void **state)
 		route_find(&routes, (struct span){row->method, strlen(row->method)}, &path, &match);
 		assert_ptr_equal(match.route, row);
 		assert_non_null(row->serve);
-		/* The token in its path stands for a key, and a page of the console holds no data. */
+		/* The receiver's path has a token instead of a key, and a page of the console has no data. */
 		assert_true(!route_is_of_api(row->path, strlen(row->path)) || row->scope != SCOPE_PUBLIC ||
 			    strcmp(row->path, "/v1/dev/inbox/receive/{token}") == 0 ||
 			    strcmp(row->path, "/v1/dev/inbox/ui") == 0);

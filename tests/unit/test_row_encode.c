@@ -1,6 +1,6 @@
 /*
- * The bytes that PostgreSQL gets: COPY rows and array parameters, compared with what its documentation of the
- * binary formats says, written out by hand.
+ * The bytes for PostgreSQL, COPY rows and array parameters, compared with bytes written by hand from its documentation
+ * of the binary formats.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #define ID_BYTES "\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"
 #define NULL_BYTES "\xff\xff\xff\xff"
 
-/* sizeof of a literal counts its terminator. */
+/* sizeof of a literal counts its NUL. */
 #define assert_bytes(bytes, literal)                                                                                   \
 	do {                                                                                                           \
 		assert_int_equal((bytes)->len, sizeof(literal) - 1);                                                   \
@@ -27,7 +27,7 @@
 	} while (0)
 
 static void
-test_copy_frame(void **state)
+test_a_copy_has_its_header_and_trailer(void **state)
 {
 	struct bytes out = {0};
 
@@ -41,9 +41,9 @@ test_copy_frame(void **state)
 }
 
 static void
-test_copy_row(void **state)
+test_a_copy_row_has_every_column(void **state)
 {
-	/* One microsecond after 2000-01-02, received one before 2000-01-01. */
+	/* One microsecond after the beginning of 2000-01-02; received one microsecond before 2000-01-01. */
 	struct record *record = record_of(&(struct event){.id = 7,
 	    .timestamp_us = 946771200000001,
 	    .received_us = 946684799999999,
@@ -70,7 +70,7 @@ test_copy_row(void **state)
 	bytes_free(&out);
 }
 
-/* A row's timestamp and created_date, read back from the fixed places they have in it. */
+/* The row's timestamp and created_date, read back from their fixed places in the row. */
 static void
 encode_time(int64_t us, int64_t *timestamp, int32_t *day)
 {
@@ -89,9 +89,9 @@ encode_time(int64_t us, int64_t *timestamp, int32_t *day)
 }
 
 static void
-test_times(void **state)
+test_timestamps_and_dates_are_those_of_postgres(void **state)
 {
-	/* The days are those that PostgreSQL's date - date '2000-01-01' gives. */
+	/* The days are those of PostgreSQL's date - date '2000-01-01'. */
 	static const struct {
 		int64_t unix_us;
 		int32_t day;
@@ -122,9 +122,9 @@ test_times(void **state)
 	}
 }
 
-/* Whose event it is stands behind the other columns, and only where a batch has records that are not of the default. */
+/* The tenant comes after the other columns, and only in a batch with records of other tenants than the default one. */
 static void
-test_rows_of_tenants(void **state)
+test_rows_of_tenants_have_a_tenant_column(void **state)
 {
 	struct record *of_default = record_of(&(struct event){.id = 1, .event_type = "t", .session_id = "s"});
 	struct record *of_acme =
@@ -158,7 +158,7 @@ test_rows_of_tenants(void **state)
 }
 
 static void
-test_arrays(void **state)
+test_arrays_have_the_binary_format(void **state)
 {
 	struct record *first = record_of(&(struct event){.id = 1, .event_type = "t", .session_id = "s"});
 	struct record *second =
@@ -182,9 +182,9 @@ test_arrays(void **state)
 	bytes_free(&out);
 }
 
-/* Arrays hold the very bytes that COPY rows hold, for every column. */
+/* Arrays have the same bytes as COPY rows, for every column. */
 static void
-test_arrays_agree_with_rows(void **state)
+test_arrays_have_the_values_of_rows(void **state)
 {
 	struct record *record = record_of(&(struct event){.id = 9,
 	    .timestamp_us = 1,
@@ -213,9 +213,9 @@ test_arrays_agree_with_rows(void **state)
 	bytes_free(&array);
 }
 
-/* Only flagged records are cleaned, and the record itself stays as it is. */
+/* Only flagged records are changed, and the record itself stays as it is. */
 static void
-test_unsafe_escapes(void **state)
+test_escapes_that_jsonb_refuses_are_replaced(void **state)
 {
 	static const char data[] = "{\"k\":\"\\u0000\"}";
 
@@ -235,7 +235,7 @@ test_unsafe_escapes(void **state)
 }
 
 static void
-test_columns_by_name(void **state)
+test_columns_are_found_by_name(void **state)
 {
 	static const char *const written[] = {"event_id", "timestamp", "received_at", "workflow_id", "data"};
 	static const char *const others[] = {"tenant_id", "id", "event", "event_id, timestamp", "", "dat", "phase"};
@@ -246,9 +246,9 @@ test_columns_by_name(void **state)
 		assert_false(row_has_column(others[i]));
 }
 
-/* Names, types and numbers of parameters go together. */
+/* Names, types and numbers of parameters must agree. */
 static void
-test_insert_statement(void **state)
+test_an_insert_statement_names_every_column(void **state)
 {
 	struct bytes sql = {0};
 
@@ -265,7 +265,7 @@ test_insert_statement(void **state)
 }
 
 static void
-test_insert_statement_that_logs(void **state)
+test_an_insert_statement_that_logs_names_the_log(void **state)
 {
 	struct bytes sql = {0};
 
@@ -281,7 +281,7 @@ test_insert_statement_that_logs(void **state)
 }
 
 static void
-test_statement_that_logs_a_batch(void **state)
+test_a_statement_that_logs_a_batch_names_the_log(void **state)
 {
 	struct record *records[] = {
 	    record_of(&(struct event){.id = 7, .timestamp_us = 946771200000001, .event_type = "", .session_id = ""}),
@@ -304,17 +304,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_columns_by_name),
-	    cmocka_unit_test(test_insert_statement),
-	    cmocka_unit_test(test_insert_statement_that_logs),
-	    cmocka_unit_test(test_statement_that_logs_a_batch),
-	    cmocka_unit_test(test_copy_frame),
-	    cmocka_unit_test(test_copy_row),
-	    cmocka_unit_test(test_times),
-	    cmocka_unit_test(test_rows_of_tenants),
-	    cmocka_unit_test(test_arrays),
-	    cmocka_unit_test(test_arrays_agree_with_rows),
-	    cmocka_unit_test(test_unsafe_escapes),
+	    cmocka_unit_test(test_columns_are_found_by_name),
+	    cmocka_unit_test(test_an_insert_statement_names_every_column),
+	    cmocka_unit_test(test_an_insert_statement_that_logs_names_the_log),
+	    cmocka_unit_test(test_a_statement_that_logs_a_batch_names_the_log),
+	    cmocka_unit_test(test_a_copy_has_its_header_and_trailer),
+	    cmocka_unit_test(test_a_copy_row_has_every_column),
+	    cmocka_unit_test(test_timestamps_and_dates_are_those_of_postgres),
+	    cmocka_unit_test(test_rows_of_tenants_have_a_tenant_column),
+	    cmocka_unit_test(test_arrays_have_the_binary_format),
+	    cmocka_unit_test(test_arrays_have_the_values_of_rows),
+	    cmocka_unit_test(test_escapes_that_jsonb_refuses_are_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * Runs of endpoints on their way from outcomes to the store: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL
- * names a database (tests/e2e/test_db.py), in PostgreSQL.
+ * Runs of failures and successes of endpoints on their way from outcomes to the store. The store is an SQLite file and,
+ * if HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +34,7 @@ end(void **state)
 	return 0;
 }
 
-/* Of an attempt at endpoint 1. */
+/* The outcome of an attempt at endpoint 1. */
 static struct outcome
 outcome_of(enum verdict_kind kind)
 {
@@ -77,7 +77,7 @@ test_runs_of_an_endpoint_are_stored_once_a_minute(void **state)
 
 	runs_note(runs, &outcome, now_us + 1000000);
 	write_runs(now_us + 1500000);
-	assert_string_equal(tenant_text(failed), since); /* its minute is not over */
+	assert_string_equal(tenant_text(failed), since); /* the minute of the last write is not over */
 	outcome = outcome_of(VERDICT_DELIVERED);
 	runs_note(runs, &outcome, now_us + 2000000);
 	write_runs(now_us + 3000000);
@@ -89,7 +89,7 @@ test_runs_of_an_endpoint_are_stored_once_a_minute(void **state)
 	outcome.charged = false;
 	outcome.kind = VERDICT_RETRY;
 	runs_note(runs, &outcome, now_us + 62000000);
-	assert_true(runs_due_us(runs) == INT64_MAX); /* that was no attempt */
+	assert_true(runs_due_us(runs) == INT64_MAX); /* an outcome that is not charged is no attempt */
 }
 
 static void
@@ -107,12 +107,12 @@ test_the_last_failure_of_a_run_is_stored_beside_the_first(void **state)
 	runs_note(runs, &outcome, now_us + 60000000);
 	write_runs(now_us + 61000000);
 	assert_string_equal(tenant_text(failing), since);
-	assert_in_range(tenant_count(failed_ago), 1000, 11000); /* a second before it was written */
+	assert_in_range(tenant_count(failed_ago), 1000, 11000); /* one second before the write */
 }
 
-/* Failures of what an endpoint was do not count for what it is. */
+/* Failures at an older URL or secret do not count for the new one. */
 static void
-test_failures_before_a_change_do_not_begin_a_run_behind_it(void **state)
+test_failures_before_a_change_do_not_begin_a_run_after_it(void **state)
 {
 	struct outcome outcome = outcome_of(VERDICT_RETRY);
 	int64_t now_us = clock_steady_us();
@@ -125,13 +125,13 @@ test_failures_before_a_change_do_not_begin_a_run_behind_it(void **state)
 
 	outcome.breaker_version = 2;
 	runs_note(runs, &outcome, now_us + 1000000);
-	outcome.breaker_version = 1; /* it was under way for long */
+	outcome.breaker_version = 1; /* an attempt that has been under way for long */
 	runs_note(runs, &outcome, now_us + 2000000);
 	write_runs(now_us + 61000000);
 	assert_string_not_equal(tenant_text(failing), "");
 }
 
-/* By control, which knows nothing of what a courier remembers. */
+/* Control begins the pause. It does not know which failures a courier remembers. */
 static void
 begin_pause(void)
 {
@@ -149,7 +149,7 @@ end_pause(void)
 }
 
 static void
-test_a_run_that_a_pause_interrupts_begins_anew_with_the_first_failure_behind_it(void **state)
+test_a_run_that_a_pause_interrupts_begins_anew_with_the_first_failure_after_it(void **state)
 {
 	struct outcome outcome = outcome_of(VERDICT_RETRY);
 	int64_t now_us = clock_steady_us();
@@ -161,13 +161,13 @@ test_a_run_that_a_pause_interrupts_begins_anew_with_the_first_failure_behind_it(
 	(void)strcpy(since, tenant_text(failing));
 	runs_note(runs, &outcome, now_us + 10000000);
 	begin_pause();
-	write_runs(now_us + 61000000); /* what is remembered is stored during the pause */
+	write_runs(now_us + 61000000); /* the remembered failure is stored during the pause */
 	assert_string_equal(tenant_text(failing), since);
 	assert_in_range(tenant_count(failed_ago), 51000, 61000);
 	end_pause();
 	assert_string_equal(tenant_text(failing), "");
 
-	assert_true(runs_due_us(runs) == INT64_MAX); /* nothing of the time before the pause comes back */
+	assert_true(runs_due_us(runs) == INT64_MAX); /* no failure from before the pause is stored again */
 	write_runs(now_us + 200000000);
 	assert_string_equal(tenant_text(failing), "");
 	runs_note(runs, &outcome, now_us + 210000000);
@@ -182,7 +182,7 @@ test_a_run_that_a_pause_interrupts_begins_anew_with_the_first_failure_behind_it(
 
 /* A courier remembers a failure for a minute at most. */
 static void
-test_a_pause_of_seconds_adds_no_more_than_a_minute_to_the_run_behind_it(void **state)
+test_a_pause_of_seconds_adds_no_more_than_a_minute_to_the_run_after_it(void **state)
 {
 	struct outcome outcome = outcome_of(VERDICT_RETRY);
 	int64_t now_us = clock_steady_us();
@@ -200,7 +200,7 @@ test_a_pause_of_seconds_adds_no_more_than_a_minute_to_the_run_behind_it(void **s
 }
 
 static void
-test_a_success_before_a_pause_ends_the_run_also_when_it_is_stored_behind_it(void **state)
+test_a_success_before_a_pause_ends_the_run_even_when_it_is_stored_after_it(void **state)
 {
 	struct outcome outcome = outcome_of(VERDICT_RETRY);
 	int64_t now_us = clock_steady_us();
@@ -238,7 +238,7 @@ test_failures_of_transforms_and_of_notices_begin_no_run(void **state)
 }
 
 static void
-test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own(void **state)
+test_a_run_that_the_store_refuses_does_not_stop_those_of_other_endpoints(void **state)
 {
 	struct outcome outcome = outcome_of(VERDICT_RETRY);
 	int64_t now_us = clock_steady_us();
@@ -264,7 +264,7 @@ test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own(void **state)
 }
 
 static void
-test_a_run_whose_row_somebody_has_locked_keeps_no_other_endpoint_waiting(void **state)
+test_a_run_whose_row_is_locked_does_not_delay_other_endpoints(void **state)
 {
 	static const char stored[] =
 	    "SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND last_success_at IS NOT NULL";
@@ -272,12 +272,12 @@ test_a_run_whose_row_somebody_has_locked_keeps_no_other_endpoint_waiting(void **
 	int64_t now_us = clock_steady_us();
 	struct db *other;
 
-	if (!store_has_delays()) /* nor has it locks of rows */
+	if (!store_has_delays()) /* then it has no locks of rows either */
 		skip();
 	other = must_open();
 	add_endpoint(1);
 	add_endpoint(2);
-	for (uint8_t endpoint = 1; endpoint <= 3; endpoint++) { /* there is no third one any more */
+	for (uint8_t endpoint = 1; endpoint <= 3; endpoint++) { /* the third one has been removed */
 		memcpy(outcome.job.endpoint_id, endpoint_id(endpoint), 16);
 		runs_note(runs, &outcome, now_us);
 	}
@@ -303,7 +303,7 @@ test_many_locked_rows_delay_other_endpoints_by_a_second_at_most(void **state)
 	int64_t now_us = clock_steady_us();
 	struct db *other;
 
-	if (!store_has_delays()) /* nor has it locks of rows */
+	if (!store_has_delays()) /* then it has no locks of rows either */
 		skip();
 	other = must_open();
 	for (uint8_t endpoint = 1; endpoint <= 7; endpoint++) {
@@ -347,7 +347,7 @@ test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed(void **sta
 	must_run(jobs_db, &close_breaker, NULL, 0);
 	must_commit(jobs_db);
 	write_runs(now_us + 2000000);
-	assert_string_equal(tenant_text(breaker), "closed"); /* nothing was written */
+	assert_string_equal(tenant_text(breaker), "closed"); /* the breaker was not written */
 	assert_true(runs_due_us(runs) == INT64_MAX);
 }
 
@@ -359,13 +359,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_runs_of_an_endpoint_are_stored_once_a_minute),
 	    TEST(test_the_last_failure_of_a_run_is_stored_beside_the_first),
-	    TEST(test_failures_before_a_change_do_not_begin_a_run_behind_it),
-	    TEST(test_a_run_that_a_pause_interrupts_begins_anew_with_the_first_failure_behind_it),
-	    TEST(test_a_pause_of_seconds_adds_no_more_than_a_minute_to_the_run_behind_it),
-	    TEST(test_a_success_before_a_pause_ends_the_run_also_when_it_is_stored_behind_it),
+	    TEST(test_failures_before_a_change_do_not_begin_a_run_after_it),
+	    TEST(test_a_run_that_a_pause_interrupts_begins_anew_with_the_first_failure_after_it),
+	    TEST(test_a_pause_of_seconds_adds_no_more_than_a_minute_to_the_run_after_it),
+	    TEST(test_a_success_before_a_pause_ends_the_run_even_when_it_is_stored_after_it),
 	    TEST(test_failures_of_transforms_and_of_notices_begin_no_run),
-	    TEST(test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own),
-	    TEST(test_a_run_whose_row_somebody_has_locked_keeps_no_other_endpoint_waiting),
+	    TEST(test_a_run_that_the_store_refuses_does_not_stop_those_of_other_endpoints),
+	    TEST(test_a_run_whose_row_is_locked_does_not_delay_other_endpoints),
 	    TEST(test_many_locked_rows_delay_other_endpoints_by_a_second_at_most),
 	    TEST(test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed),
 	};

@@ -1,4 +1,4 @@
-/* What no process in a sandbox can do, and an acceptor least of all; and what each still does. */
+/* What processes in a sandbox cannot do, an acceptor least of all, and what each of them still can do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +84,7 @@ signal_group(void)
 	return result(kill(0, SIGTERM));
 }
 
-/* The kernel would signal the parent when something comes in on the socket. */
+/* The kernel would signal the parent for each packet on the socket. */
 static int
 have_parent_signalled(void)
 {
@@ -117,7 +117,7 @@ abort_itself(void)
 	abort();
 }
 
-/* What an acceptor does all day. */
+/* The system calls of an acceptor's ordinary work. */
 static int
 serve(void)
 {
@@ -168,7 +168,7 @@ test_a_server_opens_no_file(void **state)
 }
 
 static void
-test_a_server_connects_nowhere_and_listens_nowhere_else(void **state)
+test_a_server_neither_connects_nor_opens_other_listeners(void **state)
 {
 	assert_int_equal(errno_of(server, make_socket), EPERM);
 	assert_int_equal(errno_of(server, connect_out), EPERM);
@@ -176,7 +176,7 @@ test_a_server_connects_nowhere_and_listens_nowhere_else(void **state)
 }
 
 static void
-test_a_server_starts_nothing(void **state)
+test_a_server_starts_no_program_and_no_process(void **state)
 {
 	assert_int_equal(errno_of(server, run_program), EPERM);
 	assert_int_equal(errno_of(server, fork_process), EPERM);
@@ -185,7 +185,7 @@ test_a_server_starts_nothing(void **state)
 }
 
 static void
-test_a_server_serves(void **state)
+test_a_server_can_serve(void **state)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char text[4];
@@ -197,7 +197,7 @@ test_a_server_serves(void **state)
 }
 
 static void
-test_no_process_touches_another(void **state)
+test_no_process_can_signal_or_trace_another(void **state)
 {
 	struct sandbox (*const kinds[])(void) = {server, with_files, client};
 
@@ -234,7 +234,7 @@ test_a_process_without_network_has_threads_and_no_sockets(void **state)
 }
 
 static void
-test_a_client_connects_and_serves_nobody(void **state)
+test_a_client_can_connect_and_cannot_listen(void **state)
 {
 	assert_int_equal(errno_of(client, connect_out), 0);
 	assert_int_equal(errno_of(client, start_thread), 0);
@@ -244,7 +244,7 @@ test_a_client_connects_and_serves_nobody(void **state)
 }
 
 static void
-test_nothing_is_left_of_the_rights_of_root(void **state)
+test_no_right_of_root_is_left(void **state)
 {
 	assert_int_equal(errno_of(client, capabilities_left), 0);
 	assert_int_equal(errno_of(client, may_gain_rights), 0);
@@ -252,7 +252,7 @@ test_nothing_is_left_of_the_rights_of_root(void **state)
 }
 
 static void
-test_what_a_shell_left_open_is_closed(void **state)
+test_descriptors_that_a_shell_left_open_are_closed(void **state)
 {
 	shared_fd = open(in(scene.other, "file"), O_RDONLY | O_CLOEXEC);
 	leaked_fd = open(in(scene.other, "file"), O_RDONLY);
@@ -266,18 +266,18 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_server_opens_no_file),
-	    cmocka_unit_test(test_a_server_connects_nowhere_and_listens_nowhere_else),
-	    cmocka_unit_test(test_a_server_starts_nothing),
-	    cmocka_unit_test(test_a_server_serves),
-	    cmocka_unit_test(test_no_process_touches_another),
+	    cmocka_unit_test(test_a_server_neither_connects_nor_opens_other_listeners),
+	    cmocka_unit_test(test_a_server_starts_no_program_and_no_process),
+	    cmocka_unit_test(test_a_server_can_serve),
+	    cmocka_unit_test(test_no_process_can_signal_or_trace_another),
 	    cmocka_unit_test(test_a_failed_assert_still_ends_a_process),
 	    cmocka_unit_test(test_a_process_without_network_has_threads_and_no_sockets),
-	    cmocka_unit_test(test_a_client_connects_and_serves_nobody),
-	    cmocka_unit_test(test_nothing_is_left_of_the_rights_of_root),
-	    cmocka_unit_test(test_what_a_shell_left_open_is_closed),
+	    cmocka_unit_test(test_a_client_can_connect_and_cannot_listen),
+	    cmocka_unit_test(test_no_right_of_root_is_left),
+	    cmocka_unit_test(test_descriptors_that_a_shell_left_open_are_closed),
 	};
 
 	if (sandbox_missing() != NULL)
-		return 77; /* skipped: the kernel or the container has not all of it */
+		return 77; /* skipped: the kernel or the container lacks a part of the sandbox */
 	return cmocka_run_group_tests(tests, scene_set_up, scene_tear_down);
 }

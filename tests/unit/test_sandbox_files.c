@@ -1,4 +1,4 @@
-/* Which files a process in a sandbox can use, also when its directory becomes another one. */
+/* Which files a process in a sandbox can use, and what it does when its directory is replaced by another one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ remove_other(void)
 }
 
 static void
-test_a_process_changes_its_own_directory_alone(void **state)
+test_a_process_can_change_its_own_directory_only(void **state)
 {
 	assert_int_equal(errno_of(with_files, write_own), 0);
 	assert_int_equal(errno_of(with_files, create_own), 0);
@@ -131,7 +131,7 @@ replace_and_open(void)
 	struct stat st;
 	int replaced = open(in(scene.own, "replace"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	/* The parent does it, for this process may not. */
+	/* The parent replaces the directory, because this process may not. */
 	(void)snprintf(command, sizeof command, "%s/own/replace", scene.top);
 	close(replaced);
 	while (stat(command, &st) == 0)
@@ -139,7 +139,7 @@ replace_and_open(void)
 	return open_by_files_open();
 }
 
-/* 0, or the errno with which it could not be replaced. */
+/* Replaces the directory. Returns 0, or the errno of a failure. */
 static int
 replace_own(void)
 {
@@ -154,7 +154,7 @@ replace_own(void)
 	return result(mkdir(scene.own, 0700));
 }
 
-/* How a process ends that cannot open a file because its directory was replaced meanwhile. */
+/* Returns the exit code of a process that cannot open a file because its directory has been replaced. */
 static int
 end_after_replacement(void)
 {
@@ -171,7 +171,7 @@ end_after_replacement(void)
 }
 
 static void
-test_a_process_whose_directory_was_replaced_makes_way(void **state)
+test_a_process_whose_directory_was_replaced_ends(void **state)
 {
 	assert_int_equal(errno_of(with_files, open_by_files_open), 0);
 	assert_int_equal(errno_of(with_files, open_elsewhere), EACCES);
@@ -187,7 +187,7 @@ with_one_file(void)
 	return sandbox;
 }
 
-/* As ~/.pgpass by a tool that renews passwords. */
+/* Replaces the file as a tool that renews ~/.pgpass does. */
 static int
 renew_the_file(void)
 {
@@ -201,15 +201,15 @@ renew_the_file(void)
 }
 
 static void
-test_a_process_whose_file_was_renewed_or_appears_makes_way(void **state)
+test_a_process_whose_file_was_replaced_or_added_ends(void **state)
 {
-	assert_int_equal(errno_of(with_files, renew_the_file), 0); /* it may use what is there */
+	assert_int_equal(errno_of(with_files, renew_the_file), 0); /* it has the directory, and with it the new file */
 	assert_int_equal(errno_of(with_one_file, renew_the_file), EXIT_FAILED);
 	assert_int_equal(unlink(in(scene.own, "one")), 0);
 	assert_int_equal(errno_of(with_one_file, renew_the_file), EXIT_FAILED);
 }
 
-static bool on_9p; /* every file, as far as the process is told */
+static bool on_9p; /* the process sees every file on 9p */
 
 int
 fstatfs(int fd, struct statfs *fs)
@@ -221,7 +221,10 @@ fstatfs(int fd, struct statfs *fs)
 	return rc;
 }
 
-/* Its places are not enforced, nor does it make way for their sake; the filter of system calls is in force. */
+/*
+ * Landlock does not enforce the sandbox's places, and the process does not end when they change. The filter of system
+ * calls is in force.
+ */
 static int
 use_9p(void)
 {
@@ -237,7 +240,7 @@ use_9p(void)
 }
 
 static void
-test_a_process_on_a_9p_file_system_goes_without_landlock(void **state)
+test_a_process_on_a_9p_file_system_has_no_landlock(void **state)
 {
 	int status;
 	pid_t pid = fork();
@@ -277,15 +280,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_process_changes_its_own_directory_alone),
+	    cmocka_unit_test(test_a_process_can_change_its_own_directory_only),
 	    cmocka_unit_test(test_a_file_that_is_open_can_be_opened_again_if_allowed),
-	    cmocka_unit_test(test_a_process_whose_directory_was_replaced_makes_way),
-	    cmocka_unit_test(test_a_process_whose_file_was_renewed_or_appears_makes_way),
-	    cmocka_unit_test(test_a_process_on_a_9p_file_system_goes_without_landlock),
+	    cmocka_unit_test(test_a_process_whose_directory_was_replaced_ends),
+	    cmocka_unit_test(test_a_process_whose_file_was_replaced_or_added_ends),
+	    cmocka_unit_test(test_a_process_on_a_9p_file_system_has_no_landlock),
 	    cmocka_unit_test(test_a_directory_that_is_missing_can_be_made),
 	};
 
 	if (sandbox_missing() != NULL)
-		return 77; /* skipped: the kernel or the container has not all of it */
+		return 77; /* skipped: the kernel or the container lacks a part of the sandbox */
 	return cmocka_run_group_tests(tests, scene_set_up, scene_tear_down);
 }

@@ -1,4 +1,7 @@
-/* The scanner beyond accept and refuse: what it reports about values, where and why it fails, depth, UTF-8, walking. */
+/*
+ * The scanner apart from accepting and refusing: what it reports about values, where and why it fails, depth, UTF-8,
+ * and walks over members.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +68,7 @@ static const struct failure {
 };
 
 static void
-test_failures(void **state)
+test_each_failure_has_its_reason_and_position(void **state)
 {
 	for (size_t i = 0; i < COUNT(failures); i++) {
 		struct scan scan;
@@ -78,7 +81,7 @@ test_failures(void **state)
 }
 
 static void
-test_nonfinite_switch(void **state)
+test_nan_and_infinity_are_accepted_on_request(void **state)
 {
 	const char text[] = "[1,-Infinity]";
 	struct scan scan;
@@ -117,7 +120,7 @@ static const struct report {
     {"[NaN]", JSON_ARRAY, false, false, true, "[null]"},
     {"[Infinity,-Infinity,NaN]", JSON_ARRAY, false, false, true, "[null,null,null]"},
     {"[ -1, -Infinity , -2 ]", JSON_ARRAY, false, false, true, "[-1,null,-2]"},
-    {"[NaN ]", JSON_ARRAY, false, false, true, "[null]"}, /* as long as before: the flag tells, not the length */
+    {"[NaN ]", JSON_ARRAY, false, false, true, "[null]"}, /* as long as before: only the flag shows the change */
     {"[\"NaN\", \"-Infinity\"]", JSON_ARRAY, false, false, false, "[\"NaN\",\"-Infinity\"]"},
     {"\"\\u0000\"", JSON_STRING, true, true, false, "\"\\u0000\""},
     {"{\"\\u0000\":1}", JSON_OBJECT, true, true, false, "{\"\\u0000\":1}"},
@@ -138,7 +141,7 @@ static const struct report {
 };
 
 static void
-test_reports(void **state)
+test_properties_of_a_value_are_reported(void **state)
 {
 	for (size_t i = 0; i < COUNT(reports); i++) {
 		const struct report *want = &reports[i];
@@ -162,9 +165,9 @@ test_reports(void **state)
 	}
 }
 
-/* White space around a value is not the value's. */
+/* White space around a value is not a part of it. */
 static void
-test_value_bounds(void **state)
+test_a_value_has_its_exact_bounds(void **state)
 {
 	const char text[] = " \n [1, 2] \t";
 	struct scan scan;
@@ -201,7 +204,7 @@ nests(const char *open, const char *inner, const char *close, size_t depth)
 }
 
 static void
-test_depth(void **state)
+test_the_depth_is_limited(void **state)
 {
 	for (size_t depth = 1; depth <= JSON_DEPTH_MAX + 70; depth++) {
 		assert_int_equal(nests("[", "1", "]", depth), depth <= JSON_DEPTH_MAX);
@@ -215,9 +218,9 @@ test_depth(void **state)
 	assert_false(nests("{\"a\":", "", "", 100000));
 }
 
-/* The kind of each open container is remembered: a wrong closing bracket is seen at any depth. */
+/* The kind of each open container is remembered, so that a wrong closing bracket is noticed at any depth. */
 static void
-test_mismatched_brackets(void **state)
+test_mismatched_brackets_are_refused_at_any_depth(void **state)
 {
 	for (size_t depth = 1; depth <= JSON_DEPTH_MAX; depth++) {
 		char text[2 * JSON_DEPTH_MAX * 5 + 1], *p = text, kinds[JSON_DEPTH_MAX];
@@ -239,9 +242,9 @@ test_mismatched_brackets(void **state)
 
 /* --- strings ----------------------------------------------------------------------------------------------------- */
 
-/* Whatever the position of the interesting byte in a word of eight. */
+/* The byte may be at any place in a word of eight. */
 static void
-test_every_byte_at_every_offset(void **state)
+test_every_byte_is_judged_at_every_offset(void **state)
 {
 	for (unsigned byte = 0; byte <= 0xff; byte++)
 		for (size_t offset = 0; offset < 20; offset++) {
@@ -254,7 +257,7 @@ test_every_byte_at_every_offset(void **state)
 			text[0] = text[23] = '"';
 			text[1 + offset] = (char)byte;
 			ok = scan_all(&scan, text, 24, &value);
-			/* \a is no escape, and no byte above ASCII stands alone. */
+			/* \a is no escape, and no byte above ASCII is a character by itself. */
 			assert_int_equal(ok, byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\');
 		}
 }
@@ -274,9 +277,9 @@ encode(uint32_t code, unsigned bytes, char *to)
 	return bytes;
 }
 
-/* Every code point in every length: only the shortest form of a scalar value is UTF-8. */
+/* Every code point in every number of bytes: only the shortest form of a scalar value is UTF-8. */
 static void
-test_utf8_exhaustive(void **state)
+test_every_code_point_is_accepted_in_its_shortest_form_only(void **state)
 {
 	static const uint32_t top[] = {0, 0x80, 0x800, 0x10000, 0x200000};
 
@@ -295,9 +298,9 @@ test_utf8_exhaustive(void **state)
 		}
 }
 
-/* Unescaping agrees with the table of what a \u escape means, for every code unit and a sample of pairs. */
+/* Unescaping agrees with the meaning of \u for every code unit and a sample of pairs. */
 static void
-test_unescape(void **state)
+test_strings_are_unescaped(void **state)
 {
 	for (uint32_t unit = 0; unit < 0x10000; unit++) {
 		bool replaced = unit == 0 || (unit >= 0xd800 && unit <= 0xdfff);
@@ -332,7 +335,7 @@ test_unescape(void **state)
 }
 
 static void
-test_unescape_limits(void **state)
+test_unescaping_stops_at_the_limit(void **state)
 {
 	static const struct {
 		const char *text;
@@ -370,7 +373,7 @@ test_unescape_limits(void **state)
 /* --- walking ----------------------------------------------------------------------------------------------------- */
 
 static void
-test_walk(void **state)
+test_a_walk_visits_each_member(void **state)
 {
 	const char text[] = " [ {\"a\" : 1, \"b\\u0063\":[2],\"d\":3} , {} ,3 ] ";
 	bool outer = true, inner = true;
@@ -409,7 +412,7 @@ test_walk(void **state)
 }
 
 static void
-test_walk_failures(void **state)
+test_a_walk_stops_at_an_error(void **state)
 {
 	static const struct failure cases[] = {
 	    {"[", "unexpected end", 1},
@@ -436,18 +439,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_failures),
-	    cmocka_unit_test(test_nonfinite_switch),
-	    cmocka_unit_test(test_reports),
-	    cmocka_unit_test(test_value_bounds),
-	    cmocka_unit_test(test_depth),
-	    cmocka_unit_test(test_mismatched_brackets),
-	    cmocka_unit_test(test_every_byte_at_every_offset),
-	    cmocka_unit_test(test_utf8_exhaustive),
-	    cmocka_unit_test(test_unescape),
-	    cmocka_unit_test(test_unescape_limits),
-	    cmocka_unit_test(test_walk),
-	    cmocka_unit_test(test_walk_failures),
+	    cmocka_unit_test(test_each_failure_has_its_reason_and_position),
+	    cmocka_unit_test(test_nan_and_infinity_are_accepted_on_request),
+	    cmocka_unit_test(test_properties_of_a_value_are_reported),
+	    cmocka_unit_test(test_a_value_has_its_exact_bounds),
+	    cmocka_unit_test(test_the_depth_is_limited),
+	    cmocka_unit_test(test_mismatched_brackets_are_refused_at_any_depth),
+	    cmocka_unit_test(test_every_byte_is_judged_at_every_offset),
+	    cmocka_unit_test(test_every_code_point_is_accepted_in_its_shortest_form_only),
+	    cmocka_unit_test(test_strings_are_unescaped),
+	    cmocka_unit_test(test_unescaping_stops_at_the_limit),
+	    cmocka_unit_test(test_a_walk_visits_each_member),
+	    cmocka_unit_test(test_a_walk_stops_at_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Which words are scopes, and what they give. */
+/* Which words are scopes, and which rights they give. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ test_a_star_gives_everything_but_admin(void **state)
 }
 
 static void
-test_words_for_several_scopes(void **state)
+test_a_word_can_give_several_scopes(void **state)
 {
 	static const struct {
 		const char *text;
@@ -66,7 +66,7 @@ test_words_for_several_scopes(void **state)
 }
 
 static void
-test_an_administrator_may_what_any_key_may(void **state)
+test_an_administrator_has_every_scope(void **state)
 {
 	uint32_t bits = parse("admin");
 
@@ -97,7 +97,7 @@ test_a_nul_or_a_long_word_is_no_scope(void **state)
 	assert_int_equal(scopes_parse((struct span){word, sizeof word - 1}, &bits), 0);
 	assert_true(scopes_parse((struct span){word, sizeof word}, &bits) < 0);
 	assert_true(scopes_parse((struct span){"admin\0", 6}, &bits) < 0);
-	assert_int_equal(bits, 5); /* what was gathered before stays */
+	assert_int_equal(bits, 5); /* the scopes before it stay */
 }
 
 int
@@ -106,8 +106,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_scope_has_a_name_that_gives_it),
 	    cmocka_unit_test(test_a_star_gives_everything_but_admin),
-	    cmocka_unit_test(test_words_for_several_scopes),
-	    cmocka_unit_test(test_an_administrator_may_what_any_key_may),
+	    cmocka_unit_test(test_a_word_can_give_several_scopes),
+	    cmocka_unit_test(test_an_administrator_has_every_scope),
 	    cmocka_unit_test(test_other_words_are_refused),
 	    cmocka_unit_test(test_a_nul_or_a_long_word_is_no_scope),
 	};

@@ -1,4 +1,4 @@
-/* Secrets: read from files, and wiped. */
+/* Secrets are read from files, and are wiped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +72,7 @@ must_refuse(const char *file, const char *reason)
 }
 
 static void
-test_a_secret_file_of_no_use_is_a_clear_error(void **state)
+test_a_secret_file_that_cannot_be_used_is_a_clear_error(void **state)
 {
 	static const char not_url[] = "must hold postgresql://user:password@host:port/name or \"host=... dbname=...\", "
 				      "and after that at most one newline";
@@ -145,7 +145,7 @@ test_a_secret_and_its_file_are_not_given_together(void **state)
 	}
 }
 
-/* The file, and not also what is in it: the two together would be refused. */
+/* The file, and not also its contents: with both of them a start would be refused. */
 static void
 test_a_printed_configuration_names_the_file(void **state)
 {
@@ -165,7 +165,7 @@ test_a_printed_configuration_names_the_file(void **state)
 	free(text);
 }
 
-/* The bytes that /proc shows of this process's environment or command line, as text without NUL. */
+/* Reads the environment or the command line of this process from /proc, as text without NUL. */
 static size_t
 read_proc(const char *name, char *out, size_t size)
 {
@@ -180,7 +180,7 @@ read_proc(const char *name, char *out, size_t size)
 }
 
 /*
- * Runs in a process of its own, started with secrets in environment and argv: see
+ * Runs in a process of its own that was started with secrets in its environment and arguments, for
  * test_wiped_secrets_are_nowhere_in_the_process.
  */
 static int
@@ -240,7 +240,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_secret_may_be_in_a_file),
-	    cmocka_unit_test(test_a_secret_file_of_no_use_is_a_clear_error),
+	    cmocka_unit_test(test_a_secret_file_that_cannot_be_used_is_a_clear_error),
 	    cmocka_unit_test(test_a_fifo_in_place_of_the_file_is_refused_at_once),
 	    cmocka_unit_test(test_a_secret_and_its_file_are_not_given_together),
 	    cmocka_unit_test(test_a_printed_configuration_names_the_file),

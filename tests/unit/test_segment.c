@@ -1,4 +1,4 @@
-/* The segment file: what is made, what happens when there is no room for it, and looking at it. */
+/* The segment file: how it is made, what happens when there is no room for it, and how others read it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@
 #include "tests/unit/segment_fixture.h"
 
 static void
-test_made_anew(void **state)
+test_a_segment_is_made_with_its_counts_and_reserved(void **state)
 {
 	struct config config = ring_config(3, 2, 1024 * 1024);
 	struct segment segment = ring_open(&config);
@@ -32,7 +32,7 @@ test_made_anew(void **state)
 	assert_int_equal(stat(ring_path, &st), 0);
 	assert_int_equal(st.st_size, 1024 * 1024);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_in_range(st.st_blocks * 512, 1024 * 1024, UINT32_MAX); /* reserved, not sparse */
+	assert_in_range(st.st_blocks * 512, 1024 * 1024, UINT32_MAX); /* its blocks are reserved */
 	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 3);
 	assert_int_equal(segment.counts[ROLE_WRITER], 2);
 	assert_int_equal(segment.header->master_pid, getpid());
@@ -40,7 +40,7 @@ test_made_anew(void **state)
 	ring_close(&segment);
 }
 
-/* Every byte of a slot of that role, or whether every byte is as filled. */
+/* Fills a slot of that role, or checks that every byte of it has that value. */
 static void
 fill_slot(const struct segment *segment, enum role role, uint32_t index, int filling)
 {
@@ -58,9 +58,9 @@ slot_is_filled(const struct segment *segment, enum role role, uint32_t index, in
 	return true;
 }
 
-/* Nothing of one lane, slot or control block lies in another's. */
+/* No byte of a lane, a slot or a control block belongs to another one. */
 static void
-test_nothing_overlaps(void **state)
+test_no_two_parts_of_a_segment_overlap(void **state)
 {
 	struct config config = ring_config(5, 3, 1024 * 1024);
 	struct segment segment = ring_open(&config);
@@ -120,7 +120,7 @@ test_counters_are_summed(void **state)
 }
 
 static void
-test_newest_gauges_count(void **state)
+test_the_newest_gauges_count(void **state)
 {
 	struct config config = ring_config(1, 2, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
@@ -130,13 +130,13 @@ test_newest_gauges_count(void **state)
 	for (uint32_t i = 0; i < 4; i++) {
 		for (int g = 0; g < GAUGES; g++)
 			values[g] = i * 100 + (uint64_t)g;
-		(void)poll(NULL, 0, 1); /* the clock must tell them apart */
+		(void)poll(NULL, 0, 1); /* so that the clock differs */
 		gauges_set(segment_slot(&segment, ROLE_WRITER, i % 2), values);
 		assert_memory_equal(segment_gauges(&segment), values, sizeof values);
 	}
 	ring_close(&segment);
 	segment = ring_open(&config);
-	assert_null(segment_gauges(&segment)); /* nobody has looked at the store in this run */
+	assert_null(segment_gauges(&segment)); /* no process has looked at the store in this run */
 	ring_close(&segment);
 }
 
@@ -163,9 +163,9 @@ test_wake_ups_reach_their_process(void **state)
 	ring_close(&segment);
 }
 
-/* The sentence names the option, the lanes, and a size that is enough. */
+/* The message names the option, the lanes, and a size that is enough. */
 static void
-test_too_small(void **state)
+test_a_size_that_is_too_small_is_refused_with_one_that_is_enough(void **state)
 {
 	static const uint32_t shapes[][2] = {{1, 1}, {4, 2}, {64, 32}};
 
@@ -181,7 +181,7 @@ test_too_small(void **state)
 		    3);
 		assert_int_equal(given, 4096);
 		assert_int_equal(lanes, shapes[i][0] * shapes[i][1]);
-		assert_int_not_equal(access(ring_path, F_OK), 0); /* refused before anything is made */
+		assert_int_not_equal(access(ring_path, F_OK), 0); /* the refusal comes before the file is made */
 		config.ring_bytes = enough;
 		segment = ring_open(&config);
 		ring_close(&segment);
@@ -189,9 +189,9 @@ test_too_small(void **state)
 	}
 }
 
-/* Every size from the smallest allowed on gives lanes that work. */
+/* Every size from the smallest on has lanes that work. */
 static void
-test_odd_sizes(void **state)
+test_segments_of_every_size_have_working_lanes(void **state)
 {
 	for (uint64_t bytes = 24 * 1024; bytes < 2000000; bytes = bytes * 17 / 10 + 1) {
 		struct config config = ring_config(2, 1, bytes);
@@ -216,7 +216,7 @@ test_odd_sizes(void **state)
 	}
 }
 
-/* A file system of 1 MiB that nobody but the calling process sees. Takes root. */
+/* Mounts a file system of 1 MiB that only the calling process sees. Needs root. */
 static bool
 mount_small(const char *where)
 {
@@ -227,7 +227,7 @@ mount_small(const char *where)
 enum { FITS = 0, CANNOT_MOUNT = 77 };
 
 static void
-test_full_file_system(void **state)
+test_a_full_file_system_is_an_error_and_leaves_no_file(void **state)
 {
 	pid_t child = fork();
 	int status;
@@ -245,7 +245,7 @@ test_full_file_system(void **state)
 		REQUIRE(strstr(err.text, "cannot reserve 4194304 bytes") != NULL);
 		REQUIRE(strstr(err.text, ring_path) != NULL && strstr(err.text, "RING_BYTES") != NULL);
 		REQUIRE(strstr(err.text, strerror(ENOSPC)) != NULL);
-		REQUIRE(stat(ring_path, &st) != 0 || st.st_blocks == 0); /* gives back what it took */
+		REQUIRE(stat(ring_path, &st) != 0 || st.st_blocks == 0); /* what was reserved is given back */
 		config.ring_bytes = 512 * 1024;
 		REQUIRE(segment_open(&segment, &config, &err) == 0);
 		_exit(FITS);
@@ -257,7 +257,7 @@ test_full_file_system(void **state)
 }
 
 static void
-test_read_only(void **state)
+test_another_program_can_read_a_segment(void **state)
 {
 	uint64_t events = ring_leave_events();
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
@@ -265,7 +265,7 @@ test_read_only(void **state)
 	struct error err = {""};
 
 	counter_add(segment_slot(&owner, ROLE_ACCEPTOR, 0), COUNTER_RECEIVED, 17);
-	/* While a master has it, whose lock does not matter here. */
+	/* It can be opened while a master has it. The master's lock does not matter here. */
 	if (segment_open_readonly(&onlooker, ring_path, &err) != 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(onlooker.counts[ROLE_ACCEPTOR], 2);
@@ -279,7 +279,7 @@ test_read_only(void **state)
 	assert_int_equal(lane_depth(&lane), 3);
 	assert_in_range(lane_bytes_used(&lane), 3 * sizeof(struct record), RING_OLD_BYTES);
 
-	/* It looks at the same memory. */
+	/* Both map the same memory. */
 	counter_add(segment_slot(&owner, ROLE_ACCEPTOR, 0), COUNTER_RECEIVED, 1);
 	assert_int_equal(segment_counter_sum(&onlooker, COUNTER_RECEIVED), 18 + events);
 	segment_close(&onlooker);
@@ -298,7 +298,7 @@ assert_not_readable(const char *text)
 }
 
 static void
-test_read_only_refuses(void **state)
+test_damaged_segments_are_not_opened_for_reading(void **state)
 {
 	assert_not_readable("is hooksd running");
 	ring_write_file("hello", 5);
@@ -321,7 +321,7 @@ test_read_only_refuses(void **state)
 }
 
 static void
-test_unlink(void **state)
+test_only_its_own_file_is_removed(void **state)
 {
 	struct config config = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
@@ -330,7 +330,7 @@ test_unlink(void **state)
 	segment_unlink(&segment, ring_path);
 	assert_int_not_equal(access(ring_path, F_OK), 0);
 	assert_false(segment_in_place(&segment, ring_path));
-	segment_unlink(&segment, ring_path); /* gone already: nothing to say */
+	segment_unlink(&segment, ring_path); /* there is no file, and that is no error */
 	ring_write_file("another's", 9);
 	assert_false(segment_in_place(&segment, ring_path));
 	segment_unlink(&segment, ring_path);
@@ -338,16 +338,16 @@ test_unlink(void **state)
 	ring_close(&segment);
 }
 
-/* The file has been removed under its processes: what is left is put there again. */
+/* The file is removed while its processes run. The rest of it is put in its place again. */
 static void
-test_copy(void **state)
+test_a_removed_file_is_put_in_its_place_again(void **state)
 {
 	struct config config = ring_config(1, 1, RING_OLD_BYTES);
 	uint64_t events = ring_leave_events();
 	struct segment segment = ring_open(&config), copy;
 	struct error err;
 
-	assert_int_equal(segment_copy(&segment, ring_path, &err), -1); /* it stands there */
+	assert_int_equal(segment_copy(&segment, ring_path, &err), -1); /* there is a file */
 	assert_int_equal(unlink(ring_path), 0);
 	assert_int_equal(segment_copy(&segment, "/nowhere/at/all", &err), -1);
 	assert_int_equal(segment_copy(&segment, ring_path, &err), 0);
@@ -362,18 +362,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RING_TEST(test_made_anew),
-	    RING_TEST(test_nothing_overlaps),
+	    RING_TEST(test_a_segment_is_made_with_its_counts_and_reserved),
+	    RING_TEST(test_no_two_parts_of_a_segment_overlap),
 	    RING_TEST(test_counters_are_summed),
-	    RING_TEST(test_newest_gauges_count),
+	    RING_TEST(test_the_newest_gauges_count),
 	    RING_TEST(test_wake_ups_reach_their_process),
-	    RING_TEST(test_too_small),
-	    RING_TEST(test_odd_sizes),
-	    RING_TEST(test_full_file_system),
-	    RING_TEST(test_read_only),
-	    RING_TEST(test_read_only_refuses),
-	    RING_TEST(test_unlink),
-	    RING_TEST(test_copy),
+	    RING_TEST(test_a_size_that_is_too_small_is_refused_with_one_that_is_enough),
+	    RING_TEST(test_segments_of_every_size_have_working_lanes),
+	    RING_TEST(test_a_full_file_system_is_an_error_and_leaves_no_file),
+	    RING_TEST(test_another_program_can_read_a_segment),
+	    RING_TEST(test_damaged_segments_are_not_opened_for_reading),
+	    RING_TEST(test_only_its_own_file_is_removed),
+	    RING_TEST(test_a_removed_file_is_put_in_its_place_again),
 	};
 
 	return cmocka_run_group_tests_name("segment", tests, ring_make_directory, ring_remove_directory);

@@ -1,4 +1,7 @@
-/* A segment that a previous run left: adopted with its events, kept in its shape, made anew when it is empty. */
+/*
+ * A segment of a previous run is adopted with its events, keeps its shape while they wait, and is made anew when it is
+ * empty.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +20,7 @@
 #include "shm/counters.h"
 
 static void
-test_adopted_with_its_events(void **state)
+test_a_segment_is_adopted_with_its_events(void **state)
 {
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
 	uint64_t events = ring_leave_events();
@@ -31,7 +34,7 @@ test_adopted_with_its_events(void **state)
 		assert_true(lane_peek(&lane, i, &parcel));
 		parcel_require(&parcel, RING_SEED, i);
 	}
-	/* And it goes on. */
+	/* The producer goes on. */
 	lane_feed(&lane, RING_SEED, 2, 3, 1);
 	assert_true(lane_peek(&lane, 3, &parcel));
 	parcel_require(&parcel, RING_SEED, 3);
@@ -42,7 +45,7 @@ test_adopted_with_its_events(void **state)
 }
 
 static void
-test_adopted_when_empty_and_alike(void **state)
+test_an_empty_segment_of_the_same_shape_is_adopted(void **state)
 {
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
@@ -61,7 +64,7 @@ test_adopted_when_empty_and_alike(void **state)
 }
 
 static void
-test_keeps_its_shape_while_events_wait(void **state)
+test_a_segment_keeps_its_shape_while_events_wait(void **state)
 {
 	static const struct {
 		uint32_t acceptors, writers;
@@ -85,7 +88,7 @@ test_keeps_its_shape_while_events_wait(void **state)
 		ledger_commit(ledger);
 		ring_close(&segment);
 
-		/* Empty now: the next start has the shape that it asks for, and goes on counting. */
+		/* It is empty now. The next start makes the shape that it asks for, and goes on counting. */
 		segment = ring_open(&config);
 		assert_int_equal(segment.counts[ROLE_ACCEPTOR], shapes[i].acceptors);
 		assert_int_equal(segment.counts[ROLE_WRITER], shapes[i].writers);
@@ -101,9 +104,12 @@ test_keeps_its_shape_while_events_wait(void **state)
 	}
 }
 
-/* A writer's ledger says that an append was not committed: it must stay until a writer has cut the append off. */
+/*
+ * The writer's ledger says that an append was not committed. The segment must stay until a writer has cut the append
+ * off.
+ */
 static void
-test_keeps_its_shape_while_an_append_is_open(void **state)
+test_a_segment_keeps_its_shape_while_an_append_is_open(void **state)
 {
 	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
@@ -117,7 +123,7 @@ test_keeps_its_shape_while_an_append_is_open(void **state)
 	ring_close(&segment);
 }
 
-/* The header of a damaged file may hold any bytes; a writer reads the path as a string. */
+/* The header of a damaged file may have any bytes, and a writer reads the path as a string. */
 static void
 test_a_path_without_an_end_is_ended(void **state)
 {
@@ -135,10 +141,11 @@ test_a_path_without_an_end_is_ended(void **state)
 }
 
 /*
- * A batch of the spool is stored, which the spool's file does not say yet: only the ledger keeps it from a second time.
+ * A batch of the spool is stored, and the spool's file does not say so yet. Only the ledger keeps the batch from being
+ * stored twice.
  */
 static void
-test_keeps_its_shape_until_a_replay_is_noted(void **state)
+test_a_segment_keeps_its_shape_until_a_replay_is_noted(void **state)
 {
 	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
@@ -158,9 +165,9 @@ test_keeps_its_shape_until_a_replay_is_noted(void **state)
 	ring_close(&segment);
 }
 
-/* A master killed half-way through making it: nothing was in it, and nothing needs to be kept. */
+/* A master was killed while it made the file. It had no events, and nothing is kept. */
 static void
-test_half_made_is_made_again(void **state)
+test_a_half_made_segment_is_made_again(void **state)
 {
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
@@ -178,9 +185,9 @@ test_half_made_is_made_again(void **state)
 	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
 }
 
-/* RING_BYTES was too much for the disk: the next start, with less, goes on counting. */
+/* RING_BYTES was too large for the disk. The next start, with a smaller one, goes on counting. */
 static void
-test_counts_on_after_one_that_could_not_be_made(void **state)
+test_counters_go_on_after_a_segment_that_could_not_be_made(void **state)
 {
 	struct config config = ring_config(2, 1, RING_OLD_BYTES), huge = ring_config(2, 1, (uint64_t)1 << 60);
 	struct segment segment = ring_open(&config);
@@ -197,9 +204,9 @@ test_counts_on_after_one_that_could_not_be_made(void **state)
 	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
 }
 
-/* What a writer had committed when everything died is released by the master, whatever sink comes next. */
+/* The master releases the parcels that a writer had committed when all processes died, whichever sink comes next. */
 static void
-test_releases_what_was_committed(void **state)
+test_parcels_that_were_committed_are_released(void **state)
 {
 	uint64_t waiting = ring_leave_events();
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
@@ -220,15 +227,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RING_TEST(test_adopted_with_its_events),
-	    RING_TEST(test_adopted_when_empty_and_alike),
-	    RING_TEST(test_keeps_its_shape_while_events_wait),
-	    RING_TEST(test_keeps_its_shape_while_an_append_is_open),
+	    RING_TEST(test_a_segment_is_adopted_with_its_events),
+	    RING_TEST(test_an_empty_segment_of_the_same_shape_is_adopted),
+	    RING_TEST(test_a_segment_keeps_its_shape_while_events_wait),
+	    RING_TEST(test_a_segment_keeps_its_shape_while_an_append_is_open),
 	    RING_TEST(test_a_path_without_an_end_is_ended),
-	    RING_TEST(test_keeps_its_shape_until_a_replay_is_noted),
-	    RING_TEST(test_releases_what_was_committed),
-	    RING_TEST(test_counts_on_after_one_that_could_not_be_made),
-	    RING_TEST(test_half_made_is_made_again),
+	    RING_TEST(test_a_segment_keeps_its_shape_until_a_replay_is_noted),
+	    RING_TEST(test_parcels_that_were_committed_are_released),
+	    RING_TEST(test_counters_go_on_after_a_segment_that_could_not_be_made),
+	    RING_TEST(test_a_half_made_segment_is_made_again),
 	};
 
 	return cmocka_run_group_tests_name("segment_adopt", tests, ring_make_directory, ring_remove_directory);

@@ -1,4 +1,4 @@
-/* Files that are no segment, or a damaged one: set aside byte for byte, whatever is wrong with them. */
+/* Files that are no segment or a damaged one are set aside byte for byte, whatever is wrong with them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ contents(const char *file, size_t *len)
 	return bytes;
 }
 
-/* What stands at ring_path must be renamed, byte for byte, and a new segment made in its place. */
+/* The file at ring_path must be renamed with the same bytes, and a new segment made in its place. */
 static void
 assert_set_aside(const char *what)
 {
@@ -141,7 +141,7 @@ test_damaged_headers_are_set_aside(void **state)
 	DAMAGE(arena_bytes[LANES_EVENTS], UINT64_MAX / 4096 * 4096);
 }
 
-/* More processes than there is room for in the tables of this program. */
+/* More processes than the tables of this program have room for. */
 static void
 test_too_many_processes_are_set_aside(void **state)
 {
@@ -174,7 +174,7 @@ test_odd_slots_are_set_aside(void **state)
 	assert_set_aside("an odd number of slots");
 }
 
-/* A sparse file can be as long as it likes to be: the sum of its arenas must not wrap around to something small. */
+/* A sparse file can have any length. The sum of its arenas must not wrap around to a small number. */
 static void
 test_arenas_that_wrap_around_are_set_aside(void **state)
 {
@@ -183,7 +183,7 @@ test_arenas_that_wrap_around_are_set_aside(void **state)
 	char in_memory[64], pattern[80];
 	glob_t found;
 
-	/* Not every file system has files of 8 PiB, but that one. */
+	/* Not every file system allows files of 8 PiB, but /dev/shm does. */
 	(void)snprintf(in_memory, sizeof in_memory, "/dev/shm/hooks-test-segment-%d", (int)getpid());
 	config.ring_path = in_memory;
 	segment = ring_open(&config);
@@ -210,7 +210,7 @@ test_arenas_that_wrap_around_are_set_aside(void **state)
 	globfree(&found);
 }
 
-/* Lanes that contradict themselves: adopting them would crash a writer, again and again. */
+/* Lanes that contradict themselves would make a writer crash again and again. */
 static void
 test_damaged_lanes_are_set_aside(void **state)
 {
@@ -243,7 +243,7 @@ test_damaged_lanes_are_set_aside(void **state)
 	}
 }
 
-/* A release that is committed must be one that its lane can make. */
+/* A committed release must be possible for its lane. */
 static void
 test_damaged_ledgers_are_set_aside(void **state)
 {

@@ -1,4 +1,4 @@
-/* Copies of a segment: whole ones, and what is said of others. */
+/* Copies of a segment: whole ones are read, and others are refused with the reason. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ read_image(void)
 	return segment;
 }
 
-/* The file at ring_path must be refused with a sentence that has those words. */
+/* The file at ring_path must be refused with an error that contains those words. */
 static void
 assert_refused(const char *words)
 {
@@ -46,7 +46,7 @@ assert_refused(const char *words)
 	close(fd);
 }
 
-/* Writes those bytes into the file at ring_path. */
+/* Overwrites those bytes of the file at ring_path. */
 static void
 overwrite(uint64_t at, const void *bytes, size_t len)
 {
@@ -58,7 +58,7 @@ overwrite(uint64_t at, const void *bytes, size_t len)
 }
 
 static void
-test_it_shows_what_waits(void **state)
+test_a_copy_shows_the_waiting_events(void **state)
 {
 	uint64_t events = ring_leave_events();
 	struct segment image = read_image();
@@ -72,7 +72,7 @@ test_it_shows_what_waits(void **state)
 }
 
 static void
-test_it_knows_when_a_record_was_received(void **state)
+test_a_copy_shows_when_a_record_was_received(void **state)
 {
 	struct config config = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config), image;
@@ -89,13 +89,13 @@ test_it_knows_when_a_record_was_received(void **state)
 	image = read_image();
 	assert_true(segment_image_received_us(&image, 0, 0, &us));
 	assert_int_equal(us, 1234567);
-	assert_false(segment_image_received_us(&image, 0, 4096, &us)); /* no record */
+	assert_false(segment_image_received_us(&image, 0, 4096, &us)); /* no record begins there */
 	assert_false(segment_image_received_us(&image, 0, UINT64_MAX, &us)); /* across the end of the arena */
 	segment_close(&image);
 }
 
 static void
-test_what_is_no_ring_is_told_why(void **state)
+test_a_file_that_is_no_ring_is_refused_with_the_reason(void **state)
 {
 	const uint64_t wrong = 1;
 
@@ -150,9 +150,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RING_TEST(test_it_shows_what_waits),
-	    RING_TEST(test_it_knows_when_a_record_was_received),
-	    RING_TEST(test_what_is_no_ring_is_told_why),
+	    RING_TEST(test_a_copy_shows_the_waiting_events),
+	    RING_TEST(test_a_copy_shows_when_a_record_was_received),
+	    RING_TEST(test_a_file_that_is_no_ring_is_refused_with_the_reason),
 	    RING_TEST(test_a_lane_of_another_shape_is_read_within_its_bounds),
 	};
 

@@ -1,4 +1,4 @@
-/* The table of API keys as a part of the segment: there or not, and what becomes of it at the next start. */
+/* The table of API keys as a part of the segment: when there is one, and what the next start does with it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ with_api(bool on)
 	return config;
 }
 
-/* A segment of an API in which key 1 is known and the store has been read. */
+/* Leaves a segment with the API, in which key 1 is known and the store has been read. */
 static void
 leave_key(void)
 {
@@ -79,7 +79,7 @@ test_the_table_overlaps_nothing(void **state)
 }
 
 static void
-test_keys_stay_known_after_a_crash_and_others_are_not_told_to_be_unknown(void **state)
+test_keys_stay_known_after_a_crash_and_others_are_undecided(void **state)
 {
 	struct config config = with_api(true);
 	struct segment segment;
@@ -113,7 +113,7 @@ test_a_restart_of_the_machine_empties_the_table(void **state)
 	ring_close(&segment);
 }
 
-/* Events that wait keep the segment of an earlier run, which had no API; without them a new one is made. */
+/* Waiting events keep the segment of an earlier run, which had no API. Without events a new segment is made. */
 static void
 test_a_segment_with_events_stays_without_a_table_until_the_next_start(void **state)
 {
@@ -141,7 +141,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    RING_TEST(test_there_is_a_table_when_there_is_an_api),
 	    RING_TEST(test_the_table_overlaps_nothing),
-	    RING_TEST(test_keys_stay_known_after_a_crash_and_others_are_not_told_to_be_unknown),
+	    RING_TEST(test_keys_stay_known_after_a_crash_and_others_are_undecided),
 	    RING_TEST(test_a_restart_of_the_machine_empties_the_table),
 	    RING_TEST(test_a_segment_with_events_stays_without_a_table_until_the_next_start),
 	};

@@ -1,4 +1,4 @@
-/* Who may have a segment: one master and its children, as long as one of them lives. */
+/* Which processes may have a segment: one master and its children, as long as one of them lives. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,14 +37,14 @@ assert_refused(int pid)
 
 	(void)snprintf(expected, sizeof expected, "(master pid %d)", pid);
 	assert_int_equal(segment_open(&segment, &config, &err), -1);
-	assert_in_range(clock_steady_us() - start, 0, 2000000); /* at once: there is nothing to wait for */
+	assert_in_range(clock_steady_us() - start, 0, 2000000); /* at once, because there is nothing to wait for */
 	assert_non_null(strstr(err.text, expected));
 	assert_non_null(strstr(err.text, ring_path));
 	assert_non_null(strstr(err.text, "RING_PATH"));
 }
 
 static void
-test_second_master_is_refused(void **state)
+test_a_second_master_is_refused(void **state)
 {
 	struct config config = ring_config(1, 1, RING_OLD_BYTES);
 	int tell[2], status;
@@ -77,9 +77,11 @@ test_second_master_is_refused(void **state)
 	close(tell[1]);
 }
 
-/* The master closes its descriptor, its child goes on: nobody else may have the ring as long as the child lives. */
+/*
+ * The master closes its descriptor and its child goes on. No other master may have the ring as long as the child lives.
+ */
 static void
-test_child_keeps_the_lock(void **state)
+test_a_child_keeps_the_lock(void **state)
 {
 	struct config config = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
@@ -101,8 +103,8 @@ test_child_keeps_the_lock(void **state)
 }
 
 /*
- * The master is gone and a child of it is still dying: the next master waits for it. Meanwhile the file may be
- * replaced.
+ * The master is gone and a child of it is still dying: the next master waits for the child. In the meantime the file
+ * may be replaced.
  */
 static void
 wait_for_a_dead_masters_child(bool replaced)
@@ -127,7 +129,7 @@ wait_for_a_dead_masters_child(bool replaced)
 
 			close(hold[1]);
 			write_pid(tell[1]);
-			(void)!read(hold[0], &byte, 1); /* until the test lets go, or dies */
+			(void)!read(hold[0], &byte, 1); /* until the test closes its end, or dies */
 		}
 		_exit(0);
 	}
@@ -147,7 +149,7 @@ wait_for_a_dead_masters_child(bool replaced)
 	}
 	assert_int_equal(read(tell[0], &opener, sizeof opener), sizeof opener);
 	for (int i = 0; i < 50; i++) {
-		assert_int_equal(waitpid(opener, &status, WNOHANG), 0); /* neither given up nor through */
+		assert_int_equal(waitpid(opener, &status, WNOHANG), 0); /* it has neither given up nor succeeded */
 		(void)poll(NULL, 0, 2);
 	}
 	if (replaced) {
@@ -157,19 +159,19 @@ wait_for_a_dead_masters_child(bool replaced)
 	close(hold[1]);
 	assert_int_equal(waitpid(opener, &status, 0), opener);
 	assert_int_equal(status, 0);
-	assert_int_equal(ring_header().master_pid, opener); /* in the file that others find */
+	assert_int_equal(ring_header().master_pid, opener); /* in the file that is at ring_path now */
 	close(tell[0]);
 	close(tell[1]);
 }
 
 static void
-test_waits_for_a_dead_masters_children(void **state)
+test_a_master_waits_for_a_dead_masters_children(void **state)
 {
 	wait_for_a_dead_masters_child(false);
 }
 
 static void
-test_waited_for_a_file_that_is_replaced(void **state)
+test_a_master_opens_the_file_that_replaced_the_one_it_waited_for(void **state)
 {
 	wait_for_a_dead_masters_child(true);
 }
@@ -190,7 +192,7 @@ test_symbolic_links_are_not_followed(void **state)
 }
 
 static void
-test_no_such_directory(void **state)
+test_a_missing_directory_is_an_error(void **state)
 {
 	struct config config = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment;
@@ -207,12 +209,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RING_TEST(test_second_master_is_refused),
-	    RING_TEST(test_child_keeps_the_lock),
-	    RING_TEST(test_waits_for_a_dead_masters_children),
-	    RING_TEST(test_waited_for_a_file_that_is_replaced),
+	    RING_TEST(test_a_second_master_is_refused),
+	    RING_TEST(test_a_child_keeps_the_lock),
+	    RING_TEST(test_a_master_waits_for_a_dead_masters_children),
+	    RING_TEST(test_a_master_opens_the_file_that_replaced_the_one_it_waited_for),
 	    RING_TEST(test_symbolic_links_are_not_followed),
-	    RING_TEST(test_no_such_directory),
+	    RING_TEST(test_a_missing_directory_is_an_error),
 	};
 
 	return cmocka_run_group_tests_name("segment_lock", tests, ring_make_directory, ring_remove_directory);

@@ -1,4 +1,4 @@
-/* Shares of a limit: nodes come and go, and learn of each other late. */
+/* Shares of a limit while nodes come and go, and learn of each other late. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,12 +12,12 @@
 
 #define NODES_MOST 6u
 #define SETTLE 5
-#define LASTS_MOST 4u /* an attempt; less than SETTLE */
-#define GONE_AFTER 9 /* a node that has left is one of them until then */
+#define LASTS_MOST 4u /* the longest attempt; less than SETTLE */
+#define GONE_AFTER 9 /* a node that has left still counts until then */
 #define ATTEMPTS_MOST 64u
 
 static void
-test_shares_make_the_limit(void **state)
+test_shares_add_up_to_the_limit(void **state)
 {
 	for (uint32_t nodes = 1; nodes <= 20; nodes++)
 		for (uint32_t limit = 1; limit <= 50; limit++) {
@@ -34,9 +34,9 @@ test_shares_make_the_limit(void **state)
 	assert_int_equal(share_of(&(struct share_view){0, 0}, 100), 0);
 }
 
-/* By its number a node may come to stand before the others. */
+/* The new node's number may put it before the others. */
 static void
-test_a_node_that_joins_makes_no_share_greater(void **state)
+test_no_share_grows_when_a_node_joins(void **state)
 {
 	for (uint32_t nodes = 1; nodes <= 20; nodes++)
 		for (uint32_t limit = 1; limit <= 50; limit++)
@@ -67,13 +67,13 @@ test_a_share_grows_late_and_shrinks_at_once(void **state)
 	assert_false(shares_advance(&shares, 106));
 	assert_true(shares_advance(&shares, 108));
 	assert_int_equal(shares_least(&shares, 12), 6);
-	shares_change(&shares, &(struct share_view){1, 0}, 110); /* nobody else is there */
+	shares_change(&shares, &(struct share_view){1, 0}, 110); /* this node is alone */
 	assert_true(shares_advance(&shares, 110));
 	assert_int_equal(shares_least(&shares, 12), 12);
 }
 
 static void
-test_more_changes_than_are_remembered_do_no_harm(void **state)
+test_many_changes_at_once_keep_the_smallest_share(void **state)
 {
 	struct shares shares = {.view = {4, 0}, .settle_us = SETTLE};
 
@@ -85,7 +85,7 @@ test_more_changes_than_are_remembered_do_no_harm(void **state)
 }
 
 static void
-test_what_cannot_be_divided_is_leased(void **state)
+test_a_limit_that_cannot_be_divided_is_leased(void **state)
 {
 	struct shares shares = {.view = {1, 0}, .settle_us = SETTLE};
 
@@ -100,16 +100,16 @@ test_what_cannot_be_divided_is_leased(void **state)
 	assert_false(shares_lease_settled(&shares, 3, false));
 	shares_change(&shares, &(struct share_view){4, 0}, 200);
 	assert_true(shares_lease_settled(&shares, 2, false));
-	assert_false(shares_lease_settled(&shares, 3, false)); /* which was divided until now */
+	assert_false(shares_lease_settled(&shares, 3, false)); /* it has been divided until now */
 }
 
 static void
-test_where_one_node_had_all_the_others_wait_for_their_shares(void **state)
+test_shares_wait_for_the_node_that_had_the_whole_limit(void **state)
 {
 	struct shares shares = {.view = {5, 1}, .settle_us = SETTLE};
 
 	shares_change(&shares, &(struct share_view){4, 1}, 100);
-	assert_int_equal(shares_least(&shares, 4), 0); /* the one may have four under way */
+	assert_int_equal(shares_least(&shares, 4), 0); /* the node that had the whole limit may have four under way */
 	assert_int_equal(shares_least(&shares, 5), 1);
 	(void)shares_advance(&shares, 100 + SETTLE);
 	assert_int_equal(shares_least(&shares, 4), 1);
@@ -121,7 +121,7 @@ test_where_one_node_had_all_the_others_wait_for_their_shares(void **state)
 /* ---- nodes that come and go ---- */
 
 struct model_node {
-	bool there; /* its row is one that no other node has adopted */
+	bool there; /* its row exists and no other node has adopted it */
 	bool joined, left;
 	int64_t left_at, came_at, looked_at;
 	struct share_view told;
@@ -167,7 +167,7 @@ look(uint32_t number, int64_t now)
 	shares_change(&node->shares, &view, now);
 }
 
-/* The numbers of nodes that have gone are given to those that come. */
+/* New nodes get the numbers of nodes that are gone. */
 static void
 come_or_go(struct dice *dice, int64_t now)
 {
@@ -201,7 +201,7 @@ begin_attempts(struct model_node *node, struct dice *dice, uint32_t limit, int64
 		node->ends[node->attempts++] = now + 1 + dice_below(dice, LASTS_MOST);
 }
 
-/* All of them are greedy. Returns how many attempts were under way, summed up. */
+/* Every node begins as many attempts as it may. Returns the sum of attempts under way over all steps. */
 static uint64_t
 run(struct dice *dice, uint32_t limit, uint32_t steps, bool changes)
 {
@@ -232,7 +232,7 @@ run(struct dice *dice, uint32_t limit, uint32_t steps, bool changes)
 }
 
 static void
-test_all_nodes_together_never_pass_the_limit(void **state)
+test_all_nodes_together_never_exceed_the_limit(void **state)
 {
 	struct dice dice = {seed_for("share")};
 
@@ -245,7 +245,7 @@ test_all_nodes_together_never_pass_the_limit(void **state)
 }
 
 static void
-test_nodes_that_stay_have_all_of_the_limit(void **state)
+test_nodes_that_stay_use_the_whole_limit(void **state)
 {
 	struct dice dice = {seed_for("share")};
 
@@ -260,14 +260,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_shares_make_the_limit),
-	    cmocka_unit_test(test_a_node_that_joins_makes_no_share_greater),
+	    cmocka_unit_test(test_shares_add_up_to_the_limit),
+	    cmocka_unit_test(test_no_share_grows_when_a_node_joins),
 	    cmocka_unit_test(test_a_share_grows_late_and_shrinks_at_once),
-	    cmocka_unit_test(test_more_changes_than_are_remembered_do_no_harm),
-	    cmocka_unit_test(test_what_cannot_be_divided_is_leased),
-	    cmocka_unit_test(test_where_one_node_had_all_the_others_wait_for_their_shares),
-	    cmocka_unit_test(test_all_nodes_together_never_pass_the_limit),
-	    cmocka_unit_test(test_nodes_that_stay_have_all_of_the_limit),
+	    cmocka_unit_test(test_many_changes_at_once_keep_the_smallest_share),
+	    cmocka_unit_test(test_a_limit_that_cannot_be_divided_is_leased),
+	    cmocka_unit_test(test_shares_wait_for_the_node_that_had_the_whole_limit),
+	    cmocka_unit_test(test_all_nodes_together_never_exceed_the_limit),
+	    cmocka_unit_test(test_nodes_that_stay_use_the_whole_limit),
 	};
 
 	return cmocka_run_group_tests_name("share", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * What the JSONL sink does after a crash: a writer dies at each stage of an append, and its successor must leave every
- * event once in the file, also when the file has been moved in between.
+ * The JSONL sink after a crash. A writer dies at each stage of an append. Its successor must leave every event once in
+ * the file, also when the file has been moved in the meantime.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +52,7 @@ tear_down(void **state)
 	return ring_remove(state);
 }
 
-/* Publishes one parcel of count events without any string but the required ones. */
+/* Publishes one parcel of `count` events that have the required strings only. */
 static void
 publish(const struct lane *lane, uint32_t count)
 {
@@ -93,7 +93,7 @@ struct writer {
 	struct sink *sink;
 };
 
-/* As a writer starts. */
+/* Opens the sink as a writer does at its start. */
 static struct writer
 start(void)
 {
@@ -110,7 +110,7 @@ start(void)
 	return w;
 }
 
-/* Stores what waits. Returns how many events that were; they are not settled. */
+/* Stores the events that wait, without settling them. Returns how many there were. */
 static uint32_t
 store(struct writer *w)
 {
@@ -133,7 +133,7 @@ commit(struct writer *w)
 	ledger_commit(ledger);
 }
 
-/* A writer in a process of its own that stores one batch, commits it if that is asked for, and dies. */
+/* A writer in a process of its own stores one batch, commits it if `committed` is set, and dies. */
 static void
 die_in_append(bool committed)
 {
@@ -152,7 +152,7 @@ die_in_append(bool committed)
 	assert_int_equal(status, 0);
 }
 
-/* The successor: opens, and stores what still waits. Returns how many events that were. */
+/* The successor opens the file and stores the events that still wait. Returns how many there were. */
 static uint32_t
 carry_on(void)
 {
@@ -171,7 +171,7 @@ carry_on(void)
 }
 
 static void
-test_written_but_not_committed_is_cut_and_written_again(void **state)
+test_an_uncommitted_append_is_cut_off_and_written_again(void **state)
 {
 	struct lane lane = ring_map(&segment, 0, 0);
 
@@ -188,7 +188,7 @@ test_written_but_not_committed_is_cut_and_written_again(void **state)
 }
 
 static void
-test_committed_is_released_and_not_written_again(void **state)
+test_a_committed_append_is_released_and_not_written_again(void **state)
 {
 	struct lane lane = ring_map(&segment, 0, 0);
 
@@ -204,7 +204,7 @@ test_committed_is_released_and_not_written_again(void **state)
 }
 
 static void
-test_a_moved_file_is_cut_where_it_is_now(void **state)
+test_a_moved_file_is_cut_in_its_new_place(void **state)
 {
 	struct lane lane = ring_map(&segment, 0, 0);
 
@@ -220,7 +220,7 @@ test_a_moved_file_is_cut_where_it_is_now(void **state)
 }
 
 static void
-test_the_file_of_an_earlier_path_is_cut(void **state)
+test_the_file_at_an_earlier_path_is_cut(void **state)
 {
 	struct lane lane = ring_map(&segment, 0, 0);
 
@@ -272,10 +272,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    CASE(test_written_but_not_committed_is_cut_and_written_again),
-	    CASE(test_committed_is_released_and_not_written_again),
-	    CASE(test_a_moved_file_is_cut_where_it_is_now),
-	    CASE(test_the_file_of_an_earlier_path_is_cut),
+	    CASE(test_an_uncommitted_append_is_cut_off_and_written_again),
+	    CASE(test_a_committed_append_is_released_and_not_written_again),
+	    CASE(test_a_moved_file_is_cut_in_its_new_place),
+	    CASE(test_the_file_at_an_earlier_path_is_cut),
 	    CASE(test_a_file_behind_a_link_is_cut),
 	    CASE(test_a_file_that_is_gone_does_not_stop_the_writer),
 	};

@@ -1,6 +1,6 @@
 /*
- * What a publisher's sink makes of events: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database
- * (tests/e2e/test_db.py), in PostgreSQL.
+ * How a publisher's sink stores events. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database
+ * (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,7 +58,7 @@ test_an_event_and_its_jobs_are_stored_and_handed_over(void **state)
 }
 
 static void
-test_jobs_of_an_endpoint_that_holds_are_held_and_not_handed_over(void **state)
+test_jobs_of_a_disabled_endpoint_are_held_and_not_handed_over(void **state)
 {
 	const struct published_event events[] = {{.number = 1, .topic = "a"}};
 
@@ -72,7 +72,7 @@ test_jobs_of_an_endpoint_that_holds_are_held_and_not_handed_over(void **state)
 	    "never");
 }
 
-/* They take memory, and time in a transaction, as jobs do. */
+/* Subscriptions take memory, and time in a transaction, as jobs do. */
 static void
 test_events_whose_jobs_have_many_subscriptions_are_stored_in_several_transactions(void **state)
 {
@@ -86,9 +86,9 @@ test_events_whose_jobs_have_many_subscriptions_are_stored_in_several_transaction
 	assert_string_equal(value("SELECT count(*) FROM jobs WHERE tenant_id = $1"), "110");
 }
 
-/* ---- one tenant beside another ---- */
+/* ---- several tenants ---- */
 
-/* Subscriptions of that number to a topic of this tenant; returns the tenant, and goes on with another one. */
+/* Adds that number of subscriptions to a topic of this tenant, and begins another tenant. Returns the first one. */
 static const char *
 large_tenant(uint32_t subscriptions)
 {
@@ -124,9 +124,9 @@ test_a_small_event_is_stored_before_the_large_ones_that_came_first(void **state)
 	assert_int_equal(ends, 1);
 }
 
-/* However many small ones come. */
+/* It is stored although small events keep coming. */
 static void
-test_a_large_event_is_not_passed_over_for_ever(void **state)
+test_a_large_event_is_stored_although_small_ones_keep_coming(void **state)
 {
 	const char *large = large_tenant(5000);
 	struct published_event events[101] = {{.number = 1, .topic = "b", .tenant_id = large}};
@@ -148,13 +148,13 @@ test_a_large_event_is_not_passed_over_for_ever(void **state)
 }
 
 static void
-test_a_request_is_cut_off_where_its_jobs_are_too_many(void **state)
+test_events_of_a_request_with_too_many_jobs_are_refused_from_there_on(void **state)
 {
 	static const uint32_t two[] = {0, 0, 0, 0, 1};
 	struct publish_outcome outcomes[5];
 	struct published_event events[5];
 
-	/* An earlier turn has stored the first one. */
+	/* An earlier turn has stored the first event. */
 	for (uint32_t i = 0; i < 5; i++)
 		events[i] = (struct published_event){.number = i + 1, .topic = "b"};
 	requests = two;
@@ -227,7 +227,7 @@ test_a_key_is_free_again_after_a_day(void **state)
 	assert_string_equal(publish_all(second, 1, NULL), "1 stored 0 duplicates 0 dead 0 discarded");
 }
 
-/* Nobody waits for the answer any more. */
+/* No client waits for the answer. */
 static void
 test_a_spooled_event_in_conflict_becomes_a_dead_letter(void **state)
 {
@@ -244,10 +244,10 @@ test_a_spooled_event_in_conflict_becomes_a_dead_letter(void **state)
 	assert_true(is_dead_letter("019b76da-a800-7000-8000-000000030000"));
 }
 
-/* ---- what was there already ---- */
+/* ---- events that are stored already ---- */
 
 static void
-test_an_event_that_is_there_makes_no_job_again(void **state)
+test_an_event_that_is_stored_already_makes_no_jobs_again(void **state)
 {
 	const struct published_event events[] = {
 	    {.number = 1, .topic = "a", .idempotency_key = "k"}, {.number = 2, .topic = "a"}};
@@ -255,7 +255,7 @@ test_an_event_that_is_there_makes_no_job_again(void **state)
 
 	(void)publish_all(events, 2, outcomes);
 	handed[0] = '\0';
-	subscribe('1', "#"); /* the jobs of the first time count */
+	subscribe('1', "#"); /* the first jobs stay as they are */
 
 	const struct published_event again[] = {events[0], {.number = 3, .topic = "b"}, events[1]};
 
@@ -267,14 +267,14 @@ test_an_event_that_is_there_makes_no_job_again(void **state)
 	assert_int_equal(misses, 1);
 	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "6");
 
-	/* All of them once more: there is nothing to store. */
+	/* The same events again: there is nothing to store. */
 	assert_string_equal(publish_all(again, 3, outcomes), "0 stored 3 duplicates 0 dead 0 discarded");
 	assert_int_equal(misses, 2);
 	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "6");
 }
 
 static void
-test_an_event_that_stands_twice_in_a_batch_is_stored_once(void **state)
+test_an_event_that_is_twice_in_a_batch_is_stored_once(void **state)
 {
 	const struct published_event events[] = {{.number = 1, .topic = "a"}, {.number = 1, .topic = "a"}};
 
@@ -282,7 +282,7 @@ test_an_event_that_stands_twice_in_a_batch_is_stored_once(void **state)
 	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "2");
 }
 
-/* ---- what changes meanwhile ---- */
+/* ---- changes during a batch ---- */
 
 static void
 subscribe_to_everything(void)
@@ -314,7 +314,7 @@ subscribe_again(void)
 	}
 }
 
-/* Whatever customers do to their subscriptions meanwhile. */
+/* Customers may change their subscriptions as often as they like. */
 static void
 test_events_of_a_tenant_whose_subscriptions_change_all_the_time_are_stored(void **state)
 {
@@ -323,7 +323,7 @@ test_events_of_a_tenant_whose_subscriptions_change_all_the_time_are_stored(void 
 	struct publish_outcome outcomes[3];
 
 	if (db_config.hl_store == HL_STORE_POSTGRES)
-		skip(); /* nothing tells when a transaction begins there */
+		skip(); /* PostgreSQL has no hook at the beginning of a transaction */
 	before_transaction = subscribe_again;
 	for (uint32_t changes = 1; changes <= 4; changes++) {
 		const struct published_event more = {.number = 10 + changes, .topic = "b"};
@@ -366,7 +366,7 @@ test_an_event_of_a_deleted_tenant_is_discarded_and_its_neighbours_are_stored(voi
 }
 
 static void
-test_a_tenant_that_is_deleted_in_mid_batch_gets_no_job(void **state)
+test_a_tenant_that_was_just_deleted_gets_no_job(void **state)
 {
 	const struct published_event events[] = {{.number = 1, .topic = "a"}}, later[] = {{.number = 2, .topic = "a"}};
 	struct publish_outcome outcomes[1];
@@ -379,7 +379,7 @@ test_a_tenant_that_is_deleted_in_mid_batch_gets_no_job(void **state)
 }
 
 static void
-test_an_event_of_an_earlier_tenant_of_the_id_is_discarded(void **state)
+test_an_event_of_an_earlier_tenant_with_the_same_id_is_discarded(void **state)
 {
 	const struct published_event events[] = {{.topic = "a"}, {.topic = "a", .created_ms = 1767225600001}};
 
@@ -419,7 +419,7 @@ refuse(bool on)
 }
 
 static void
-test_an_event_that_the_store_refuses_is_kept_and_its_neighbours_are_stored(void **state)
+test_an_event_that_the_store_refuses_is_a_dead_letter_and_its_neighbours_are_stored(void **state)
 {
 	const struct published_event events[] = {{.number = 1, .topic = "a"}, {.number = 2, .topic = "bad.1"},
 	    {.number = 3, .topic = "a"}, {.number = 4, .topic = "a"},
@@ -438,9 +438,9 @@ test_an_event_that_the_store_refuses_is_kept_and_its_neighbours_are_stored(void 
 	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "6");
 }
 
-/* A database that is slow for an hour must not be given the same events again and again in vain. */
+/* A database that is slow for an hour must not get the same events again and again in vain. */
 static void
-test_after_a_transaction_that_took_longer_than_it_may_come_smaller_ones(void **state)
+test_a_transaction_that_took_too_long_is_followed_by_smaller_ones(void **state)
 {
 	struct published_event events[8];
 	struct publish_outcome outcomes[8] = {{0}};
@@ -448,7 +448,7 @@ test_after_a_transaction_that_took_longer_than_it_may_come_smaller_ones(void **s
 	struct sink_result result;
 
 	if (db_config.hl_store != HL_STORE_POSTGRES)
-		skip(); /* a statement of SQLite takes as long as it takes */
+		skip(); /* a statement of SQLite has no deadline */
 	for (uint32_t i = 0; i < 8; i++)
 		events[i] = (struct published_event){.number = i + 1, .topic = "a"};
 	run_alone("CREATE FUNCTION slow_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.08); "
@@ -475,25 +475,25 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_an_event_and_its_jobs_are_stored_and_handed_over),
-	    TEST(test_jobs_of_an_endpoint_that_holds_are_held_and_not_handed_over),
+	    TEST(test_jobs_of_a_disabled_endpoint_are_held_and_not_handed_over),
 	    TEST(test_events_whose_jobs_have_many_subscriptions_are_stored_in_several_transactions),
 	    TEST(test_a_small_event_is_stored_before_the_large_ones_that_came_first),
-	    TEST(test_a_large_event_is_not_passed_over_for_ever),
-	    TEST(test_a_request_is_cut_off_where_its_jobs_are_too_many),
+	    TEST(test_a_large_event_is_stored_although_small_ones_keep_coming),
+	    TEST(test_events_of_a_request_with_too_many_jobs_are_refused_from_there_on),
 	    TEST(test_the_first_event_with_a_key_is_the_only_one),
 	    TEST(test_a_key_belongs_to_one_tenant),
 	    TEST(test_a_key_is_free_again_after_a_day),
 	    TEST(test_a_spooled_event_in_conflict_becomes_a_dead_letter),
-	    TEST(test_an_event_that_is_there_makes_no_job_again),
-	    TEST(test_an_event_that_stands_twice_in_a_batch_is_stored_once),
+	    TEST(test_an_event_that_is_stored_already_makes_no_jobs_again),
+	    TEST(test_an_event_that_is_twice_in_a_batch_is_stored_once),
 	    TEST(test_an_event_is_routed_by_the_newest_subscriptions),
 	    TEST(test_events_of_a_tenant_whose_subscriptions_change_all_the_time_are_stored),
 	    TEST(test_an_event_of_a_deleted_tenant_is_discarded_and_its_neighbours_are_stored),
-	    TEST(test_a_tenant_that_is_deleted_in_mid_batch_gets_no_job),
-	    TEST(test_an_event_of_an_earlier_tenant_of_the_id_is_discarded),
+	    TEST(test_a_tenant_that_was_just_deleted_gets_no_job),
+	    TEST(test_an_event_of_an_earlier_tenant_with_the_same_id_is_discarded),
 	    TEST(test_a_node_that_has_lost_its_row_stores_nothing),
-	    TEST(test_an_event_that_the_store_refuses_is_kept_and_its_neighbours_are_stored),
-	    TEST(test_after_a_transaction_that_took_longer_than_it_may_come_smaller_ones),
+	    TEST(test_an_event_that_the_store_refuses_is_a_dead_letter_and_its_neighbours_are_stored),
+	    TEST(test_a_transaction_that_took_too_long_is_followed_by_smaller_ones),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,4 +1,4 @@
-/* What the SQLite sink makes of a batch; databases, files and locks in the hands of others are tests/e2e's. */
+/* How the SQLite sink stores a batch. tests/e2e tests it with databases, files and locks of other programs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,7 +88,7 @@ must_store(struct sink *sink, const struct event *events, uint32_t count)
 	return result;
 }
 
-/* The rows of the query: columns joined by "|", "~" for NULL, rows by newlines. Static. */
+/* The rows of the query: columns joined by "|", "~" for NULL, rows by newlines. The text is static. */
 static const char *
 query(const char *sql)
 {
@@ -169,7 +169,7 @@ test_the_same_id_on_another_day_is_another_event(void **state)
 	sink->ops->close(sink);
 }
 
-/* SQLite's own limit is a gigabyte. */
+/* A lower limit than SQLite's own, which is a gigabyte. */
 static int
 lower_limit(sqlite3 *db, const char **message, const void *api)
 {
@@ -216,7 +216,7 @@ test_a_lock_that_is_not_given_up_fails_without_doubt(void **state)
 	assert_non_null(strstr(err.text, "is locked"));
 	assert_false(result.in_doubt);
 	assert_true(sink->ops->open(sink, &err) < 0);
-	assert_int_equal(sqlite3_close(other), SQLITE_OK); /* and its transaction ends */
+	assert_int_equal(sqlite3_close(other), SQLITE_OK); /* this ends its transaction */
 	assert_int_equal(sink->ops->open(sink, &err), 0);
 	assert_int_equal(sink->ops->store(sink, &(struct batch){records, 1}, &result, &err), 0);
 	sink->ops->close(sink);

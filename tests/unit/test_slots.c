@@ -1,4 +1,4 @@
-/* Words of a slot that one process writes while another reads, and the names of states. */
+/* Words of a slot that one process writes while another one reads them, and the names of states. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 #define READS 200000
 
-/* Sets errors of one letter each, of different lengths, until it is killed. */
+/* Sets errors of different lengths, each of one repeated letter, until it is killed. */
 static _Noreturn void
 keep_failing(struct writer_slot *slot)
 {
@@ -45,7 +45,7 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also after a test that failed */
 		keep_failing(slot);
 	}
-	for (int i = 0; i < READS || changes < 2; i++) { /* the writer may be late on a machine that is busy */
+	for (int i = 0; i < READS || changes < 2; i++) { /* the writer may be late on a busy machine */
 		char text[ERROR_TEXT_MAX];
 
 		store_report_error(&slot->process.store, text);
@@ -55,7 +55,7 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 		last = text[0];
 	}
 
-	/* Killed at any moment it leaves an error that is whole. */
+	/* A writer that is killed at any moment leaves a whole error. */
 	assert_int_equal(kill(writer, SIGKILL), 0);
 	assert_int_equal(waitpid(writer, NULL, 0), writer);
 	char left[ERROR_TEXT_MAX], same[ERROR_TEXT_MAX];

@@ -1,6 +1,6 @@
 /*
- * The spool: what was appended is given back in order and once, over restarts, and damage costs only itself. The
- * system calls that matter can be made to fail: their names in this program stand before the C library's.
+ * The spool gives back what was appended in order and once, over restarts, and damage costs only the damaged events.
+ * Tests can make the important system calls fail: functions of this program replace the C library's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,9 +27,9 @@
 
 static char data_dir[64], spool_dir[96];
 static struct writer_slot slot;
-static bool commits; /* what is appended */
+static bool commits; /* whether the next appends are committed */
 static struct spool spool;
-static int failing_syncs, failing_writes; /* so many of the next calls fail; a write fails after half of it is done */
+static int failing_syncs, failing_writes; /* so many of the next calls fail; a write fails after half of it */
 
 int
 fdatasync(int fd)
@@ -75,7 +75,7 @@ reopen(void)
 	open_with(0, 1, GIB);
 }
 
-/* Each file of the directory is handed to act; returns how many there are whose name begins so. */
+/* Calls act with each file of the directory whose name begins so. Returns how many there are. */
 static int
 each_file(const char *begin, void (*act)(const char *path))
 {
@@ -174,7 +174,7 @@ stored(void)
 	spool_replay_committed(&spool);
 }
 
-/* Replays everything; the ids as characters go to out. */
+/* Replays all events. Returns their ids as characters. */
 static const char *
 replay(void)
 {
@@ -219,7 +219,7 @@ cut_seven_bytes(const char *path)
 }
 
 static void
-given_back_in_order_and_once(void **state)
+events_are_given_back_in_order_and_once(void **state)
 {
 	assert_false(spool.found_any);
 	assert_false(spool_waiting(&spool));
@@ -236,7 +236,7 @@ given_back_in_order_and_once(void **state)
 }
 
 static void
-a_restart_finds_it_and_begins_a_file_of_its_own(void **state)
+a_restart_finds_the_events_and_begins_a_file_of_its_own(void **state)
 {
 	assert_int_equal(append('a', 2), 0);
 	reopen();
@@ -253,13 +253,13 @@ progress_is_remembered(void **state)
 {
 	struct error err;
 
-	/* More than one read holds. */
+	/* More events than one read holds. */
 	for (char c = 'a'; c < 'a' + 12; c++)
 		assert_int_equal(append_sized((uint8_t)c, 1, 1 << 20), 0);
 	assert_int_equal(spool_next(&spool, &err), 0);
 	uint32_t first = spool.reader.count;
 	assert_in_range(first, 1, 11);
-	/* Not stored: the same again, also after a restart. */
+	/* They are not stored, so the same ones come again, also after a restart. */
 	assert_int_equal(spool_next(&spool, &err), 0);
 	assert_int_equal(spool.reader.count, first);
 	stored();
@@ -270,7 +270,7 @@ progress_is_remembered(void **state)
 }
 
 static void
-a_record_larger_than_a_read(void **state)
+a_record_that_is_larger_than_a_read_is_given_back(void **state)
 {
 	assert_int_equal(append('a', 1), 0);
 	assert_int_equal(append_sized('b', 1, (size_t)20 << 20), 0);
@@ -291,7 +291,7 @@ files_rotate(void **state)
 }
 
 static void
-full_is_a_condition_and_passes(void **state)
+a_full_spool_takes_events_again_after_a_replay(void **state)
 {
 	spool_close(&spool);
 	open_with(0, 1, 64 << 10);
@@ -308,7 +308,7 @@ static void
 a_failed_write_is_cut_off(void **state)
 {
 	assert_int_equal(append('a', 2), 0);
-	failing_writes = 2; /* half of it, then no space */
+	failing_writes = 2; /* a write of half the bytes, then no space */
 	assert_int_equal(append('x', 2), SPOOL_FULL);
 	assert_int_equal(append('c', 1), 0);
 	assert_int_equal(each_file("spool-", NULL), 1);
@@ -335,9 +335,9 @@ a_failed_sync_ends_the_file(void **state)
 	assert_int_equal(counted(COUNTER_DAMAGED), 0);
 }
 
-/* Whatever bit: one event is lost, and counted, or none, where it was the header's. */
+/* Whichever bit is flipped: one event is lost and counted, or none if the bit is the header's. */
 static void
-a_flipped_bit_costs_one_record(void **state)
+a_flipped_bit_costs_one_event(void **state)
 {
 	assert_int_equal(append('a', 5), 0);
 	uint64_t size = spool.bytes;
@@ -359,7 +359,7 @@ a_flipped_bit_costs_one_record(void **state)
 }
 
 static void
-a_truncated_file_costs_its_end(void **state)
+a_truncated_file_costs_its_last_event(void **state)
 {
 	assert_int_equal(append('a', 5), 0);
 	assert_int_equal(each_file("spool-", cut_seven_bytes), 1);
@@ -370,7 +370,7 @@ a_truncated_file_costs_its_end(void **state)
 }
 
 static void
-a_torn_append_is_no_damage(void **state)
+a_torn_append_does_not_count_as_damage(void **state)
 {
 	assert_int_equal(append('a', 2), 0);
 	assert_int_equal(syscall(SYS_pwrite64, spool.append_fd, "torn off", (size_t)8, spool.bytes), 8);
@@ -380,7 +380,7 @@ a_torn_append_is_no_damage(void **state)
 	assert_int_equal(each_file("", NULL), 0);
 }
 
-/* The writer died before it said so in its ledger: the events are still on the ring. */
+/* The writer died before its ledger had the append: the events are still on the ring. */
 static void
 an_append_that_was_not_committed_is_cut_off(void **state)
 {
@@ -393,9 +393,9 @@ an_append_that_was_not_committed_is_cut_off(void **state)
 	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
 }
 
-/* The writer died after it said so in its ledger: the file's header does not know yet. */
+/* The writer died after its ledger had the replay: the file's header does not know of it yet. */
 static void
-what_the_ledger_knows_to_be_stored_is_not_replayed_again(void **state)
+events_that_the_ledger_has_as_stored_are_not_replayed_again(void **state)
 {
 	struct error err;
 
@@ -413,9 +413,9 @@ what_the_ledger_knows_to_be_stored_is_not_replayed_again(void **state)
 	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
 }
 
-/* After a power cut: the header may lag by an append, and the ledger is a new one. */
+/* After a power cut the header may be one append behind, and the ledger is a new one. */
 static void
-what_was_appended_last_is_found_without_header_and_ledger(void **state)
+the_last_append_is_found_without_header_and_ledger(void **state)
 {
 	assert_int_equal(append('a', 2), 0);
 	commits = false;
@@ -429,7 +429,7 @@ what_was_appended_last_is_found_without_header_and_ledger(void **state)
 }
 
 static void
-what_somebody_has_removed_counts_as_damaged(void **state)
+events_of_a_removed_file_count_as_damaged(void **state)
 {
 	assert_int_equal(append('a', 4), 0);
 	assert_int_equal(each_file("spool-", remove_file), 1);
@@ -458,7 +458,7 @@ a_foreign_file_is_set_aside(void **state)
 }
 
 static void
-writers_that_are_gone_are_taken_over(void **state)
+the_spools_of_writers_that_are_gone_are_taken_over(void **state)
 {
 	spool_close(&spool);
 	open_with(5, 6, GIB);
@@ -477,23 +477,23 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define SPOOL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-	    SPOOL_TEST(given_back_in_order_and_once),
-	    SPOOL_TEST(a_restart_finds_it_and_begins_a_file_of_its_own),
+	    SPOOL_TEST(events_are_given_back_in_order_and_once),
+	    SPOOL_TEST(a_restart_finds_the_events_and_begins_a_file_of_its_own),
 	    SPOOL_TEST(progress_is_remembered),
-	    SPOOL_TEST(a_record_larger_than_a_read),
+	    SPOOL_TEST(a_record_that_is_larger_than_a_read_is_given_back),
 	    SPOOL_TEST(files_rotate),
-	    SPOOL_TEST(full_is_a_condition_and_passes),
+	    SPOOL_TEST(a_full_spool_takes_events_again_after_a_replay),
 	    SPOOL_TEST(a_failed_write_is_cut_off),
 	    SPOOL_TEST(a_failed_sync_ends_the_file),
-	    SPOOL_TEST(a_flipped_bit_costs_one_record),
-	    SPOOL_TEST(a_truncated_file_costs_its_end),
-	    SPOOL_TEST(a_torn_append_is_no_damage),
+	    SPOOL_TEST(a_flipped_bit_costs_one_event),
+	    SPOOL_TEST(a_truncated_file_costs_its_last_event),
+	    SPOOL_TEST(a_torn_append_does_not_count_as_damage),
 	    SPOOL_TEST(an_append_that_was_not_committed_is_cut_off),
-	    SPOOL_TEST(what_the_ledger_knows_to_be_stored_is_not_replayed_again),
-	    SPOOL_TEST(what_was_appended_last_is_found_without_header_and_ledger),
-	    SPOOL_TEST(what_somebody_has_removed_counts_as_damaged),
+	    SPOOL_TEST(events_that_the_ledger_has_as_stored_are_not_replayed_again),
+	    SPOOL_TEST(the_last_append_is_found_without_header_and_ledger),
+	    SPOOL_TEST(events_of_a_removed_file_count_as_damaged),
 	    SPOOL_TEST(a_foreign_file_is_set_aside),
-	    SPOOL_TEST(writers_that_are_gone_are_taken_over),
+	    SPOOL_TEST(the_spools_of_writers_that_are_gone_are_taken_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* What the checkpointer promises: a long log is written without the committing call, and no log grows for ever. */
+/* The checkpointer writes a long log outside of the committing call, and no log grows for ever. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@
 #include "store/sqlite/sqlite_checkpointer.h"
 
 #define PATIENCE_US ((int64_t)60 * 1000000)
-#define ROW_PAGES 8 /* about so many pages of log by each commit */
+#define ROW_PAGES 8 /* roughly, pages of log for each commit */
 
 static char directory[] = "/tmp/hooks-checkpointer-XXXXXX";
 static char path[128], log_path[136];
@@ -29,10 +29,10 @@ static sqlite3 *writer, *reader;
 static struct sqlite_checkpointer *checkpointer;
 static int fd, rows;
 static pthread_t tester;
-static atomic_int thread_syncs; /* by the checkpointer's thread */
-static atomic_bool disk_fails; /* under that thread */
-static bool commits_meanwhile; /* another process, during each sync */
-static bool has_turn; /* this process, so that the other one waits */
+static atomic_int thread_syncs; /* syncs by the checkpointer's thread */
+static atomic_bool disk_fails; /* for the checkpointer's thread */
+static bool commits_meanwhile; /* another process commits during each sync */
+static bool has_turn; /* this process has the write turn, and the other one waits */
 
 static void
 must(sqlite3 *db, const char *sql)
@@ -40,7 +40,7 @@ must(sqlite3 *db, const char *sql)
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
-/* In the place of libc's. SQLite calls it. */
+/* Replaces the C library's. SQLite calls it. */
 int
 fdatasync(int file)
 {
@@ -131,7 +131,7 @@ begin_to_read(void)
 }
 
 static void
-test_a_short_log_begins_anew_by_the_calls_that_commit(void **state)
+test_the_committing_calls_make_a_short_log_begin_anew(void **state)
 {
 	(void)state;
 	commit_row();
@@ -142,7 +142,7 @@ test_a_short_log_begins_anew_by_the_calls_that_commit(void **state)
 }
 
 static void
-test_a_log_that_a_reader_has_made_long_begins_anew_after_it(void **state)
+test_a_log_that_a_reader_has_made_long_begins_anew_after_the_reader(void **state)
 {
 	(void)state;
 	commit_row();
@@ -181,7 +181,7 @@ test_a_log_stays_while_the_disk_fails(void **state)
 }
 
 static void
-test_a_log_begins_anew_though_another_process_commits_during_each_checkpoint(void **state)
+test_a_log_begins_anew_although_another_process_commits_during_each_checkpoint(void **state)
 {
 	(void)state;
 	must(writer, "PRAGMA synchronous = FULL");
@@ -208,7 +208,7 @@ make_other(const char *other)
 }
 
 static void
-test_a_database_that_has_taken_the_place_is_left_alone(void **state)
+test_a_database_that_replaced_the_file_is_left_alone(void **state)
 {
 	char other[160], moved[160], companion[168];
 	struct stat before, after;
@@ -240,28 +240,28 @@ test_a_database_that_has_taken_the_place_is_left_alone(void **state)
 }
 
 static void
-test_stopping_beside_a_long_log_loses_nothing(void **state)
+test_a_stop_beside_a_long_log_loses_no_commit(void **state)
 {
 	(void)state;
 	begin_to_read();
 	for (int i = 0; i < 8000 / ROW_PAGES; i++)
 		commit_row();
 	must(reader, "COMMIT");
-	commit_row(); /* the thread writes now, and teardown stops it */
+	commit_row(); /* the thread writes now, and the teardown stops it */
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_a_short_log_begins_anew_by_the_calls_that_commit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_the_committing_calls_make_a_short_log_begin_anew, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
-		test_a_log_that_a_reader_has_made_long_begins_anew_after_it, setup, teardown),
+		test_a_log_that_a_reader_has_made_long_begins_anew_after_the_reader, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
-		test_a_log_begins_anew_though_another_process_commits_during_each_checkpoint, setup, teardown),
+		test_a_log_begins_anew_although_another_process_commits_during_each_checkpoint, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_log_stays_while_the_disk_fails, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_a_database_that_has_taken_the_place_is_left_alone, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_stopping_beside_a_long_log_loses_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_database_that_replaced_the_file_is_left_alone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_stop_beside_a_long_log_loses_no_commit, setup, teardown),
 	};
 
 	if (mkdtemp(directory) == NULL)

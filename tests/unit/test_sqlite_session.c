@@ -1,4 +1,7 @@
-/* A database of which a reader holds an old state: what an open one has committed is on the disk, and its log ends. */
+/*
+ * A reader holds an old state of the database: an open session has all commits on the disk, and its log does not grow
+ * for ever.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +27,7 @@ static struct sqlite_session session;
 static sqlite3 *reader;
 static int beats, reader_ends_at; /* 0: never */
 
-/* In the place of the C library's, also for libsqlite3. */
+/* Replaces the C library's, for libsqlite3 also. */
 int
 fdatasync(int fd)
 {
@@ -57,7 +60,7 @@ reopen(struct error *err)
 	return sqlite_migrate_open(&session, true, &applied, err);
 }
 
-/* Comes with each try to get a lock. */
+/* SQLite calls it for each try to get a lock. */
 static void
 heartbeat(void *context)
 {
@@ -67,7 +70,7 @@ heartbeat(void *context)
 
 static const struct sink_env env = {.heartbeat = heartbeat};
 
-/* A database, a reader of its first state, and in the log a commit that the reader does not see. */
+/* A database, a reader of its first state, and a commit in the log that the reader does not see. */
 static int
 set_up(void **state)
 {
@@ -84,7 +87,7 @@ set_up(void **state)
 	assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
 	must(reader, "BEGIN; SELECT * FROM mine");
 	/*
-	 * All of the log that the reader lets go is in the database, so that no later checkpoint has a reason to sync.
+	 * The database gets all of the log that the reader lets go, so that no later checkpoint has a reason to sync.
 	 */
 	must(session.db, "PRAGMA wal_checkpoint(PASSIVE); INSERT INTO mine VALUES (1)");
 	return 0;
@@ -106,9 +109,9 @@ tear_down(void **state)
 	return rmdir(directory);
 }
 
-/* A killed writer may not have synced what its successor finds, and acknowledges without writing. */
+/* A killed writer may not have synced the log that its successor finds. The successor acknowledges without writing. */
 static void
-test_opening_syncs_a_log_that_a_reader_keeps(void **state)
+test_an_opening_syncs_a_log_that_a_reader_keeps(void **state)
 {
 	struct error err;
 
@@ -117,9 +120,9 @@ test_opening_syncs_a_log_that_a_reader_keeps(void **state)
 	assert_true(log_syncs > 0);
 }
 
-/* The kernel forgets which pages it could not write: a second sync proves nothing. */
+/* The kernel forgets which pages it could not write, so that a second sync proves nothing. */
 static void
-test_after_a_failed_sync_opening_waits_for_the_reader(void **state)
+test_an_opening_after_a_failed_sync_waits_for_the_reader(void **state)
 {
 	struct error err = {""};
 
@@ -134,7 +137,7 @@ test_after_a_failed_sync_opening_waits_for_the_reader(void **state)
 	assert_int_equal(reopen(&err), 0);
 }
 
-/* Readers that overlap would otherwise let it grow for ever. */
+/* Otherwise overlapping readers would let the log grow for ever. */
 static void
 test_a_checkpoint_of_a_large_log_waits_for_readers(void **state)
 {
@@ -149,7 +152,7 @@ test_a_checkpoint_of_a_large_log_waits_for_readers(void **state)
 }
 
 static void
-test_a_checkpoint_of_a_small_log_holds_events_up_for_a_moment_only(void **state)
+test_a_checkpoint_of_a_small_log_delays_events_for_a_moment_only(void **state)
 {
 	struct error err;
 	uint64_t left;
@@ -166,10 +169,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_opening_syncs_a_log_that_a_reader_keeps),
-	    TEST(test_after_a_failed_sync_opening_waits_for_the_reader),
+	    TEST(test_an_opening_syncs_a_log_that_a_reader_keeps),
+	    TEST(test_an_opening_after_a_failed_sync_waits_for_the_reader),
 	    TEST(test_a_checkpoint_of_a_large_log_waits_for_readers),
-	    TEST(test_a_checkpoint_of_a_small_log_holds_events_up_for_a_moment_only),
+	    TEST(test_a_checkpoint_of_a_small_log_delays_events_for_a_moment_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Whether a SQLSTATE blames a row, the store, or neither for certain. */
+/* Whether a SQLSTATE blames a row, blames the store, or leaves it open. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include "store/postgres/sqlstate.h"
 
 static void
-test_what_a_sqlstate_blames(void **state)
+test_each_sqlstate_blames_the_row_or_the_store(void **state)
 {
 	static const struct {
 		struct pg_refusal refusal;
@@ -33,14 +33,14 @@ test_what_a_sqlstate_blames(void **state)
 	    {{"58030"}, CAUSE_STORE}, /* I/O error */
 	    {{"XX001"}, CAUSE_STORE},
 	    {{""}, CAUSE_STORE},
-	    {{"42P01"}, CAUSE_UNCLEAR}, /* no such table: ours, or one in a trigger */
+	    {{"42P01"}, CAUSE_UNCLEAR}, /* no such table: hooksd's own, or one in a trigger */
 	    {{"42501"}, CAUSE_UNCLEAR},
 	    {{"44000"}, CAUSE_ROW}, /* a view's condition */
-	    {{"45000"}, CAUSE_ROW}, /* made up by a trigger */
+	    {{"45000"}, CAUSE_ROW}, /* raised by a trigger */
 	    {{"23514", .constraint = "positive", .table = "hook_events_2026_11"}, CAUSE_ROW},
 	    {{"23514", .table = "hook_events"}, CAUSE_PARTITION}, /* no partition of relation ... found for row */
 	    {{"23514"}, CAUSE_PARTITION}, /* the same, or a CHECK, by way of Citus */
-	    {{"23514", .table = "hook_events_default"}, CAUSE_PARTITION}, /* on its way to another partition */
+	    {{"23514", .table = "hook_events_default"}, CAUSE_PARTITION}, /* a row on its way to another partition */
 	    {{"23502", .table = "hook_events_2026_11", .column = "workflow_id"}, CAUSE_ROW},
 	    {{"23502", .table = "hook_events_2026_11", .column = "phase"}, CAUSE_UNCLEAR}, /* not hooksd's column */
 	    {{"23502", .table = "hook_events_2026_11", .column = "region"}, CAUSE_UNCLEAR},
@@ -55,7 +55,7 @@ test_what_a_sqlstate_blames(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_a_sqlstate_blames)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_sqlstate_blames_the_row_or_the_store)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Stores without shared memory: a sink works with no environment at all, or with one of a few functions. */
+/* Stores without shared memory: a sink works without an environment, or with one of a few functions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,7 +57,7 @@ test_every_store_can_be_made_and_named(void **state)
 }
 
 static void
-test_the_file_of_a_store_is_told_with_its_option(void **state)
+test_the_file_of_a_store_is_named_with_its_option(void **state)
 {
 	config.storage = STORAGE_JSONL;
 	assert_string_equal(store_file(&config).path, jsonl_path);
@@ -70,7 +70,7 @@ test_the_file_of_a_store_is_told_with_its_option(void **state)
 }
 
 static void
-test_migrating_without_a_database_says_so(void **state)
+test_a_migration_without_a_database_is_an_error(void **state)
 {
 	struct store_migrated done;
 	struct error err;
@@ -102,7 +102,7 @@ test_sqlite_stores_and_finds_duplicates_with_no_environment(void **state)
 	free((void *)(uintptr_t)record);
 }
 
-/* An environment that remembers the calls of its journal. */
+/* An environment that notes the calls of its journal. */
 static struct {
 	int locks, begun, cut_offs;
 	uint64_t offset;
@@ -192,8 +192,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    CASE(test_every_store_can_be_made_and_named),
-	    CASE(test_the_file_of_a_store_is_told_with_its_option),
-	    CASE(test_migrating_without_a_database_says_so),
+	    CASE(test_the_file_of_a_store_is_named_with_its_option),
+	    CASE(test_a_migration_without_a_database_is_an_error),
 	    CASE(test_sqlite_stores_and_finds_duplicates_with_no_environment),
 	    CASE(test_jsonl_records_each_append_and_keeps_the_lock_until_it_is_settled),
 	};

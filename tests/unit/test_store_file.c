@@ -1,4 +1,4 @@
-/* Work that yields to hooksd on a slow disk: it rests, and a signal ends the rest. */
+/* Work that yields to hooksd on a slow disk rests between its pieces, and a signal ends the rest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,9 +18,9 @@
 #define SYNC_US 200000
 #define REST_US (3 * SYNC_US)
 
-static bool is_stopped; /* by a signal, while the disk works */
+static bool is_stopped; /* by a signal while the disk works */
 
-/* In the place of libc's. */
+/* Replaces the C library's. */
 int
 sync_file_range(int fd, off64_t from, off64_t count, unsigned flags)
 {
@@ -33,7 +33,7 @@ sync_file_range(int fd, off64_t from, off64_t count, unsigned flags)
 	return 0;
 }
 
-/* Returns how long the disk's work and the rest after it took. */
+/* Returns the time that the disk's work and the rest after it took. */
 static int64_t
 write_one_piece(struct store_work *work)
 {

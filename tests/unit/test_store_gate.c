@@ -1,4 +1,7 @@
-/* Who may use the webhooks' store: one tries while it is away, and at first the others wait for what that one finds. */
+/*
+ * Which thread may use the webhooks' store: one thread tries while the store is away. At the start the other threads
+ * wait for its result.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +26,7 @@ begin(struct store_gate *gate, struct store_report *report, enum store_state sta
 }
 
 static void
-test_while_the_store_is_away_one_tries_and_the_others_do_not_wait(void **state)
+test_one_thread_tries_a_store_that_is_away_and_others_do_not_wait(void **state)
 {
 	struct store_report report;
 	struct store_gate gate;
@@ -38,7 +41,7 @@ test_while_the_store_is_away_one_tries_and_the_others_do_not_wait(void **state)
 	store_report_error(&report, text);
 	assert_string_equal(text, "connection refused");
 
-	/* A pause, in which nobody tries. */
+	/* A pause, in which no thread tries. */
 	assert_true(store_gate_try_at(&gate) > clock_steady_us());
 	assert_int_equal(store_gate_ask(&gate, INT64_MAX), STORE_GATE_SHUT);
 	while (store_gate_ask(&gate, 0) != STORE_GATE_TRY)
@@ -52,7 +55,7 @@ test_while_the_store_is_away_one_tries_and_the_others_do_not_wait(void **state)
 }
 
 static void
-test_a_store_that_is_lost_is_tried_at_once_and_counts_as_reached(void **state)
+test_a_lost_store_is_tried_at_once_and_counts_as_reached(void **state)
 {
 	struct store_report report;
 	struct store_gate gate;
@@ -66,7 +69,7 @@ test_a_store_that_is_lost_is_tried_at_once_and_counts_as_reached(void **state)
 	store_gate_failed(&gate, &refused);
 	assert_int_equal(store_report_state(&report), STORE_UNAVAILABLE);
 
-	/* What a predecessor has reached is not new to the process that comes after it. */
+	/* A store that the predecessor has reached is unavailable, not new. */
 	begin(&gate, &report, STORE_READY);
 	assert_int_equal(store_report_state(&report), STORE_UNAVAILABLE);
 }
@@ -95,7 +98,7 @@ ask_and_wait(void *gate)
 }
 
 static void
-test_at_first_the_others_wait_for_what_the_one_finds_out(void **state)
+test_at_the_start_other_threads_wait_for_the_first_try(void **state)
 {
 	struct store_report report;
 	struct store_gate gate;
@@ -115,10 +118,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_while_the_store_is_away_one_tries_and_the_others_do_not_wait),
-	    cmocka_unit_test(test_a_store_that_is_lost_is_tried_at_once_and_counts_as_reached),
+	    cmocka_unit_test(test_one_thread_tries_a_store_that_is_away_and_others_do_not_wait),
+	    cmocka_unit_test(test_a_lost_store_is_tried_at_once_and_counts_as_reached),
 	    cmocka_unit_test(test_a_connection_that_is_refused_shuts_the_gate_only_when_there_is_no_other),
-	    cmocka_unit_test(test_at_first_the_others_wait_for_what_the_one_finds_out),
+	    cmocka_unit_test(test_at_the_start_other_threads_wait_for_the_first_try),
 	};
 
 	log_init("test", LOG_ERROR, LOG_TEXT);

@@ -1,4 +1,4 @@
-/* The store as the writer's loop sees it, with a sink that does what the test says and a clock that the test sets. */
+/* The store as the writer's loop sees it. The test sets the clock and the results of the sink. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "tests/unit/fake_clock.h"
 #include "writer/store_link.h"
 
-/* What the fake sink is to return, and what it was asked for. */
+/* The results of the fake sink, and the calls that it got. */
 static struct {
 	struct sink sink;
 	int open_rc, store_rc, upkeep_rc;
@@ -128,7 +128,7 @@ connect_after(int64_t us, bool pending)
 	store_link_connect(&store, pending);
 }
 
-/* A store that has stored something. */
+/* Begins with a store that has stored a batch. */
 static void
 begin_ready(void)
 {
@@ -156,7 +156,7 @@ a_store_that_opens_is_ready(void **state)
 	connect_after(0, true);
 	assert_int_equal(store.state, LINK_READY);
 	assert_true(store_link_open(&store) && store_link_works(&store) && store_link_reached(&store));
-	/* Until it has stored something it may be an outage of the predecessor that goes on. */
+	/* Before the first batch is stored this may still be the predecessor's outage. */
 	assert_int_not_equal(slot.unavailable_since_us, 0);
 	assert_int_equal(store_batch(), 0);
 	assert_int_equal(fake.settled, 1);
@@ -199,7 +199,7 @@ a_store_that_was_never_reached_stays_connecting(void **state)
 }
 
 static void
-a_first_failure_is_retried_at_once_and_not_noticed(void **state)
+a_first_failure_is_retried_at_once_and_clients_do_not_notice_it(void **state)
 {
 	begin_ready();
 	fake.store_rc = -1;
@@ -219,7 +219,7 @@ a_first_failure_is_retried_at_once_and_not_noticed(void **state)
 }
 
 static void
-a_second_failure_makes_it_unavailable_until_it_stores_something(void **state)
+a_second_failure_makes_the_store_unavailable_until_it_stores_a_batch(void **state)
 {
 	int64_t first_us;
 
@@ -233,7 +233,7 @@ a_second_failure_makes_it_unavailable_until_it_stores_something(void **state)
 	assert_false(store_link_works(&store));
 	assert_int_equal(slot.unavailable_since_us, first_us);
 	assert_error("the fake sink's reason");
-	/* A full disk opens, but does not store. */
+	/* With a full disk the store opens and does not store. */
 	connect_after(SECOND, true);
 	assert_int_equal(store.state, LINK_PROVING);
 	assert_true(store_link_open(&store));
@@ -249,7 +249,7 @@ a_second_failure_makes_it_unavailable_until_it_stores_something(void **state)
 }
 
 static void
-with_nothing_to_store_opening_or_upkeep_is_enough(void **state)
+without_events_an_opening_or_upkeep_ends_an_outage(void **state)
 {
 	begin_ready();
 	fake.store_rc = -1;
@@ -281,7 +281,7 @@ a_failure_counts_when_clients_notice_it_before_the_retry(void **state)
 }
 
 static void
-a_rest_is_no_outage(void **state)
+an_idle_close_is_no_outage(void **state)
 {
 	begin_ready();
 	fake_now_us += 2 * SECOND;
@@ -297,7 +297,7 @@ a_rest_is_no_outage(void **state)
 }
 
 static void
-a_rest_that_ends_in_a_failure_to_open_is_an_outage(void **state)
+an_idle_close_before_a_failure_to_open_is_an_outage(void **state)
 {
 	begin_ready();
 	fake_now_us += 2 * SECOND;
@@ -311,9 +311,9 @@ a_rest_that_ends_in_a_failure_to_open_is_an_outage(void **state)
 	assert_int_equal(slot.unavailable_since_us, since_us);
 }
 
-/* Or an outage that comes soon after it would count from the rest on, and refuse its requests at once. */
+/* Otherwise an outage soon after it would count from the idle close on, and requests would be refused at once. */
 static void
-a_rest_that_clients_have_noticed_is_over_when_the_store_opens(void **state)
+an_idle_close_that_clients_have_noticed_is_over_when_the_store_opens(void **state)
 {
 	begin_ready();
 	fake_now_us += 2 * SECOND;
@@ -327,7 +327,7 @@ a_rest_that_clients_have_noticed_is_over_when_the_store_opens(void **state)
 }
 
 static void
-a_connection_that_ends_right_after_its_opening_has_failed(void **state)
+a_connection_that_is_closed_right_after_its_opening_has_failed(void **state)
 {
 	begin_ready();
 	fake.store_rc = SINK_IDLE_CLOSED;
@@ -337,7 +337,7 @@ a_connection_that_ends_right_after_its_opening_has_failed(void **state)
 }
 
 static void
-pauses_between_attempts_grow_and_begin_again_when_it_works(void **state)
+pauses_between_attempts_grow_until_the_store_works(void **state)
 {
 	int64_t pause_us = 0;
 
@@ -426,7 +426,7 @@ a_store_in_a_thread_that_does_not_open_is_tried_again(void **state)
 	assert_int_equal(store.state, LINK_READY);
 }
 
-/* One thing that may happen next, with results that the sink may have. */
+/* One of the things that may happen next, with results that the sink may have. */
 static void
 happen(void)
 {
@@ -450,7 +450,7 @@ happen(void)
 }
 
 static void
-things_may_happen_in_any_order(void **state)
+every_state_is_reached_and_left_in_random_orders(void **state)
 {
 	unsigned int seen[LINK_STATES] = {0};
 
@@ -480,19 +480,19 @@ main(void)
 	    LINK_TEST(a_store_that_opens_is_ready),
 	    LINK_TEST(an_outage_counts_from_its_beginning_under_a_predecessor),
 	    LINK_TEST(a_store_that_was_never_reached_stays_connecting),
-	    LINK_TEST(a_first_failure_is_retried_at_once_and_not_noticed),
-	    LINK_TEST(a_second_failure_makes_it_unavailable_until_it_stores_something),
-	    LINK_TEST(with_nothing_to_store_opening_or_upkeep_is_enough),
+	    LINK_TEST(a_first_failure_is_retried_at_once_and_clients_do_not_notice_it),
+	    LINK_TEST(a_second_failure_makes_the_store_unavailable_until_it_stores_a_batch),
+	    LINK_TEST(without_events_an_opening_or_upkeep_ends_an_outage),
 	    LINK_TEST(a_failure_counts_when_clients_notice_it_before_the_retry),
-	    LINK_TEST(a_rest_is_no_outage),
-	    LINK_TEST(a_rest_that_ends_in_a_failure_to_open_is_an_outage),
-	    LINK_TEST(a_rest_that_clients_have_noticed_is_over_when_the_store_opens),
-	    LINK_TEST(a_connection_that_ends_right_after_its_opening_has_failed),
-	    LINK_TEST(pauses_between_attempts_grow_and_begin_again_when_it_works),
+	    LINK_TEST(an_idle_close_is_no_outage),
+	    LINK_TEST(an_idle_close_before_a_failure_to_open_is_an_outage),
+	    LINK_TEST(an_idle_close_that_clients_have_noticed_is_over_when_the_store_opens),
+	    LINK_TEST(a_connection_that_is_closed_right_after_its_opening_has_failed),
+	    LINK_TEST(pauses_between_attempts_grow_until_the_store_works),
 	    LINK_TEST(upkeep_is_done_once_a_minute),
 	    LINK_TEST(a_store_opens_in_a_thread_and_sighup_waits_for_it),
 	    LINK_TEST(a_store_in_a_thread_that_does_not_open_is_tried_again),
-	    LINK_TEST(things_may_happen_in_any_order),
+	    LINK_TEST(every_state_is_reached_and_left_in_random_orders),
 	    LINK_TEST(every_state_has_a_name_of_its_own),
 	};
 

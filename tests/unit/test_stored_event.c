@@ -1,4 +1,4 @@
-/* Events from rows, as publishers store them and as somebody may have edited them. */
+/* Events from rows that publishers have stored or that somebody has edited. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ row_of(const char *const texts[7])
 	return rows;
 }
 
-/* The event as it is delivered, or NULL if it cannot be. */
+/* The event as it is delivered; NULL: it cannot be. */
 static const char *
 event_of(struct span tenant, const char *const texts[7])
 {
@@ -58,7 +58,7 @@ event_of(struct span tenant, const char *const texts[7])
 #define EVENT(...) event_of(TEXT("acme"), (const char *const[7]){__VA_ARGS__})
 
 static void
-test_an_event_is_what_was_published(void **state)
+test_an_event_has_all_members_that_were_published(void **state)
 {
 	const char *event = EVENT("a.b", "{\"n\":1.10,\"n\":1e400}", "key", "order", "user", "{\"more\":[1]}",
 	    "{\"traceparent\":\"00-ab-cd-01\",\"tracestate\":\"a=b\"}");
@@ -77,7 +77,7 @@ test_an_event_is_what_was_published(void **state)
 }
 
 static void
-test_an_event_of_the_default_tenant_without_anything_is_whole(void **state)
+test_an_event_of_the_default_tenant_without_members_is_valid(void **state)
 {
 	const char *event = event_of(TEXT("default"), (const char *const[7]){"t", NULL, NULL, NULL, NULL, NULL, NULL});
 
@@ -129,8 +129,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_an_event_is_what_was_published),
-	    cmocka_unit_test(test_an_event_of_the_default_tenant_without_anything_is_whole),
+	    cmocka_unit_test(test_an_event_has_all_members_that_were_published),
+	    cmocka_unit_test(test_an_event_of_the_default_tenant_without_members_is_valid),
 	    cmocka_unit_test(test_a_payload_that_is_no_json_is_not_delivered),
 	    cmocka_unit_test(test_members_that_cannot_be_used_are_left_out),
 	};

@@ -1,4 +1,4 @@
-/* The standard descriptors. Each test has a process of its own, whose exit code is what it found. */
+/* The standard descriptors. Each test has a process of its own, whose exit code is the result. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 static char line[4096], read_back[65536];
 
-/* Runs check in a child, whose descriptor 2 is fd. */
+/* Runs check in a child whose descriptor 2 is fd. */
 static void
 in_a_child(int (*check)(int), int reader, int fd)
 {
@@ -33,7 +33,7 @@ in_a_child(int (*check)(int), int reader, int fd)
 	assert_int_equal(status, 0);
 }
 
-/* A terminal takes a part of a line when it is nearly full. The next one to write is another process. */
+/* A terminal that is nearly full takes a part of a line. The next writer is another process. */
 static int
 a_short_write(int terminal)
 {
@@ -60,7 +60,7 @@ a_short_write(int terminal)
 }
 
 static void
-test_a_line_that_was_cut_short_does_not_run_into_the_next(void **state)
+test_a_line_that_was_cut_short_does_not_join_the_next(void **state)
 {
 	struct termios raw = {0};
 	int master, slave;
@@ -87,7 +87,7 @@ a_full_pipe(int reader)
 }
 
 static void
-test_the_description_that_others_share_is_left_alone(void **state)
+test_an_open_file_that_is_shared_with_others_stays_blocking(void **state)
 {
 	int fds[2];
 
@@ -120,8 +120,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_line_that_was_cut_short_does_not_run_into_the_next),
-	    cmocka_unit_test(test_the_description_that_others_share_is_left_alone),
+	    cmocka_unit_test(test_a_line_that_was_cut_short_does_not_join_the_next),
+	    cmocka_unit_test(test_an_open_file_that_is_shared_with_others_stays_blocking),
 	    cmocka_unit_test(test_no_file_becomes_a_standard_descriptor),
 	};
 

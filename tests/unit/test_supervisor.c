@@ -1,4 +1,4 @@
-/* The supervisor with fake roles: what becomes of processes that die, hang, drain and are replaced. */
+/* The supervisor with fake roles: processes that die, hang, drain and are replaced. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +64,7 @@ static int
 live_and_stop(const struct stage *s, enum role role, uint32_t index)
 {
 	stage_live(s, role, index, NULL, NULL);
-	usleep(10000); /* so that a process of a later phase that is told too early records that first */
+	usleep(10000); /* so that a process of a later phase that is stopped too early is recorded first */
 	stage_record(s, STOPPED, role, index);
 	return 0;
 }
@@ -76,7 +76,7 @@ fail_at_once(const struct stage *s, enum role role, uint32_t index)
 }
 
 static void
-test_a_process_that_never_lives_ends_the_service(void **state)
+test_a_process_that_always_fails_at_its_start_ends_the_service(void **state)
 {
 	stage.play = fail_at_once;
 	assert_int_equal(stage_supervise(&stage), EXIT_FAILED);
@@ -110,7 +110,7 @@ test_a_role_that_may_keep_dying_does_not_end_the_service(void **state)
 }
 
 static void
-test_term_drains(void **state)
+test_term_stops_every_process(void **state)
 {
 	stage.play = live_and_stop;
 	stage.on_ready = drain_now;
@@ -120,9 +120,9 @@ test_term_drains(void **state)
 	assert_int_equal(stage_count(&stage, STOPPED, ROLE_COURIER, ANY), 2);
 }
 
-/* The rows of the fixture are in another order. */
+/* The table of the fixture has another order. */
 static void
-test_a_phase_drains_when_the_one_before_it_is_gone(void **state)
+test_a_phase_drains_when_all_processes_of_the_one_before_have_ended(void **state)
 {
 	stage.play = live_and_stop;
 	stage.on_ready = drain_now;
@@ -133,7 +133,7 @@ test_a_phase_drains_when_the_one_before_it_is_gone(void **state)
 	    stage_when(&stage, STOPPED, ROLE_COURIER, ANY, 2) < stage_when(&stage, TOLD_TO_STOP, ROLE_WRITER, ANY, 1));
 }
 
-/* Acceptors and couriers stop when both have been told. */
+/* Acceptors and couriers end when all of them have been told to stop. */
 static int
 wait_for_the_others(const struct stage *s, enum role role, uint32_t index)
 {
@@ -157,7 +157,7 @@ test_roles_of_one_phase_drain_together(void **state)
 
 #define PIECES 3
 
-/* Each life of the writer ends badly and gets one piece of the work done. */
+/* Each life of the writer ends badly, and does one piece of the work. */
 static uint64_t
 pieces_left(const struct stage *s)
 {
@@ -174,7 +174,7 @@ live_and_fail(const struct stage *s, enum role role, uint32_t index)
 }
 
 static void
-test_while_draining_only_what_finishes_work_is_restarted_until_none_is_left(void **state)
+test_in_a_drain_only_processes_with_work_left_are_restarted(void **state)
 {
 	stage.play = live_and_fail;
 	stage.on_ready = drain_now;
@@ -202,7 +202,7 @@ drain_while_acceptor_0_is_down(const struct stage *s)
 }
 
 static void
-test_a_dead_process_comes_up_once_more_when_a_drain_begins(void **state)
+test_a_dead_process_is_started_once_more_when_a_drain_begins(void **state)
 {
 	stage.play = acceptor_0_fails_first;
 	stage.on_turn = drain_while_acceptor_0_is_down;
@@ -222,7 +222,7 @@ the_courier_never_stops(const struct stage *s, enum role role, uint32_t index)
 }
 
 static void
-test_the_drain_time_out_kills_what_is_left(void **state)
+test_the_drain_time_out_kills_the_remaining_processes(void **state)
 {
 	stage.play = the_courier_never_stops;
 	stage.on_ready = drain_now;
@@ -242,7 +242,7 @@ hang_once(const struct stage *s, enum role role, uint32_t index)
 }
 
 static void
-test_an_endless_loop_is_ended_and_its_process_replaced(void **state)
+test_a_process_in_an_endless_loop_is_killed_and_replaced(void **state)
 {
 	stage.play = hang_once;
 	stage.on_ready = drain_now;
@@ -252,7 +252,7 @@ test_an_endless_loop_is_ended_and_its_process_replaced(void **state)
 	assert_int_equal(stage_count(&stage, STARTED, ROLE_COURIER, 0), 2);
 }
 
-/* The courier that hangs in its first life is killed in this turn: TERM comes before the master learns of its end. */
+/* The courier that hangs in its first life is killed in this turn: TERM comes before the master has reaped it. */
 static void
 drain_when_the_courier_is_due_to_be_killed(const struct stage *s)
 {
@@ -262,7 +262,7 @@ drain_when_the_courier_is_due_to_be_killed(const struct stage *s)
 }
 
 static void
-test_term_finds_a_stuck_process_that_is_not_reaped_yet(void **state)
+test_a_stuck_process_that_is_not_reaped_yet_does_not_delay_a_drain(void **state)
 {
 	stage.play = hang_once;
 	stage.on_turn = drain_when_the_courier_is_due_to_be_killed;
@@ -294,7 +294,7 @@ test_a_process_that_hangs_while_it_stops_is_killed_and_the_drain_goes_on(void **
 	assert_int_equal(stage_count(&stage, STOPPED, ROLE_WRITER, ANY), 1);
 }
 
-/* The second signal is INT: the fixture sends each signal once. */
+/* The second signal is INT, because the fixture sends each signal once. */
 static void
 interrupt_when_couriers_stop(const struct stage *s)
 {
@@ -303,7 +303,7 @@ interrupt_when_couriers_stop(const struct stage *s)
 }
 
 static void
-test_a_second_signal_kills_what_is_left_at_once(void **state)
+test_a_second_signal_kills_the_remaining_processes_at_once(void **state)
 {
 	int64_t begun_us = clock_steady_us();
 
@@ -394,7 +394,7 @@ drain_when_all_acceptors_are_replaced(const struct stage *s)
 }
 
 static void
-test_hup_replaces_one_process_after_the_other_and_reaches_the_rest(void **state)
+test_hup_replaces_acceptors_one_by_one_and_reaches_the_other_roles(void **state)
 {
 	stage.play = live_and_stop;
 	stage.on_ready = hang_up;
@@ -432,7 +432,7 @@ test_hup_goes_on_after_a_process_was_killed_while_it_stopped(void **state)
 	assert_int_equal(stage_count(&stage, STARTED, ROLE_ACCEPTOR, ANY), 4);
 }
 
-/* The second HUP finds acceptor 0 replaced and acceptor 1 told to stop. */
+/* At the second HUP acceptor 0 is replaced and acceptor 1 was told to stop. */
 static void
 hang_up_again_and_drain(const struct stage *s)
 {
@@ -463,22 +463,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    STAGE_TEST(test_a_process_that_never_lives_ends_the_service),
+	    STAGE_TEST(test_a_process_that_always_fails_at_its_start_ends_the_service),
 	    STAGE_TEST(test_a_role_that_may_keep_dying_does_not_end_the_service),
-	    STAGE_TEST(test_term_drains),
-	    STAGE_TEST(test_a_phase_drains_when_the_one_before_it_is_gone),
+	    STAGE_TEST(test_term_stops_every_process),
+	    STAGE_TEST(test_a_phase_drains_when_all_processes_of_the_one_before_have_ended),
 	    STAGE_TEST(test_roles_of_one_phase_drain_together),
-	    STAGE_TEST(test_while_draining_only_what_finishes_work_is_restarted_until_none_is_left),
-	    STAGE_TEST(test_a_dead_process_comes_up_once_more_when_a_drain_begins),
-	    STAGE_TEST(test_the_drain_time_out_kills_what_is_left),
-	    STAGE_TEST(test_an_endless_loop_is_ended_and_its_process_replaced),
-	    STAGE_TEST(test_term_finds_a_stuck_process_that_is_not_reaped_yet),
+	    STAGE_TEST(test_in_a_drain_only_processes_with_work_left_are_restarted),
+	    STAGE_TEST(test_a_dead_process_is_started_once_more_when_a_drain_begins),
+	    STAGE_TEST(test_the_drain_time_out_kills_the_remaining_processes),
+	    STAGE_TEST(test_a_process_in_an_endless_loop_is_killed_and_replaced),
+	    STAGE_TEST(test_a_stuck_process_that_is_not_reaped_yet_does_not_delay_a_drain),
 	    STAGE_TEST(test_a_process_that_hangs_while_it_stops_is_killed_and_the_drain_goes_on),
-	    STAGE_TEST(test_a_second_signal_kills_what_is_left_at_once),
+	    STAGE_TEST(test_a_second_signal_kills_the_remaining_processes_at_once),
 	    STAGE_TEST(test_a_fork_that_fails_is_tried_again),
 	    STAGE_TEST(test_a_drain_goes_on_without_a_process_that_cannot_be_forked),
 	    STAGE_TEST(test_the_drain_time_out_ends_the_wait_for_a_fork),
-	    STAGE_TEST(test_hup_replaces_one_process_after_the_other_and_reaches_the_rest),
+	    STAGE_TEST(test_hup_replaces_acceptors_one_by_one_and_reaches_the_other_roles),
 	    STAGE_TEST(test_hup_goes_on_after_a_process_was_killed_while_it_stopped),
 	    STAGE_TEST(test_a_second_hup_begins_again_with_the_first_process),
 	};
