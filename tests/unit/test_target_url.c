@@ -1,4 +1,4 @@
-/* The URL of an endpoint: what is taken, and what is said about the rest. */
+/* The URL of an endpoint: which URLs are accepted, and the errors for others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ assert_refused(const char *why, const char *const *urls, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		if (check(NULL, urls[i], &err) == 0)
-			fail_msg("%s was taken", urls[i]);
+			fail_msg("%s is accepted", urls[i]);
 		if (strstr(err.text, why) == NULL)
 			fail_msg("%s: %s", urls[i], err.text);
 	}
@@ -55,7 +55,7 @@ assert_refused(const char *why, const char *const *urls, size_t count)
 	} while (0)
 
 static void
-test_public_urls_are_taken(void **state)
+test_public_urls_are_accepted(void **state)
 {
 	ASSERT_TAKEN(NULL, "https://example.com", "http://example.com/", "HTTPS://Example.COM:8443/hook",
 	    "https://example.com./a", "https://a_b.example.com", "https://xn--bcher-kva.example/",
@@ -67,7 +67,7 @@ test_public_urls_are_taken(void **state)
 }
 
 static void
-test_other_schemes_and_forms_are_no_urls(void **state)
+test_other_schemes_and_forms_are_refused(void **state)
 {
 	ASSERT_REFUSED("is empty", "");
 	ASSERT_REFUSED("must begin with", "ftp://example.com/", "example.com", "//example.com/", "file:///etc/passwd",
@@ -81,7 +81,7 @@ test_other_schemes_and_forms_are_no_urls(void **state)
 }
 
 static void
-test_the_place_of_a_wrong_byte_is_told(void **state)
+test_the_error_names_the_place_of_a_wrong_byte(void **state)
 {
 	ASSERT_REFUSED("blank at byte 22", "https://example.com/a b");
 	ASSERT_REFUSED("blank at byte 1,", " https://example.com/");
@@ -140,7 +140,7 @@ test_addresses_that_are_not_public_are_refused_in_each_spelling(void **state)
 }
 
 static void
-test_allowed_networks_open_their_addresses(void **state)
+test_addresses_of_allowed_networks_are_accepted(void **state)
 {
 	struct error err;
 
@@ -154,7 +154,7 @@ test_allowed_networks_open_their_addresses(void **state)
 }
 
 static void
-test_a_url_has_a_length(void **state)
+test_the_length_of_a_url_is_limited(void **state)
 {
 	char url[TARGET_URL_BYTES_MAX + 2] = "https://example.com/";
 	struct error err;
@@ -195,7 +195,7 @@ is_inbox(const char *url, const char *public_url)
 }
 
 static void
-test_the_services_own_inbox_is_known_by_its_path_and_its_host(void **state)
+test_the_services_own_inbox_is_recognised_by_path_and_host(void **state)
 {
 	static const char *const own[] = {"http://localhost:8080/v1/dev/inbox/receive/a1_-.b",
 	    "https://app.localhost/v1/dev/inbox/receive/a", "http://127.0.0.1/v1/dev/inbox/receive/a",
@@ -224,7 +224,7 @@ test_the_services_own_inbox_is_known_by_its_path_and_its_host(void **state)
 }
 
 static void
-test_a_url_is_taken_apart_byte_for_byte(void **state)
+test_a_url_is_split_into_its_parts(void **state)
 {
 	static const char url[] = "HTTPS://Example.com.:8443?a=%2F&b=+;&c=&";
 	struct target_url parts;
@@ -244,17 +244,17 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_public_urls_are_taken),
-	    cmocka_unit_test(test_other_schemes_and_forms_are_no_urls),
-	    cmocka_unit_test(test_the_place_of_a_wrong_byte_is_told),
+	    cmocka_unit_test(test_public_urls_are_accepted),
+	    cmocka_unit_test(test_other_schemes_and_forms_are_refused),
+	    cmocka_unit_test(test_the_error_names_the_place_of_a_wrong_byte),
 	    cmocka_unit_test(test_a_nul_does_not_end_a_url),
 	    cmocka_unit_test(test_hosts_that_are_no_names_are_refused),
 	    cmocka_unit_test(test_addresses_that_are_not_public_are_refused_in_each_spelling),
-	    cmocka_unit_test(test_allowed_networks_open_their_addresses),
-	    cmocka_unit_test(test_a_url_has_a_length),
+	    cmocka_unit_test(test_addresses_of_allowed_networks_are_accepted),
+	    cmocka_unit_test(test_the_length_of_a_url_is_limited),
 	    cmocka_unit_test(test_an_error_never_shows_the_url),
-	    cmocka_unit_test(test_the_services_own_inbox_is_known_by_its_path_and_its_host),
-	    cmocka_unit_test(test_a_url_is_taken_apart_byte_for_byte),
+	    cmocka_unit_test(test_the_services_own_inbox_is_recognised_by_path_and_host),
+	    cmocka_unit_test(test_a_url_is_split_into_its_parts),
 	};
 
 	return cmocka_run_group_tests_name("target_url", tests, NULL, NULL);

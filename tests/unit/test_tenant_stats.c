@@ -1,6 +1,6 @@
 /*
- * Figures of tenants and what the development receiver keeps: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL
- * names a database (tests/e2e/test_db.py), in PostgreSQL.
+ * Counts of tenants, and what the development receiver keeps. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,7 +45,7 @@ tear_down(void **state)
 	return db_tear_down(state);
 }
 
-/* Runs one statement that writes, with the tenant as its parameter. */
+/* Runs one statement that writes. Its parameter is the tenant. */
 static void
 change(const char *sql, const char *tenant)
 {
@@ -64,7 +64,7 @@ add_tenant(const char *tenant)
 	    tenant);
 }
 
-/* Adds a job and a dead letter, and as many events and attempts as the number says. */
+/* Adds a job, a dead letter, and `events` events and attempts. */
 static void
 add_rows(const char *tenant, int events)
 {
@@ -94,7 +94,7 @@ add_rows(const char *tenant, int events)
 	}
 }
 
-/* queue_depth, dlq_count, event_count, delivery_count: as the API reads them. */
+/* Checks queue_depth, dlq_count, event_count and delivery_count as the API reads them. */
 static void
 assert_figures(const char *tenant, int64_t queue, int64_t dead, int64_t events, int64_t deliveries)
 {
@@ -108,7 +108,7 @@ assert_figures(const char *tenant, int64_t queue, int64_t dead, int64_t events, 
 	db_rows_free(rows);
 }
 
-/* A whole run, in slices of so many rows. */
+/* Counts all rows, in slices of so many. */
 static void
 count(uint32_t slice_rows)
 {
@@ -137,9 +137,9 @@ test_each_tenant_has_its_own_figures_after_counting(void **state)
 	assert_figures("other", 1, 1, 1, 1);
 }
 
-/* Slices end in the middle of a tenant's rows and at their end, and have several tenants. */
+/* Slices end within a tenant's rows and at their end, and contain several tenants. */
 static void
-test_figures_are_the_same_whatever_slices_they_are_counted_in(void **state)
+test_figures_do_not_depend_on_the_slices(void **state)
 {
 	static const int events[] = {1, 4, 2, 7, 1, 1};
 
@@ -165,7 +165,7 @@ test_figures_are_the_same_whatever_slices_they_are_counted_in(void **state)
 	}
 }
 
-/* Those of add_jobs(). Tenants are found by their endpoints where tables are distributed. */
+/* Adds the endpoints of add_jobs(). With distributed tables tenants are found by their endpoints. */
 static void
 add_endpoints(const char *tenant)
 {
@@ -192,7 +192,7 @@ add_jobs(const char *tenant, int first, int end)
 	}
 }
 
-/* The tenants of which more than depth jobs wait, with a comma behind each; at most so many. */
+/* The tenants with more than `depth` waiting jobs, a comma after each, at most so many. */
 static const char *
 above(int64_t depth, uint32_t most)
 {
@@ -209,7 +209,7 @@ above(int64_t depth, uint32_t most)
 }
 
 static void
-test_tenants_are_found_of_which_more_jobs_wait_than_may(void **state)
+test_tenants_with_more_waiting_jobs_than_allowed_are_found(void **state)
 {
 	change("DELETE FROM jobs WHERE tenant_id = $1 OR 1 = 1", "all");
 	assert_string_equal(above(1, 10), "");
@@ -282,7 +282,7 @@ test_messages_older_than_a_day_are_removed(void **state)
 	assert_int_equal(removed, 0);
 }
 
-/* In SQLite nobody else writes while a slice is removed. */
+/* SQLite has one writer at a time, so that a slice with large messages would delay the others. */
 static void
 test_large_messages_are_removed_a_few_at_a_time(void **state)
 {
@@ -313,8 +313,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_tenant_has_its_own_figures_after_counting),
-	    cmocka_unit_test(test_figures_are_the_same_whatever_slices_they_are_counted_in),
-	    cmocka_unit_test(test_tenants_are_found_of_which_more_jobs_wait_than_may),
+	    cmocka_unit_test(test_figures_do_not_depend_on_the_slices),
+	    cmocka_unit_test(test_tenants_with_more_waiting_jobs_than_allowed_are_found),
 	    cmocka_unit_test(test_a_deleted_tenant_gets_no_figures_again),
 	    cmocka_unit_test(test_the_key_of_tokens_is_made_once),
 	    cmocka_unit_test(test_messages_older_than_a_day_are_removed),

@@ -1,4 +1,4 @@
-/* Keys of session tickets: clients and servers of OpenSSL make handshakes over a pair of BIOs. */
+/* Keys of session tickets. Clients and servers of OpenSSL make handshakes over a pair of BIOs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* An acceptor's context. */
+/* The context of an acceptor. */
 static SSL_CTX *
 new_server(struct tickets *by)
 {
@@ -60,8 +60,8 @@ new_server(struct tickets *by)
 }
 
 /*
- * A handshake with that server in which the client shows the ticket of *session, if there is one. Whether it was taken.
- * *session becomes the one that the server gives.
+ * Makes a handshake with that server, in which the client shows the ticket of *session, if there is one. Returns
+ * whether the server accepted it. *session becomes the one that the server gives.
  */
 static bool
 is_resumed(SSL_CTX *server, int version, SSL_SESSION **session)
@@ -85,7 +85,7 @@ is_resumed(SSL_CTX *server, int version, SSL_SESSION **session)
 	}
 	assert_true(done);
 	assert_int_equal(SSL_version(client), version);
-	assert_true(SSL_read(client, &byte, 1) < 0); /* takes the tickets of TLS 1.3 in */
+	assert_true(SSL_read(client, &byte, 1) < 0); /* reads the tickets of TLS 1.3 */
 	resumed = SSL_session_reused(client);
 	SSL_SESSION_free(*session);
 	*session = SSL_get1_session(client);
@@ -99,7 +99,7 @@ is_resumed(SSL_CTX *server, int version, SSL_SESSION **session)
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
 static void
-a_ticket_of_one_acceptor_is_taken_by_another(void **state)
+a_ticket_of_one_acceptor_is_accepted_by_another(void **state)
 {
 	SSL_CTX *one = new_server(tickets), *another = new_server(tickets);
 
@@ -129,7 +129,7 @@ a_ticket_is_taken_across_one_change_of_the_key_and_not_across_two(void **state)
 		old = SSL_SESSION_dup(session);
 		tickets_rotate(tickets, now_us + HOUR_US);
 		assert_true(is_resumed(server, versions[v], &session));
-		/* The old ticket was replaced by one of the new key. */
+		/* The old ticket was replaced by one with the new key. */
 		tickets_rotate(tickets, now_us + 2 * HOUR_US);
 		assert_true(is_resumed(server, versions[v], &session));
 		assert_false(is_resumed(server, versions[v], &old));
@@ -154,7 +154,7 @@ the_key_is_not_changed_within_an_hour(void **state)
 }
 
 static void
-what_one_process_changes_holds_for_another(void **state)
+a_new_key_of_one_process_holds_for_another(void **state)
 {
 	SSL_CTX *server = new_server(tickets);
 	SSL_SESSION *session = NULL;
@@ -175,7 +175,7 @@ what_one_process_changes_holds_for_another(void **state)
 }
 
 static void
-tickets_of_another_service_are_not_taken(void **state)
+tickets_of_another_service_are_refused(void **state)
 {
 	struct error err;
 	struct tickets *others = tickets_new(BEGUN_US, &err);
@@ -194,12 +194,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_ticket_of_one_acceptor_is_taken_by_another, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_ticket_of_one_acceptor_is_accepted_by_another, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_ticket_is_taken_across_one_change_of_the_key_and_not_across_two, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_key_is_not_changed_within_an_hour, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(what_one_process_changes_holds_for_another, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(tickets_of_another_service_are_not_taken, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_new_key_of_one_process_holds_for_another, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(tickets_of_another_service_are_refused, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Timestamps: every form, calendar arithmetic against an independent count, bounds, numbers digit by digit. */
+/* Timestamps: every form, the calendar against an independent count, bounds, and numbers digit by digit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 typedef const char *parse_fn(const char *text, size_t len, int64_t *us);
 
-/* From memory of exactly its size, so that the address sanitizer sees a byte read too far. */
+/* Parses memory of exactly the text's size, so that the address sanitizer sees a byte read too far. */
 static const char *
 parse(parse_fn *fn, const char *text, int64_t *us)
 {
@@ -54,7 +54,7 @@ check_good(parse_fn *fn, const struct good *cases, size_t count)
 	}
 }
 
-/* Expected values by another calendar implementation. */
+/* The expected values are another calendar's. */
 static const struct good strings[] = {
     /* forms */
     {"1970-01-01", 0},
@@ -110,14 +110,14 @@ static const struct good strings[] = {
 };
 
 static void
-test_strings(void **state)
+test_text_of_each_form_is_read(void **state)
 {
 	check_good(timestamp_parse, strings, COUNT(strings));
 }
 
 static const struct bad {
 	const char *text;
-	const char *msg; /* how it goes on after "Input should be a valid datetime, " */
+	const char *msg; /* the message after "Input should be a valid datetime, " */
 } bad_strings[] = {
     {"", "expected"},
     {"yesterday", "expected"},
@@ -198,7 +198,7 @@ static const struct bad {
 static const char prefix[] = "Input should be a valid datetime, ";
 
 static void
-test_bad_strings(void **state)
+test_other_text_is_refused_with_the_reason(void **state)
 {
 	for (size_t i = 0; i < COUNT(bad_strings); i++) {
 		int64_t us;
@@ -214,9 +214,9 @@ test_bad_strings(void **state)
 	}
 }
 
-/* Day after day from the first to the last: the counter knows only how long months are. */
+/* Each day from the first to the last. The counter knows only the lengths of months. */
 static void
-test_every_day(void **state)
+test_every_day_has_its_instant(void **state)
 {
 	static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int64_t expected = TIMESTAMP_MIN_US;
@@ -241,9 +241,9 @@ test_every_day(void **state)
 	assert_true(expected == TIMESTAMP_MAX_US + 1);
 }
 
-/* No proper prefix of a full timestamp is taken, but for the forms that are one. */
+/* No beginning of a full timestamp is accepted, except for those that are a form. */
 static void
-test_truncated(void **state)
+test_truncated_timestamps_are_refused(void **state)
 {
 	static const char full[] = "2024-06-01T12:34:56.789+02:30";
 	static const size_t complete[] = {10, 16, 19, 21, 22, 23, 26, 29};
@@ -298,7 +298,7 @@ static const struct good numbers[] = {
     {"0e99999999999999999999", 0},
     {"0.000000000000000000000000000000000000000000000000001700000000e60", 1700000000000000},
     {"170000000000000000000000000000000000000000e-32", 1700000000000000},
-    /* the watershed between seconds and milliseconds */
+    /* the limit between seconds and milliseconds */
     {"20000000000", 20000000000000000},
     {"20000000000.000001", 20000000000000},
     {"20000000001", 20000000001000},
@@ -313,13 +313,13 @@ static const struct good numbers[] = {
 };
 
 static void
-test_numbers(void **state)
+test_numbers_are_seconds_or_milliseconds(void **state)
 {
 	check_good(timestamp_parse_number, numbers, COUNT(numbers));
 }
 
 static void
-test_bad_numbers(void **state)
+test_other_numbers_are_refused(void **state)
 {
 	static const char *const cases[] = {
 	    "253402300800000",
@@ -347,9 +347,9 @@ test_bad_numbers(void **state)
 	}
 }
 
-/* Every microsecond of a fraction comes through, as seconds and as milliseconds. */
+/* Every microsecond of a fraction is kept, in seconds and in milliseconds. */
 static void
-test_number_digits(void **state)
+test_every_microsecond_of_a_number_is_kept(void **state)
 {
 	for (int fraction = 0; fraction < 1000000; fraction += 7) {
 		int64_t expected = INT64_C(1717245296000000) + fraction, us;
@@ -367,9 +367,9 @@ test_number_digits(void **state)
 	}
 }
 
-/* Very long numbers are only long: the exponent and the point outweigh each other. */
+/* A very long number is still a number: exponent and point cancel each other. */
 static void
-test_long_numbers(void **state)
+test_long_numbers_are_read(void **state)
 {
 	enum { ZEROS = 1200000 };
 	char *text = malloc(ZEROS + 64);
@@ -394,14 +394,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_strings),
-	    cmocka_unit_test(test_bad_strings),
-	    cmocka_unit_test(test_every_day),
-	    cmocka_unit_test(test_truncated),
-	    cmocka_unit_test(test_numbers),
-	    cmocka_unit_test(test_bad_numbers),
-	    cmocka_unit_test(test_number_digits),
-	    cmocka_unit_test(test_long_numbers),
+	    cmocka_unit_test(test_text_of_each_form_is_read),
+	    cmocka_unit_test(test_other_text_is_refused_with_the_reason),
+	    cmocka_unit_test(test_every_day_has_its_instant),
+	    cmocka_unit_test(test_truncated_timestamps_are_refused),
+	    cmocka_unit_test(test_numbers_are_seconds_or_milliseconds),
+	    cmocka_unit_test(test_other_numbers_are_refused),
+	    cmocka_unit_test(test_every_microsecond_of_a_number_is_kept),
+	    cmocka_unit_test(test_long_numbers_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

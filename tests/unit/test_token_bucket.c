@@ -1,4 +1,4 @@
-/* The token bucket: what passes, what waits and for how long, and by several processes at once. */
+/* The token bucket: which requests pass, which wait and for how long, with one process and with several. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #define SECOND_US 1000000
 
 static void
-test_a_second_lets_exactly_its_number_through(void **state)
+test_a_bucket_holds_the_tokens_of_a_second(void **state)
 {
 	static const uint64_t rates[] = {1, 2, 3, 5, 7, 10, 99, 1000, 33333, 1000000};
 
@@ -32,18 +32,18 @@ test_a_second_lets_exactly_its_number_through(void **state)
 }
 
 static void
-test_tokens_flow_in_with_the_time(void **state)
+test_a_bucket_fills_at_its_rate(void **state)
 {
 	uint64_t bucket = 0, passed = 0;
 	int64_t now_us = NOW_US;
 
 	for (; now_us < NOW_US + 10 * SECOND_US; now_us += 1000)
 		passed += token_bucket_take(&bucket, 5, 1, now_us) == 0;
-	assert_int_equal(passed, 5 + 49); /* one each 200 ms; the fiftieth would come at ten seconds */
+	assert_int_equal(passed, 5 + 49); /* one every 200 ms; the fiftieth would come at ten seconds */
 }
 
 static void
-test_the_wait_is_told_and_enough(void **state)
+test_the_reported_wait_is_exact(void **state)
 {
 	uint64_t bucket = 0;
 	int64_t wait_us;
@@ -58,18 +58,18 @@ test_the_wait_is_told_and_enough(void **state)
 }
 
 static void
-test_something_large_passes_and_then_waits_its_time(void **state)
+test_a_large_request_passes_and_the_next_one_waits_for_it(void **state)
 {
 	uint64_t bucket = 0;
 
-	assert_int_equal(token_bucket_take(&bucket, 10, 100, NOW_US), 0); /* ten seconds' worth */
+	assert_int_equal(token_bucket_take(&bucket, 10, 100, NOW_US), 0); /* as many as in ten seconds */
 	assert_int_equal(token_bucket_take(&bucket, 10, 1, NOW_US), 9 * SECOND_US + SECOND_US / 10);
 	assert_true(token_bucket_take(&bucket, 10, 100, NOW_US + 9 * SECOND_US) > 0);
 	assert_int_equal(token_bucket_take(&bucket, 10, 100, NOW_US + 9 * SECOND_US + SECOND_US / 10), 0);
 }
 
 static void
-test_what_is_put_back_may_be_taken_again(void **state)
+test_tokens_that_are_put_back_may_be_taken_again(void **state)
 {
 	uint64_t bucket = 0;
 
@@ -79,9 +79,9 @@ test_what_is_put_back_may_be_taken_again(void **state)
 	assert_int_equal(token_bucket_take(&bucket, 2, 2, NOW_US), 0);
 }
 
-/* Between a take and its return the key was removed, and a new one got its bucket. */
+/* The key was removed between a take and its return, and a new key has its bucket. */
 static void
-test_what_is_put_back_into_a_new_bucket_leaves_it_full(void **state)
+test_tokens_that_are_put_back_into_a_new_bucket_leave_it_full(void **state)
 {
 	uint64_t bucket = 0;
 
@@ -93,7 +93,7 @@ test_what_is_put_back_into_a_new_bucket_leaves_it_full(void **state)
 }
 
 static void
-test_extreme_rates_and_amounts(void **state)
+test_extreme_rates_and_amounts_do_not_overflow(void **state)
 {
 	uint64_t bucket = 0;
 
@@ -105,7 +105,7 @@ test_extreme_rates_and_amounts(void **state)
 	assert_int_equal(token_bucket_take(&bucket, 1, 0, NOW_US) > 0, 1); /* a request without events also waits */
 }
 
-/* Four processes draw from one bucket at one instant: together they get what one would have got. */
+/* Four processes draw from one bucket at the same instant. Together they get as much as one would. */
 static void
 test_processes_share_a_bucket(void **state)
 {
@@ -136,13 +136,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_second_lets_exactly_its_number_through),
-	    cmocka_unit_test(test_tokens_flow_in_with_the_time),
-	    cmocka_unit_test(test_the_wait_is_told_and_enough),
-	    cmocka_unit_test(test_something_large_passes_and_then_waits_its_time),
-	    cmocka_unit_test(test_what_is_put_back_may_be_taken_again),
-	    cmocka_unit_test(test_what_is_put_back_into_a_new_bucket_leaves_it_full),
-	    cmocka_unit_test(test_extreme_rates_and_amounts),
+	    cmocka_unit_test(test_a_bucket_holds_the_tokens_of_a_second),
+	    cmocka_unit_test(test_a_bucket_fills_at_its_rate),
+	    cmocka_unit_test(test_the_reported_wait_is_exact),
+	    cmocka_unit_test(test_a_large_request_passes_and_the_next_one_waits_for_it),
+	    cmocka_unit_test(test_tokens_that_are_put_back_may_be_taken_again),
+	    cmocka_unit_test(test_tokens_that_are_put_back_into_a_new_bucket_leave_it_full),
+	    cmocka_unit_test(test_extreme_rates_and_amounts_do_not_overflow),
 	    cmocka_unit_test(test_processes_share_a_bucket),
 	};
 

@@ -1,4 +1,4 @@
-/* Which texts are topics and patterns, and where others are wrong. */
+/* Which texts are topics and patterns, and where other texts are wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ text_of(const char *text)
 
 static const struct refusal {
 	const char *text;
-	const char *topic; /* NULL: it is one */
+	const char *topic; /* NULL: it is a topic */
 	const char *pattern;
 } texts[] = {
     {"order", NULL, NULL},
@@ -61,7 +61,7 @@ expect(int rc, const struct error *err, const char *want)
 }
 
 static void
-test_a_text_is_a_topic_or_is_refused_with_the_byte(void **state)
+test_a_text_is_a_topic_or_is_refused_with_the_wrong_byte(void **state)
 {
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct error err;
@@ -80,7 +80,7 @@ test_a_nul_is_a_control_character(void **state)
 }
 
 static void
-test_255_characters_are_a_topic_and_256_are_none(void **state)
+test_a_topic_has_at_most_255_characters(void **state)
 {
 	char text[4 * (TOPIC_CHARS_MAX + 1)];
 	struct error err;
@@ -97,7 +97,7 @@ test_255_characters_are_a_topic_and_256_are_none(void **state)
 }
 
 static void
-test_the_longest_topic_splits(void **state)
+test_the_topic_with_the_most_segments_is_split(void **state)
 {
 	struct span segments[TOPIC_SEGMENTS_MAX];
 	char text[TOPIC_CHARS_MAX];
@@ -130,10 +130,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_text_is_a_topic_or_is_refused_with_the_byte),
+	    cmocka_unit_test(test_a_text_is_a_topic_or_is_refused_with_the_wrong_byte),
 	    cmocka_unit_test(test_a_nul_is_a_control_character),
-	    cmocka_unit_test(test_255_characters_are_a_topic_and_256_are_none),
-	    cmocka_unit_test(test_the_longest_topic_splits),
+	    cmocka_unit_test(test_a_topic_has_at_most_255_characters),
+	    cmocka_unit_test(test_the_topic_with_the_most_segments_is_split),
 	    cmocka_unit_test(test_the_topics_of_the_service_are_known),
 	};
 

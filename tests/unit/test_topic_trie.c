@@ -1,4 +1,4 @@
-/* The trie of a tenant's patterns against a plain matcher, and what a topic costs at worst. */
+/* The trie of a tenant's patterns against a plain matcher, and the cost of the worst topics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,9 +22,7 @@ text_of(const char *text)
 	return (struct span){text, strlen(text)};
 }
 
-/*
- * --- the plain matcher: a row of a table a segment of the pattern --------------------------------------------------
- */
+/* --- the plain matcher: one row of a table for each segment of the pattern ---------------------------------------- */
 
 static bool
 is(struct span segment, const char *text)
@@ -59,7 +57,7 @@ matches(struct span pattern, struct span topic)
 	return rows[pn % 2][tn];
 }
 
-/* Both say the same of every pattern, and each number comes once. */
+/* Both must agree on every pattern, and report each number once. */
 static void
 compare(const struct topic_trie *trie, struct topic_match *match, const struct topic_subscription *all, uint32_t count,
     struct span topic)
@@ -119,7 +117,7 @@ static const struct example {
 };
 
 static void
-test_patterns_match_as_they_are_described(void **state)
+test_patterns_match_as_documented(void **state)
 {
 	for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
 		struct topic_subscription one = {text_of(examples[i].pattern), 7};
@@ -149,7 +147,7 @@ test_a_tenant_without_subscriptions_matches_nothing(void **state)
 
 /* --- properties -------------------------------------------------------------------------------------------------- */
 
-/* Segments of few names, so that much matches. Returns the end. */
+/* Makes a text of few different segments, so that many patterns match. Returns the end. */
 static char *
 make_text(struct dice *dice, char *to, const char *const words[], uint32_t count, uint32_t segments_max)
 {
@@ -164,7 +162,7 @@ make_text(struct dice *dice, char *to, const char *const words[], uint32_t count
 }
 
 static void
-test_random_patterns_match_what_a_plain_matcher_matches(void **state)
+test_random_patterns_match_as_a_plain_matcher_does(void **state)
 {
 	static const char *const words[] = {"a", "b", "hooks", "*", "#", "#"};
 	static char texts[PATTERNS_MAX][64];
@@ -198,7 +196,7 @@ test_random_patterns_match_what_a_plain_matcher_matches(void **state)
 
 /* After 2^32 matches the marks of reached tails begin anew. */
 static void
-test_the_turn_may_wrap(void **state)
+test_matches_are_right_when_the_turn_wraps_around(void **state)
 {
 	struct topic_subscription all[] = {{text_of("#.a"), 0}, {text_of("#.b"), 1}, {text_of("#.c.#"), 2}};
 	struct topic_trie *trie = topic_trie_new(all, 3);
@@ -230,15 +228,15 @@ test_70000_subscriptions_match_one_topic(void **state)
 	compare(trie, match, all, count, text_of("order.created"));
 	assert_int_equal(match->count, count);
 	compare(trie, match, all, count, text_of("order.paid"));
-	assert_int_equal(match->count, count - 11667 - 11666); /* all but two of the six patterns */
+	assert_int_equal(match->count, count - 11667 - 11666); /* four of the six patterns */
 	topic_match_free(match);
 	topic_trie_free(trie);
 	free(all);
 }
 
-/* Patterns that would make a state of each `#` keep 10,000 * 60 states alive. */
+/* With a state for each `#` these patterns would keep 10,000 * 60 states alive. */
 static void
-test_the_worst_patterns_cost_each_pattern_once(void **state)
+test_the_worst_patterns_are_visited_once_each(void **state)
 {
 	const uint32_t count = 10000;
 	struct topic_subscription *all = calloc(count, sizeof *all);
@@ -272,12 +270,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_patterns_match_as_they_are_described),
+	    cmocka_unit_test(test_patterns_match_as_documented),
 	    cmocka_unit_test(test_a_tenant_without_subscriptions_matches_nothing),
-	    cmocka_unit_test(test_random_patterns_match_what_a_plain_matcher_matches),
-	    cmocka_unit_test(test_the_turn_may_wrap),
+	    cmocka_unit_test(test_random_patterns_match_as_a_plain_matcher_does),
+	    cmocka_unit_test(test_matches_are_right_when_the_turn_wraps_around),
 	    cmocka_unit_test(test_70000_subscriptions_match_one_topic),
-	    cmocka_unit_test(test_the_worst_patterns_cost_each_pattern_once),
+	    cmocka_unit_test(test_the_worst_patterns_are_visited_once_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* What transforms make of events, byte for byte. test_rules.py has random ones. */
+/* What transforms make of events, byte for byte. test_rules.py has random transforms. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@
 static const struct example {
 	const char *transform, *event, *result;
 } examples[] = {
-    /* only what is named changes */
+    /* only the named members change */
     {SET("b", "2"), "{\"a\":1234567890123456789,\"b\":1e400,\"c\":-0,\"d\":1.10}",
 	"{\"a\":1234567890123456789,\"b\":2,\"c\":-0,\"d\":1.10}"},
     {REMOVE("p.x"), " { \"k\\u0065y\" : [ 1 , 2 ] ,\n \"p\" : { \"x\" : 0 , \"y\" : 1 } } ",
@@ -31,13 +31,13 @@ static const struct example {
     {RENAME("b", "z"), "{ \"a\":1, \"b\" :2 ,\"c\":3}", "{ \"a\":1, \"z\" :2 ,\"c\":3}"},
     {"[" SET("a", "[ 1.0,  2 ]") "," ADD("x.y", "null") "]", "{\"a\":0}", "{\"a\":[ 1.0,  2 ],\"x\":{\"y\":null}}"},
     {"[]", " {\"a\" : 1}", " {\"a\" : 1}"},
-    /* one member after the other goes */
+    /* one member after the other is removed */
     {REMOVE("a"), "{\"a\":1,\"b\":2}", "{\"b\":2}"},
     {REMOVE("b"), "{\"a\":1,\"b\":2}", "{\"a\":1}"},
     {REMOVE("a"), "{ \"a\" : 1 }", "{}"},
     {"[" REMOVE("a") "," ADD("b", "1") "]", "{ \"a\" : 1 }", "{\"b\":1}"},
     {ADD("b", "1"), "{ }", "{\"b\":1}"},
-    /* a field that is not there, or behind something that is no object */
+    /* a field that does not exist, or is inside a value that is no object */
     {REMOVE("x"), "{ \"a\" : 1 }", "{ \"a\" : 1 }"},
     {RENAME("x", "a"), "{\"a\":1}", "{\"a\":1}"},
     {REMOVE("a.b"), "{\"a\":1}", "{\"a\":1}"},
@@ -66,14 +66,14 @@ static const struct example {
     {SET("a", "9"), "{\"a\":1,\"b\":2,\"a\":3}", "{\"b\":2,\"a\":9}"},
     {SET("a.x", "9"), "{\"a\":{\"x\":1},\"a\":{\"x\":2}}", "{\"a\":{\"x\":1},\"a\":{\"x\":9}}"},
     {RENAME("a", "b"), "{\"a\":1,\"b\":2,\"a\":3,\"b\":4}", "{\"b\":3}"},
-    /* names are compared as they are read, and written as JSON */
+    /* names are compared without their escapes, and written as JSON */
     {REMOVE("a"), "{\"\\u0061\":1}", "{}"},
     {SET("\\u0062\\\"\\n", "1"), "{}", "{\"b\\\"\\u000a\":1}"},
     {RENAME("a", "\xc3\xa9"), "{\"a\":1}", "{\"\xc3\xa9\":1}"},
 };
 
 static void
-test_transforms_do_as_they_are_described(void **state)
+test_transforms_change_events_as_documented(void **state)
 {
 	struct json_edit *edit = json_edit_new();
 
@@ -93,9 +93,9 @@ test_transforms_do_as_they_are_described(void **state)
 	json_edit_free(edit);
 }
 
-/* The most that steps can add: paths of one-character steps, each to an object of its own, moved into one another. */
+/* The most that steps can add: paths of one-character names, each to an object of its own, moved into one another. */
 static void
-test_an_event_grows_by_no_more_than_is_said(void **state)
+test_an_event_grows_by_no_more_than_the_stated_limit(void **state)
 {
 	static char text[RULE_BYTES_MAX + 1000];
 	char *to = stpcpy(text, "[" SET("a0", "{}"));
@@ -153,8 +153,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_transforms_do_as_they_are_described),
-	    cmocka_unit_test(test_an_event_grows_by_no_more_than_is_said),
+	    cmocka_unit_test(test_transforms_change_events_as_documented),
+	    cmocka_unit_test(test_an_event_grows_by_no_more_than_the_stated_limit),
 	    cmocka_unit_test(test_a_large_event_is_scanned_once_for_all_steps),
 	};
 

@@ -1,4 +1,4 @@
-/* Which documents are transforms, and where others are wrong. */
+/* Which documents are transforms, and where other documents are wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ text_of(const char *text)
 }
 
 static void
-test_transforms_are_taken(void **state)
+test_transforms_are_accepted(void **state)
 {
 	for (size_t i = 0; i < COUNT(good); i++) {
 		struct error err = {""};
@@ -96,7 +96,7 @@ repeat(char *to, const char *text, size_t times)
 }
 
 static void
-test_steps_and_values_are_bounded(void **state)
+test_steps_and_values_are_limited(void **state)
 {
 	static char text[200000];
 	struct error err;
@@ -121,7 +121,7 @@ test_steps_and_values_are_bounded(void **state)
 	assert_string_equal(err.text, "transform, byte 16384: more than 16384 bytes");
 }
 
-/* Names are numbered once, however often and however they are spelt. */
+/* Each name has one number, however often and however it is spelt. */
 static void
 test_paths_become_numbers_of_names(void **state)
 {
@@ -146,9 +146,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_transforms_are_taken),
+	    cmocka_unit_test(test_transforms_are_accepted),
 	    cmocka_unit_test(test_other_documents_are_refused_with_the_place),
-	    cmocka_unit_test(test_steps_and_values_are_bounded),
+	    cmocka_unit_test(test_steps_and_values_are_limited),
 	    cmocka_unit_test(test_paths_become_numbers_of_names),
 	};
 

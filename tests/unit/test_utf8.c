@@ -1,4 +1,4 @@
-/* UTF-8: every code point once, and the byte sequences that are none. */
+/* UTF-8: every code point, and byte sequences that are no character. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ encode(uint32_t c, char out[4])
 }
 
 static void
-test_every_code_point(void **state)
+test_every_code_point_is_a_character(void **state)
 {
 	for (uint32_t c = 0; c < 0x120000; c++) {
 		bool valid = c < 0x110000 && !(c >= 0xd800 && c < 0xe000);
@@ -41,7 +41,7 @@ test_every_code_point(void **state)
 }
 
 static void
-test_what_is_no_character(void **state)
+test_other_bytes_are_no_character(void **state)
 {
 	static const char *const broken[] = {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf",
 	    "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xc3(", "\xe2\x82(", "\xf0\x9f\x98(", "\xf5\x80\x80\x80", "\xfe",
@@ -54,7 +54,7 @@ test_what_is_no_character(void **state)
 }
 
 static void
-test_what_controls_a_terminal(void **state)
+test_characters_that_control_a_terminal_are_recognised(void **state)
 {
 	for (uint32_t c = 0; c < 0x110000; c++) {
 		bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
@@ -69,9 +69,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_every_code_point),
-	    cmocka_unit_test(test_what_is_no_character),
-	    cmocka_unit_test(test_what_controls_a_terminal),
+	    cmocka_unit_test(test_every_code_point_is_a_character),
+	    cmocka_unit_test(test_other_bytes_are_no_character),
+	    cmocka_unit_test(test_characters_that_control_a_terminal_are_recognised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Ids: the forms that are read, version 5 against values of another implementation, version 7's order and fields. */
+/* Ids: the forms that are read, version 5 against another implementation, and the order and the fields of version 7. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ static const uint8_t sample[16] = {
     0xef,
 };
 
-/* From memory of exactly its size, so that the address sanitizer sees a byte read too far. */
+/* Parses memory of exactly the text's size, so that the address sanitizer sees a byte read too far. */
 static bool
 parse(const char *text, size_t len, uint8_t id[16])
 {
@@ -49,7 +49,7 @@ parse(const char *text, size_t len, uint8_t id[16])
 }
 
 static void
-test_parse(void **state)
+test_a_uuid_is_read_in_its_usual_forms(void **state)
 {
 	static const char *const forms[] = {
 	    "550e8400-e29b-41d4-a716-4466554400ef",
@@ -69,7 +69,7 @@ test_parse(void **state)
 
 		assert_true(parse(forms[i], strlen(forms[i]), id));
 		assert_memory_equal(id, sample, 16);
-		/* Every proper prefix and every longer text is something else. */
+		/* Every beginning and every longer text is something else. */
 		for (size_t len = 0; len < strlen(forms[i]); len++)
 			assert_false(parse(forms[i], len, id));
 		assert_false(parse(forms[i], strlen(forms[i]) + 1, id));
@@ -77,7 +77,7 @@ test_parse(void **state)
 }
 
 static void
-test_parse_refused(void **state)
+test_other_text_is_refused(void **state)
 {
 	static const char *const texts[] = {
 	    "",
@@ -119,7 +119,7 @@ test_parse_refused(void **state)
 }
 
 static void
-test_format(void **state)
+test_a_uuid_is_written_in_its_standard_form(void **state)
 {
 	char text[37];
 	uint8_t id[16];
@@ -138,9 +138,9 @@ test_format(void **state)
 	}
 }
 
-/* By Python: uuid.uuid5(uuid.UUID("c2794c55-9d05-48fc-abc1-80f365c3efcd"), text). */
+/* The expected ids are Python's: uuid.uuid5(uuid.UUID("c2794c55-9d05-48fc-abc1-80f365c3efcd"), text). */
 static void
-test_v5(void **state)
+test_version_5_has_the_values_of_another_implementation(void **state)
 {
 	static const struct {
 		const char *text;
@@ -168,13 +168,13 @@ test_v5(void **state)
 	assert_memory_equal(text, "16905c4c-f37b-5182-b417-3ba2177576fd", 36);
 }
 
-/* A FIPS policy takes SHA-1 away from programs that ask a provider of OpenSSL for it. */
+/* A FIPS policy refuses SHA-1 to programs that ask a provider of OpenSSL for it. */
 static void
-test_v5_under_a_fips_policy(void **state)
+test_version_5_works_under_a_fips_policy(void **state)
 {
 	assert_int_equal(EVP_set_default_properties(NULL, "fips=yes"), 1);
 	assert_null(EVP_MD_fetch(NULL, "SHA1", NULL));
-	test_v5(state);
+	test_version_5_has_the_values_of_another_implementation(state);
 	assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
 }
 
@@ -189,7 +189,7 @@ milliseconds(const uint8_t id[16])
 }
 
 static void
-test_v7_fields(void **state)
+test_version_7_has_the_time_and_its_fields(void **state)
 {
 	static const int64_t instants[] = {0, 1, 999, 1000, 1700000000123456, 1717245296999999, 253402300799999999};
 	struct uuid_source source;
@@ -202,15 +202,15 @@ test_v7_fields(void **state)
 		assert_int_equal(milliseconds(id), instants[i] / 1000);
 		assert_int_equal(id[6] >> 4, 7);
 		assert_int_equal(id[8] >> 6, 2);
-		/* The next 12 bits are the fraction of the millisecond; the very first tick of all is never given. */
+		/* The next 12 bits are the fraction of the millisecond. The very first tick is never given. */
 		assert_int_equal((id[6] & 0x0f) << 8 | id[7], i == 0 ? 1 : instants[i] % 1000 * 4096 / 1000);
 	}
 }
 
 static void
-test_v7_ascends(void **state)
+test_version_7_ascends_whatever_the_clock_does(void **state)
 {
-	/* Standing, going, jumping back, before the epoch, forward again. */
+	/* Standing still, going on, jumping back, before the epoch, forward again. */
 	static const int64_t steps[] = {0, 1, 0, -5000000, 3, 0, 0, 1000, -1, 250};
 	struct uuid_source source;
 	uint8_t last[16] = {0}, id[16];
@@ -225,13 +225,13 @@ test_v7_ascends(void **state)
 		assert_int_equal(id[8] >> 6, 2);
 		memcpy(last, id, 16);
 	}
-	/* However many ids one instant is asked for: counting stays near the clock. */
+	/* However many ids are made at one instant, their times stay near the clock. */
 	assert_true(milliseconds(id) - 1700000000000 < 10000);
 }
 
 /* The random half differs between ids and between sources of the same instant. */
 static void
-test_v7_of_a_time_begin_behind_the_first_of_it(void **state)
+test_the_first_id_of_an_instant_precedes_all_others_of_it(void **state)
 {
 	static struct uuid_source source;
 	uint8_t before[16], id[16], behind[16];
@@ -247,7 +247,7 @@ test_v7_of_a_time_begin_behind_the_first_of_it(void **state)
 }
 
 static void
-test_v7_random(void **state)
+test_version_7_has_random_bits(void **state)
 {
 	enum { IDS = 2000 };
 	static uint64_t tails[2 * IDS];
@@ -266,7 +266,7 @@ test_v7_random(void **state)
 		for (size_t j = 0; j < i; j++)
 			assert_true(tails[j] != tails[i]);
 	}
-	/* Every bit but the two of the variant takes both values. */
+	/* Every bit but the two of the variant has both values. */
 	assert_int_equal(__builtin_popcountll(ones & zeros), 62);
 }
 
@@ -274,15 +274,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_parse),
-	    cmocka_unit_test(test_parse_refused),
-	    cmocka_unit_test(test_format),
-	    cmocka_unit_test(test_v5),
-	    cmocka_unit_test(test_v5_under_a_fips_policy),
-	    cmocka_unit_test(test_v7_fields),
-	    cmocka_unit_test(test_v7_ascends),
-	    cmocka_unit_test(test_v7_of_a_time_begin_behind_the_first_of_it),
-	    cmocka_unit_test(test_v7_random),
+	    cmocka_unit_test(test_a_uuid_is_read_in_its_usual_forms),
+	    cmocka_unit_test(test_other_text_is_refused),
+	    cmocka_unit_test(test_a_uuid_is_written_in_its_standard_form),
+	    cmocka_unit_test(test_version_5_has_the_values_of_another_implementation),
+	    cmocka_unit_test(test_version_5_works_under_a_fips_policy),
+	    cmocka_unit_test(test_version_7_has_the_time_and_its_fields),
+	    cmocka_unit_test(test_version_7_ascends_whatever_the_clock_does),
+	    cmocka_unit_test(test_the_first_id_of_an_instant_precedes_all_others_of_it),
+	    cmocka_unit_test(test_version_7_has_random_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

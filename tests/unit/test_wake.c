@@ -1,6 +1,6 @@
 /*
- * Sleeping and waking across processes: no wake-up is lost, whoever is killed when; few system calls. Includes the
- * source with its write(2) counted.
+ * Sleeping and waking across processes: no wake-up is lost, whichever process is killed and when, and system calls are
+ * few. Includes the source, with its write(2) counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ static ssize_t counted_write(int fd, const void *bytes, size_t len);
 #include "tests/unit/single_step.h"
 
 #define SIDES 2
-#define LOST_MS 20000 /* who sleeps that long has missed a wake-up */
+#define LOST_MS 20000 /* a process that sleeps that long has missed a wake-up */
 
 /* Each word on cache lines of its own, as in the segment. */
 struct shared {
@@ -79,7 +79,7 @@ readable(const struct wake *wake)
 	return poll(&fd, 1, 0) == 1;
 }
 
-/* Sleeps as the writers do until work[side] is no longer seen, which is known already. Returns the new amount. */
+/* Sleeps as writers do while work[side] is still `seen`. Returns the new amount. */
 static uint64_t
 wait_for_work(int side, uint64_t seen)
 {
@@ -132,7 +132,7 @@ assert_all_exit_0(int children)
 }
 
 static void
-test_nobody_sleeps_nobody_writes(void **state)
+test_without_a_sleeper_there_are_no_writes(void **state)
 {
 	for (int i = 0; i < 1000; i++)
 		wake_up(&wakes[0]);
@@ -145,7 +145,7 @@ test_nobody_sleeps_nobody_writes(void **state)
 }
 
 static void
-test_one_write_a_sleep(void **state)
+test_each_sleep_costs_one_write(void **state)
 {
 	for (uint64_t sleep = 1; sleep <= 1000; sleep++) {
 		wake_arm(&wakes[0]);
@@ -161,9 +161,12 @@ test_one_write_a_sleep(void **state)
 	assert_false(readable(&wakes[1]));
 }
 
-/* Found work after arming, so nobody polled and drained: the next sleep may end early, the one after works as ever. */
+/*
+ * The process found work after it had armed, so it neither polled nor drained. Its next sleep may end early. The one
+ * after that works as usual.
+ */
 static void
-test_stale_wake_up_does_no_harm(void **state)
+test_a_wake_up_that_was_not_used_ends_one_sleep_early_at_most(void **state)
 {
 	wake_arm(&wakes[0]);
 	wake_up(&wakes[0]);
@@ -180,9 +183,9 @@ test_stale_wake_up_does_no_harm(void **state)
 	assert_true(readable(&wakes[0]));
 }
 
-/* A sleeper that dies asleep leaves its word behind; its successor sleeps and wakes like any other. */
+/* A process that dies asleep leaves its word set. Its successor sleeps and wakes as usual. */
 static void
-test_successor_of_a_dead_sleeper(void **state)
+test_the_successor_of_a_dead_sleeper_is_woken(void **state)
 {
 	for (int drained = 0; drained < 2; drained++) {
 		wake_arm(&wakes[0]); /* dies here */
@@ -199,8 +202,8 @@ test_successor_of_a_dead_sleeper(void **state)
 }
 
 /*
- * One says that it sleeps and looks for work, the other makes work and looks for a sleeper, both at the same moment:
- * at least one of them sees the other. This is what the fences are for.
+ * One process says that it sleeps and then looks for work. The other one makes work and then looks for a sleeper. When
+ * both do so at the same moment, at least one of them sees the other. The fences ensure this.
  */
 enum { MOMENTS = 150000 };
 
@@ -228,21 +231,21 @@ fall_asleep_or_wake(int side)
 	for (uint64_t i = 1; i <= MOMENTS; i++) {
 		bool seen = true;
 
-		/* With both words in both caches, loads overtake stores as often as they ever will. */
+		/* With both words in both caches, loads overtake stores as often as they can. */
 		meet(side, 3 * i - 2);
 		(void)ck_pr_load_32(&shared->sleeping[0][0]);
 		(void)ck_pr_load_64(&shared->work[0][0]);
 		if (side == 0)
 			ck_pr_store_64(&shared->moment, now_ns() + 1000);
 		meet(side, 3 * i - 1);
-		/* The moment, give or take what the caches need to pass a line from one to the other. */
+		/* The moment, within the time that caches need to pass a line to each other. */
 		while (now_ns() < ck_pr_load_64(&shared->moment) + (side == 0 ? i % 128 : 64))
 			;
 		if (side == 0) {
 			wake_arm(&wakes[0]);
 			seen = ck_pr_load_64(&shared->work[0][0]) == i;
 		} else {
-			ck_pr_store_64(&shared->work[0][0], i); /* and no fence, as lane_publish() has none */
+			ck_pr_store_64(&shared->work[0][0], i); /* without a fence, as lane_publish() has none */
 			wake_up(&wakes[0]);
 		}
 		meet(side, 3 * i);
@@ -255,14 +258,14 @@ fall_asleep_or_wake(int side)
 }
 
 static void
-test_at_least_one_sees_the_other(void **state)
+test_of_a_sleeper_and_a_waker_at_least_one_sees_the_other(void **state)
 {
 	(void)in_child(fall_asleep_or_wake, 0);
 	(void)in_child(fall_asleep_or_wake, 1);
 	assert_all_exit_0(2);
 }
 
-/* A ball between two processes: every throw finds the other side asleep or falling asleep. */
+/* A ball between two processes: each throw finds the other side asleep or falling asleep. */
 enum { THROWS = 100000 };
 
 static void
@@ -278,17 +281,17 @@ play(int side)
 }
 
 static void
-test_ping_pong(void **state)
+test_no_wake_up_is_lost_between_two_processes(void **state)
 {
 	(void)in_child(play, 0);
 	(void)in_child(play, 1);
 	assert_all_exit_0(2);
 	assert_int_equal(shared->work[0][0] + shared->work[1][0], THROWS);
 	assert_in_range(
-	    shared->writes, 0, shared->sleeps + THROWS / 100); /* one a sleep; a few find it not asleep yet */
+	    shared->writes, 0, shared->sleeps + THROWS / 100); /* one a sleep; a few find the other side awake */
 }
 
-/* Many wakers, one sleeper. */
+/* Several wakers and one sleeper. */
 enum { WAKERS = 3, ITEMS = 60000 };
 
 static void
@@ -321,22 +324,22 @@ hand_over(int pause_us)
 }
 
 static void
-test_many_wakers(void **state)
+test_no_wake_up_of_several_wakers_is_lost(void **state)
 {
 	hand_over(0);
 }
 
-/* A sleeper with something to do, such as a commit, finds work when it has done it: next to no writes. */
+/* A sleeper that is busy, for example with a commit, finds work afterwards without a wake-up: there are few writes. */
 static void
-test_few_writes_under_load(void **state)
+test_there_are_few_writes_under_load(void **state)
 {
 	hand_over(300);
 	assert_in_range(shared->writes, 0, WAKERS * ITEMS / 10);
 }
 
 /*
- * A waker killed at any instruction: either it has woken the sleeper, or the sleeper's word still stands and the next
- * waker does.
+ * A waker is killed at any instruction. Either it has woken the sleeper, or the sleeper's word is still set and the
+ * next waker wakes it.
  */
 static void
 wake_thrice(void *context)
@@ -354,7 +357,7 @@ look_at_sleeper(void *context)
 
 	if (readable(&wakes[0]))
 		return;
-	/* The next waker in a world where the other one is dead. */
+	/* The next waker, after the death of the other one. */
 	killed_here = *shared;
 	next_waker = (struct wake){.sleeping = killed_here.sleeping[0], .fd = wakes[1].fd};
 	wake_up(&next_waker);
@@ -364,7 +367,7 @@ look_at_sleeper(void *context)
 }
 
 static void
-test_waker_killed_anywhere(void **state)
+test_no_wake_up_is_lost_when_a_waker_is_killed(void **state)
 {
 	unsigned long steps;
 
@@ -386,15 +389,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    FRESH(test_nobody_sleeps_nobody_writes),
-	    FRESH(test_one_write_a_sleep),
-	    FRESH(test_stale_wake_up_does_no_harm),
-	    FRESH(test_successor_of_a_dead_sleeper),
-	    FRESH(test_at_least_one_sees_the_other),
-	    FRESH(test_ping_pong),
-	    FRESH(test_many_wakers),
-	    FRESH(test_few_writes_under_load),
-	    FRESH(test_waker_killed_anywhere),
+	    FRESH(test_without_a_sleeper_there_are_no_writes),
+	    FRESH(test_each_sleep_costs_one_write),
+	    FRESH(test_a_wake_up_that_was_not_used_ends_one_sleep_early_at_most),
+	    FRESH(test_the_successor_of_a_dead_sleeper_is_woken),
+	    FRESH(test_of_a_sleeper_and_a_waker_at_least_one_sees_the_other),
+	    FRESH(test_no_wake_up_is_lost_between_two_processes),
+	    FRESH(test_no_wake_up_of_several_wakers_is_lost),
+	    FRESH(test_there_are_few_writes_under_load),
+	    FRESH(test_no_wake_up_is_lost_when_a_waker_is_killed),
 	};
 
 	return cmocka_run_group_tests_name("wake", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * Endpoints and subscriptions in the webhooks' store: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a
- * database (tests/e2e/test_db.py), in PostgreSQL.
+ * Endpoints and subscriptions in the webhooks' store. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names
+ * a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,7 +51,7 @@ tear_down(void **state)
 	return db_tear_down(state);
 }
 
-/* A tenant of its own for each test. */
+/* Set-up of a test, which has a tenant of its own. */
 static int
 new_tenant(void **state)
 {
@@ -119,7 +119,7 @@ get(struct span id)
 }
 
 static void
-test_an_endpoint_comes_back_as_it_was_stored(void **state)
+test_an_endpoint_is_read_as_it_was_stored(void **state)
 {
 	struct endpoint put = some_endpoint(E1), got;
 	struct db_rows *rows;
@@ -213,9 +213,9 @@ test_a_run_of_failures_begins_anew_only_when_asked(void **state)
 	db_rows_free(rows);
 }
 
-/* Nobody has tried it meanwhile. The breaker goes on as it was. */
+/* There was no attempt during the pause. The state of the breaker stays. */
 static void
-test_a_run_of_failures_begins_anew_when_the_endpoint_is_paused_no_more(void **state)
+test_a_run_of_failures_begins_anew_when_a_pause_of_the_endpoint_ends(void **state)
 {
 	static const struct db_statement fail = {
 	    "UPDATE endpoints SET breaker = 'open', failing_since = hl_now() WHERE tenant_id = $1"};
@@ -238,7 +238,7 @@ test_a_run_of_failures_begins_anew_when_the_endpoint_is_paused_no_more(void **st
 	}
 }
 
-/* It closes with what is new: another URL or an endpoint enabled again (reset), or another secret. */
+/* A new URL or an endpoint that is enabled again closes the breaker (reset), and so does another secret. */
 static void
 test_another_secret_or_a_reset_closes_the_breaker_and_nothing_else_does(void **state)
 {
@@ -266,7 +266,7 @@ test_another_secret_or_a_reset_closes_the_breaker_and_nothing_else_does(void **s
 }
 
 static void
-test_what_is_deleted_or_another_tenants_is_not_there(void **state)
+test_a_deleted_endpoint_or_that_of_another_tenant_is_not_found(void **state)
 {
 	struct endpoint endpoint = some_endpoint(E1);
 	struct db_rows *rows;
@@ -304,7 +304,7 @@ assert_listed(int enabled, const struct list_slice *slice, const char *last_digi
 }
 
 static void
-test_a_list_goes_both_ways_from_a_place_and_by_what_is_enabled(void **state)
+test_a_list_goes_both_ways_from_a_place_and_may_show_enabled_ones_only(void **state)
 {
 	struct endpoint off = some_endpoint(E2);
 	struct db_rows *rows;
@@ -344,7 +344,7 @@ subscribe(struct span id, struct span endpoint_id, struct span transform_id)
 }
 
 static void
-test_a_subscription_comes_back_with_its_transform(void **state)
+test_a_subscription_is_read_with_its_transform(void **state)
 {
 	struct subscription put = some_subscription(E2, E1, T1), got;
 	struct db_rows *rows;
@@ -389,7 +389,7 @@ assert_subscriptions(const struct subscription_filter *filter, const struct list
 }
 
 static void
-test_subscriptions_are_listed_and_are_gone_with_their_endpoint(void **state)
+test_subscriptions_are_listed_until_their_endpoint_is_removed(void **state)
 {
 	struct subscription other = some_subscription(E3, E2, (struct span){NULL, 0});
 	struct db_rows *rows;
@@ -460,15 +460,15 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, new_tenant, end)
-	    TEST(test_an_endpoint_comes_back_as_it_was_stored),
+	    TEST(test_an_endpoint_is_read_as_it_was_stored),
 	    TEST(test_an_update_changes_the_row_and_raises_its_version),
 	    TEST(test_a_run_of_failures_begins_anew_only_when_asked),
-	    TEST(test_a_run_of_failures_begins_anew_when_the_endpoint_is_paused_no_more),
+	    TEST(test_a_run_of_failures_begins_anew_when_a_pause_of_the_endpoint_ends),
 	    TEST(test_another_secret_or_a_reset_closes_the_breaker_and_nothing_else_does),
-	    TEST(test_what_is_deleted_or_another_tenants_is_not_there),
-	    TEST(test_a_list_goes_both_ways_from_a_place_and_by_what_is_enabled),
-	    TEST(test_a_subscription_comes_back_with_its_transform),
-	    TEST(test_subscriptions_are_listed_and_are_gone_with_their_endpoint),
+	    TEST(test_a_deleted_endpoint_or_that_of_another_tenant_is_not_found),
+	    TEST(test_a_list_goes_both_ways_from_a_place_and_may_show_enabled_ones_only),
+	    TEST(test_a_subscription_is_read_with_its_transform),
+	    TEST(test_subscriptions_are_listed_until_their_endpoint_is_removed),
 	    TEST(test_pairs_are_counted_once_and_rules_by_their_bytes),
 	};
 

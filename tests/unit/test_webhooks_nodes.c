@@ -1,6 +1,6 @@
 /*
- * The rows of nodes in the webhooks' store: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database
- * (tests/e2e/test_db.py), in PostgreSQL.
+ * The rows of nodes in the webhooks' store. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a
+ * database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,7 +97,7 @@ a_claim_whose_answer_was_lost_is_found_by_its_epoch(void **state)
 {
 	struct node_row row = must_claim(db, 0, 0, 0, 10);
 
-	(void)must_claim(db, row.node_id, 10, 10, 20); /* it died before it knew */
+	(void)must_claim(db, row.node_id, 10, 10, 20); /* it died before it knew the answer */
 	row = must_claim(db, row.node_id, 10, 20, 30);
 	assert_int_equal(row.node_id, 1);
 	assert_int_equal(must_count(db, "SELECT count(*) FROM delivery_nodes"), 1);
@@ -116,7 +116,7 @@ a_copy_of_a_node_gets_a_row_of_its_own_and_the_older_one_keeps_its_row(void **st
 }
 
 static void
-a_node_whose_row_was_adopted_or_removed_is_told_so_and_changes_nothing(void **state)
+a_heartbeat_to_an_adopted_or_removed_row_fails_and_changes_nothing(void **state)
 {
 	struct node_row row = must_claim(db, 0, 0, 0, 10), other = must_claim(db, 0, 0, 0, 20);
 
@@ -135,7 +135,7 @@ a_node_whose_row_was_adopted_or_removed_is_told_so_and_changes_nothing(void **st
 	assert_false(beats(&other, 7));
 }
 
-/* How many nodes but the first may act by an earlier version. */
+/* How many other nodes may act by an earlier version. */
 static uint32_t
 unseen(int64_t version)
 {
@@ -155,7 +155,7 @@ a_change_waits_for_each_node_that_may_still_send(void **state)
 		(void)must_claim(db, 0, 0, 0, 10 * id);
 	assert_int_equal(unseen(5), 0);
 	assert_int_equal(unseen(6), 2);
-	/* One that is cut off goes on for a while. */
+	/* A node that is cut off from the store goes on for a while. */
 	change("UPDATE delivery_nodes SET alive_at = hl_time(hl_ms(hl_now()) - 20000) WHERE node_id = 2");
 	assert_int_equal(unseen(6), 2);
 	change("UPDATE delivery_nodes SET alive_at = hl_time(hl_ms(hl_now()) - 31000) WHERE node_id = 2");
@@ -166,7 +166,7 @@ a_change_waits_for_each_node_that_may_still_send(void **state)
 
 #define CLAIMS 20
 
-/* Claims new rows again and again; context gets their numbers. */
+/* Claims new rows in a loop. context gets their numbers. */
 static void *
 claim_many(void *context)
 {
@@ -206,7 +206,7 @@ main(void)
 	    NODE_TEST(a_node_that_starts_again_takes_up_its_row),
 	    NODE_TEST(a_claim_whose_answer_was_lost_is_found_by_its_epoch),
 	    NODE_TEST(a_copy_of_a_node_gets_a_row_of_its_own_and_the_older_one_keeps_its_row),
-	    NODE_TEST(a_node_whose_row_was_adopted_or_removed_is_told_so_and_changes_nothing),
+	    NODE_TEST(a_heartbeat_to_an_adopted_or_removed_row_fails_and_changes_nothing),
 	    NODE_TEST(a_change_waits_for_each_node_that_may_still_send),
 	    NODE_TEST(nodes_that_start_at_once_get_different_numbers),
 	};

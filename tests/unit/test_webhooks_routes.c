@@ -1,4 +1,4 @@
-/* Which jobs an event makes of a tenant's subscriptions. */
+/* Which jobs an event gets from a tenant's subscriptions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "store/webhooks/routes.h"
 #include "tests/unit/event_fixture.h"
 
-/* A subscription with one-byte ids. */
+/* Returns a subscription with ids of one byte each. */
 static struct route
 route(uint8_t endpoint, uint8_t transform, uint8_t subscription, const char *pattern, const char *filter)
 {
@@ -28,7 +28,7 @@ route(uint8_t endpoint, uint8_t transform, uint8_t subscription, const char *pat
 	return row;
 }
 
-/* What an event makes: "1/0:5,6 2/0h:7" is two jobs by endpoint/transform:subscriptions, h: held. */
+/* The jobs of an event: "1/0:5,6 2/0h:7" is two jobs, each endpoint/transform:subscriptions; h: held. */
 static const char *
 matched(struct route *rows, uint32_t count, const struct published_event *event)
 {
@@ -114,9 +114,9 @@ test_without_subscriptions_there_are_no_jobs(void **state)
 	    matched((struct route[1]){{.held = false}}, 0, &(struct published_event){.topic = "a"}), "");
 }
 
-/* A spool is a file: its records are checked, but by a checksum that anybody can compute. */
+/* The records of a spool are checked, but anybody can compute their checksums. */
 static void
-test_an_event_without_a_topic_goes_nowhere(void **state)
+test_an_event_without_a_topic_makes_no_jobs(void **state)
 {
 	struct route rows[] = {route(1, 0, 1, "#", NULL)};
 
@@ -125,7 +125,7 @@ test_an_event_without_a_topic_goes_nowhere(void **state)
 }
 
 static void
-test_an_event_of_ten_thousand_pairs_makes_a_job_for_each(void **state)
+test_an_event_with_ten_thousand_routes_makes_a_job_for_each(void **state)
 {
 	enum { PAIRS = 10000 };
 	struct route *rows = mem_new(2 * PAIRS, sizeof *rows);
@@ -156,9 +156,9 @@ test_an_event_of_ten_thousand_pairs_makes_a_job_for_each(void **state)
 	free(rows);
 }
 
-/* An id has 16 bits for the number of a job: only rows that somebody has written by hand come to more. */
+/* An id has 16 bits for the number of a job. Only rows that somebody has written by hand make more jobs. */
 static void
-test_more_jobs_than_ids_have_numbers_are_left_out(void **state)
+test_jobs_beyond_the_largest_number_are_left_out(void **state)
 {
 	enum { PAIRS = ROUTE_JOBS_MAX + 5 };
 	struct route *rows = mem_new(PAIRS, sizeof *rows);
@@ -191,9 +191,9 @@ main(void)
 	    cmocka_unit_test(test_jobs_of_a_disabled_endpoint_are_held),
 	    cmocka_unit_test(test_a_subscription_that_cannot_be_read_matches_nothing),
 	    cmocka_unit_test(test_without_subscriptions_there_are_no_jobs),
-	    cmocka_unit_test(test_an_event_without_a_topic_goes_nowhere),
-	    cmocka_unit_test(test_an_event_of_ten_thousand_pairs_makes_a_job_for_each),
-	    cmocka_unit_test(test_more_jobs_than_ids_have_numbers_are_left_out),
+	    cmocka_unit_test(test_an_event_without_a_topic_makes_no_jobs),
+	    cmocka_unit_test(test_an_event_with_ten_thousand_routes_makes_a_job_for_each),
+	    cmocka_unit_test(test_jobs_beyond_the_largest_number_are_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* What a configuration's store for webhooks can be, before it is opened. */
+/* Which store for webhooks a configuration may name, before it is opened. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static struct config config;
 static struct error err;
 static uint32_t file_system;
 
-/* In the place of the C library's: every directory that exists is on file_system. */
+/* Replaces the C library's. Every directory that exists is on file_system. */
 int
 statfs(const char *name, struct statfs *fs)
 {
@@ -77,7 +77,7 @@ test_a_network_file_system_is_refused_by_name(void **state)
 	assert_non_null(strstr(err.text, "NFS"));
 	file_system = CIFS_SUPER_MAGIC;
 	assert_true(webhooks_store_check(&config, &err) < 0);
-	file_system = FUSE_SUPER_MAGIC; /* may be local: a warning */
+	file_system = FUSE_SUPER_MAGIC; /* it may be local: a warning */
 	assert_int_equal(webhooks_store_check(&config, &err), 0);
 	file_system = NFS_SUPER_MAGIC;
 	config.hl_store = HL_STORE_OFF;
@@ -102,7 +102,7 @@ test_another_programs_file_is_refused_and_left_alone(void **state)
 }
 
 static void
-test_one_file_is_not_the_database_of_both(void **state)
+test_one_file_cannot_hold_events_and_webhooks(void **state)
 {
 	assert_int_equal(webhooks_store_check_options(&config, &err), 0);
 	config.storage = STORAGE_SQLITE;
@@ -115,7 +115,7 @@ test_one_file_is_not_the_database_of_both(void **state)
 }
 
 static void
-test_a_wrong_url_is_told_by_its_option(void **state)
+test_the_error_for_a_wrong_url_names_its_option(void **state)
 {
 	static char url[] = "postgresql://user:word%zz@host/db";
 
@@ -137,7 +137,7 @@ test_only_the_embedded_store_has_a_file(void **state)
 }
 
 static void
-test_the_file_is_made_for_its_owner_alone_and_migrated_once(void **state)
+test_the_file_is_readable_by_its_owner_only_and_migrated_once(void **state)
 {
 	static const char *const names[] = {"hookline.db", "hookline.db-wal", "hookline.db-shm"};
 	char file[128], name[160];
@@ -157,7 +157,7 @@ test_the_file_is_made_for_its_owner_alone_and_migrated_once(void **state)
 	assert_int_equal(done.applied, 0);
 	assert_int_equal(webhooks_store_check(&config, &err), 0);
 
-	config.storage = STORAGE_SQLITE; /* nor can it be the events' */
+	config.storage = STORAGE_SQLITE; /* the sink of events must not use it either */
 	config.sqlite_path = file;
 	assert_true(store_check(&config, &err) < 0);
 	assert_non_null(strstr(err.text, "SQLITE_PATH"));
@@ -175,10 +175,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_a_network_file_system_is_refused_by_name, begin),
 	    cmocka_unit_test_setup(test_another_programs_file_is_refused_and_left_alone, begin),
-	    cmocka_unit_test_setup(test_one_file_is_not_the_database_of_both, begin),
-	    cmocka_unit_test_setup(test_a_wrong_url_is_told_by_its_option, begin),
+	    cmocka_unit_test_setup(test_one_file_cannot_hold_events_and_webhooks, begin),
+	    cmocka_unit_test_setup(test_the_error_for_a_wrong_url_names_its_option, begin),
 	    cmocka_unit_test_setup(test_only_the_embedded_store_has_a_file, begin),
-	    cmocka_unit_test_setup(test_the_file_is_made_for_its_owner_alone_and_migrated_once, begin),
+	    cmocka_unit_test_setup(test_the_file_is_readable_by_its_owner_only_and_migrated_once, begin),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,4 +1,4 @@
-/* The turn to write: one at a time, a small writer beside a busy one, and processes that are killed or stopped. */
+/* The write turn: one process at a time, a small writer beside a busy one, and processes that are killed or stopped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,13 +25,13 @@
 
 #define PROCESSES 4
 
-/* What the processes of a test share. */
+/* The memory that the processes of a test share. */
 struct shared {
-	uint32_t inside; /* who has the turn */
+	uint32_t inside; /* processes that have the turn */
 	uint32_t turns;
-	uint32_t ready; /* counts processes */
+	uint32_t ready; /* processes that are ready */
 	uint32_t turns_of[PROCESSES];
-	uint32_t late[PROCESSES]; /* how often a process had to wait for more than a few turns */
+	uint32_t late[PROCESSES]; /* how often each process has waited for more than a few turns */
 };
 
 static volatile struct shared *shared;
@@ -93,7 +93,7 @@ take_for(struct write_turn *turn, int64_t us)
 	return rc;
 }
 
-/* Runs body in a child with that acceptor's slot. */
+/* Runs the body in a child with the slot of that acceptor. */
 static pid_t
 start_as(uint32_t acceptor, void (*body)(struct write_turn *))
 {
@@ -155,7 +155,7 @@ many_turns(struct write_turn *turn)
 }
 
 static void
-test_one_process_at_a_time_has_it(void **state)
+test_one_process_at_a_time_has_the_turn(void **state)
 {
 	struct write_turn turn;
 	pid_t pid;
@@ -178,7 +178,7 @@ thread_turns(void *turn)
 }
 
 static void
-test_one_thread_at_a_time_has_it(void **state)
+test_one_thread_at_a_time_has_the_turn(void **state)
 {
 	struct write_turn turn;
 	pthread_t thread;
@@ -192,7 +192,7 @@ test_one_thread_at_a_time_has_it(void **state)
 	write_turn_close(&turn);
 }
 
-/* Writes without pause, for 1 ms each time. */
+/* Writes without pause, 1 ms each time. */
 static void
 be_busy(struct write_turn *turn)
 {
@@ -219,11 +219,11 @@ test_a_small_writer_waits_for_one_transaction_of_a_busy_one(void **state)
 		uint32_t before = shared->turns;
 
 		must_take(&turn);
-		late += shared->turns - before > 2; /* the one under way, and one whose process had looked before us */
+		late += shared->turns - before > 2; /* the one under way, and one that began before this one waited */
 		write_turn_give(&turn);
 		(void)usleep(2000);
 	}
-	assert_in_range(late, 0, 10); /* unless the machine has kept us from running */
+	assert_in_range(late, 0, 10); /* the machine may have kept this process from running */
 	finish(pid, SIGKILL);
 	write_turn_close(&turn);
 }
@@ -249,7 +249,7 @@ test_two_busy_writers_take_turns(void **state)
 	write_turn_close(&turn);
 }
 
-/* Takes the turn and counts; the caller gives it. */
+/* Takes the turn and counts it. The caller gives it back. */
 static void
 take_counted(struct write_turn *turn, uint32_t who)
 {
@@ -261,11 +261,11 @@ take_counted(struct write_turn *turn, uint32_t who)
 	shared->turns_of[who]++;
 }
 
-/* Writes without pause, each with transactions of another length. */
+/* Writes without pause. Each process has transactions of another length. */
 static void
 be_one_of_three(struct write_turn *turn)
 {
-	uint32_t who = shared->ready++ + 1; /* they are started one after the other */
+	uint32_t who = shared->ready++ + 1; /* processes are started one after the other */
 
 	for (;;) {
 		take_counted(turn, who);
@@ -275,7 +275,7 @@ be_one_of_three(struct write_turn *turn)
 }
 
 static void
-test_of_three_busy_writers_and_a_small_one_nobody_waits_for_more_than_a_few_turns(void **state)
+test_none_of_three_busy_writers_and_a_small_one_waits_for_more_than_a_few_turns(void **state)
 {
 	struct write_turn turn;
 	pid_t pids[PROCESSES];
@@ -296,7 +296,7 @@ test_of_three_busy_writers_and_a_small_one_nobody_waits_for_more_than_a_few_turn
 
 	uint32_t busy = (shared->turns - shared->turns_of[0]) / (PROCESSES - 1);
 	for (uint32_t who = 0; who < PROCESSES; who++) {
-		/* A process that the machine does not run when its turn comes loses it. */
+		/* A process that does not run when its turn comes loses the turn. */
 		assert_in_range(shared->late[who], 0, shared->turns_of[who] / 10);
 		if (who > 0)
 			assert_in_range(shared->turns_of[who], busy * 3 / 4, busy * 5 / 4);
@@ -334,11 +334,11 @@ want_it(struct write_turn *turn)
 {
 	shared->ready = 1;
 	must_take(turn);
-	REQUIRE(false); /* the parent has it, and kills this process */
+	REQUIRE(false); /* the parent has the turn, and kills this process */
 }
 
 static void
-test_a_waiting_process_that_is_killed_or_stopped_holds_nobody_up(void **state)
+test_a_waiting_process_that_is_killed_or_stopped_delays_no_other(void **state)
 {
 	struct process_slot *other = segment_slot(&segment, ROLE_ACCEPTOR, 1);
 	struct write_turn turn;
@@ -352,13 +352,13 @@ test_a_waiting_process_that_is_killed_or_stopped_holds_nobody_up(void **state)
 	assert_int_not_equal(other->waits_for_turn, 0);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	write_turn_give(&turn);
-	assert_int_equal(take_for(&turn, SECOND), 0); /* it stands back for 10 ms */
+	assert_int_equal(take_for(&turn, SECOND), 0); /* this process stands back for 10 ms */
 	finish(pid, SIGKILL);
 	write_turn_give(&turn);
 	assert_int_equal(take_for(&turn, SECOND), 0);
 	write_turn_give(&turn);
 
-	slot_reset(other); /* as the master does before it forks the next one */
+	slot_reset(other); /* as the master does before it forks the next process */
 	assert_int_equal(other->waits_for_turn, 0);
 	write_turn_close(&turn);
 }
@@ -388,7 +388,7 @@ thread_waits(void *turn)
 }
 
 static void
-test_a_thread_gives_up_in_time_also(void **state)
+test_a_thread_stops_waiting_at_its_deadline(void **state)
 {
 	struct write_turn turn;
 	pthread_t thread;
@@ -425,15 +425,15 @@ main(void)
 {
 #define TURN_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    TURN_TEST(test_one_process_at_a_time_has_it),
-	    TURN_TEST(test_one_thread_at_a_time_has_it),
+	    TURN_TEST(test_one_process_at_a_time_has_the_turn),
+	    TURN_TEST(test_one_thread_at_a_time_has_the_turn),
 	    TURN_TEST(test_a_small_writer_waits_for_one_transaction_of_a_busy_one),
 	    TURN_TEST(test_two_busy_writers_take_turns),
-	    TURN_TEST(test_of_three_busy_writers_and_a_small_one_nobody_waits_for_more_than_a_few_turns),
+	    TURN_TEST(test_none_of_three_busy_writers_and_a_small_one_waits_for_more_than_a_few_turns),
 	    TURN_TEST(test_the_turn_of_a_killed_process_is_free),
-	    TURN_TEST(test_a_waiting_process_that_is_killed_or_stopped_holds_nobody_up),
+	    TURN_TEST(test_a_waiting_process_that_is_killed_or_stopped_delays_no_other),
 	    TURN_TEST(test_a_turn_that_does_not_come_in_time_can_be_taken_later),
-	    TURN_TEST(test_a_thread_gives_up_in_time_also),
+	    TURN_TEST(test_a_thread_stops_waiting_at_its_deadline),
 	    TURN_TEST(test_a_segment_whose_name_was_removed_has_the_same_turn),
 	};
 

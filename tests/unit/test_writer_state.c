@@ -1,4 +1,4 @@
-/* What a writer does next, for each state of its store and its spool. */
+/* The next step of a writer for each state of its store and its spool. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,10 @@
 #define CONNECT_AT 500
 #define SINCE 100
 
-/* The store, which was reached before, is unavailable since SINCE; something is on the ring; the spool takes events. */
+/*
+ * An outage: the store was reached before and is unavailable since SINCE, events are on the ring, and the spool takes
+ * events.
+ */
 static struct writer_view
 outage(int64_t now_us)
 {
@@ -40,7 +43,7 @@ an_open_store_gets_the_events_however_long_it_was_unavailable(void **state)
 }
 
 static void
-an_outage_is_waited_for_and_then_spooled(void **state)
+events_of_an_outage_wait_and_are_then_spooled(void **state)
 {
 	struct writer_view view = outage(SINCE + SPOOL_AFTER - 1);
 
@@ -49,13 +52,13 @@ an_outage_is_waited_for_and_then_spooled(void **state)
 	assert_int_equal(writer_next_state(&view), WRITER_SPOOLING);
 	view.pending = false;
 	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
-	/* With a spool that takes events nobody is refused. */
+	/* No client is refused while the spool takes events. */
 	view.now_us = SINCE + REFUSE_AFTER;
 	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
 }
 
 static void
-without_a_spool_clients_are_refused_in_the_end(void **state)
+without_a_spool_clients_are_refused_after_a_while(void **state)
 {
 	struct writer_view view = outage(SINCE + REFUSE_AFTER - 1);
 
@@ -64,12 +67,12 @@ without_a_spool_clients_are_refused_in_the_end(void **state)
 	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
 	view.now_us++;
 	assert_int_equal(writer_next_state(&view), WRITER_REFUSING);
-	view.pending = false; /* the next ones must be told at once */
+	view.pending = false; /* later clients must get their answer at once */
 	assert_int_equal(writer_next_state(&view), WRITER_REFUSING);
 }
 
 static void
-a_failing_spool_is_tried_again_and_clients_are_refused_meanwhile(void **state)
+a_failing_spool_is_tried_again_and_clients_are_refused_until_it_works(void **state)
 {
 	struct writer_view view = outage(SINCE + REFUSE_AFTER);
 
@@ -84,20 +87,20 @@ a_failing_spool_is_tried_again_and_clients_are_refused_meanwhile(void **state)
 }
 
 static void
-a_store_that_was_never_reached_is_no_reason_to_spool(void **state)
+no_event_is_spooled_before_the_store_was_reached_once(void **state)
 {
 	struct writer_view view = outage(SINCE + REFUSE_AFTER);
 
 	view.store_reached = false;
 	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
-	/* But a drain leaves nothing on the ring that was acknowledged. */
+	/* But a drain leaves no acknowledged event on the ring. */
 	view.draining = true;
 	view.store_until_us = view.now_us;
 	assert_int_equal(writer_next_state(&view), WRITER_SPOOLING);
 }
 
 static void
-a_drain_does_not_wait_for_the_store_as_long(void **state)
+a_drain_waits_less_long_for_the_store(void **state)
 {
 	struct writer_view view = outage(SINCE + 1);
 
@@ -130,11 +133,11 @@ a_sleep_ends_with_the_next_thing_to_do(void **state)
 	struct writer_view view = outage(SINCE + 1);
 
 	assert_int_equal(writer_wait_until(&view), CONNECT_AT);
-	view.connect_at_us = INT64_MAX; /* the connector is at it */
+	view.connect_at_us = INT64_MAX; /* the connector's thread is opening the store */
 	assert_int_equal(writer_wait_until(&view), SINCE + SPOOL_AFTER);
 	view.spool_takes = false;
 	assert_int_equal(writer_wait_until(&view), SINCE + REFUSE_AFTER);
-	view.now_us = SINCE + REFUSE_AFTER; /* they are refused */
+	view.now_us = SINCE + REFUSE_AFTER; /* the events are refused by now */
 	assert_true(writer_wait_until(&view) == INT64_MAX);
 	view.pending = false;
 	view.now_us = SINCE + 1;
@@ -154,11 +157,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_open_store_gets_the_events_however_long_it_was_unavailable),
-	    cmocka_unit_test(an_outage_is_waited_for_and_then_spooled),
-	    cmocka_unit_test(without_a_spool_clients_are_refused_in_the_end),
-	    cmocka_unit_test(a_failing_spool_is_tried_again_and_clients_are_refused_meanwhile),
-	    cmocka_unit_test(a_store_that_was_never_reached_is_no_reason_to_spool),
-	    cmocka_unit_test(a_drain_does_not_wait_for_the_store_as_long),
+	    cmocka_unit_test(events_of_an_outage_wait_and_are_then_spooled),
+	    cmocka_unit_test(without_a_spool_clients_are_refused_after_a_while),
+	    cmocka_unit_test(a_failing_spool_is_tried_again_and_clients_are_refused_until_it_works),
+	    cmocka_unit_test(no_event_is_spooled_before_the_store_was_reached_once),
+	    cmocka_unit_test(a_drain_waits_less_long_for_the_store),
 	    cmocka_unit_test(a_drain_ends_when_nothing_is_on_the_ring),
 	    cmocka_unit_test(a_sleep_ends_with_the_next_thing_to_do),
 	    cmocka_unit_test(every_state_has_a_name_of_its_own),
