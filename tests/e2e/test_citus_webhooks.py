@@ -18,11 +18,11 @@ from harness.waiting import wait_until
 from harness.webhooks import clean_up, make_hookline as new_hookline
 from test_citus import calls, distribute
 # Tests of the other stores that also run here, with the fixture hookline of this file.
-from test_publish import test_a_batch_with_a_key_can_be_sent_again  # noqa: F401
+from test_publish import test_a_batch_with_a_key_can_be_repeated  # noqa: F401
 from test_publisher import publish, subscribe
-from test_replay import test_an_event_is_sent_again_at_once_under_a_new_webhook_id  # noqa: F401
-from test_requeue import test_a_dead_letter_is_delivered_again_by_a_schedule_of_its_own  # noqa: F401
-from test_requeue import test_what_dies_again_is_one_letter_with_its_event  # noqa: F401
+from test_replay import test_a_replayed_event_is_sent_at_once_with_a_new_webhook_id  # noqa: F401
+from test_requeue import test_a_requeued_letter_is_delivered_by_a_new_schedule  # noqa: F401
+from test_requeue import test_a_requeued_job_that_dies_again_is_one_letter_with_its_event  # noqa: F401
 
 pytestmark = pytest.mark.plain_postgres("brings a stand-in for Citus")
 

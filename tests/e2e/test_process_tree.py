@@ -1,4 +1,4 @@
-"""Master, acceptors and writers: who listens, who replaces whom, and how they leave."""
+"""Master, acceptors and writers: listening, replacement of dead processes, and shutdown."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from harness.waiting import wait_until
 
 
 def kill_and_wait_for_successor(daemon, role, number=signal.SIGKILL):
-    """Kills one process of that role and returns the pid of the dead one when the tree is complete again."""
+    """Kills one process of that role. Returns its pid when the tree is complete again."""
     before = daemon.pids(role)
     os.kill(before[0], number)
 
@@ -30,14 +30,14 @@ def kill_and_wait_for_successor(daemon, role, number=signal.SIGKILL):
 
 
 @pytest.mark.parametrize("acceptors,writers", [(1, 1), (4, 1), (2, 2)])
-def test_the_tree_has_the_processes_that_were_asked_for(database, hooksd, acceptors, writers):
+def test_the_tree_has_the_configured_processes(database, hooksd, acceptors, writers):
     daemon = hooksd(database, ACCEPTORS=acceptors, WRITERS=writers)
     assert len(daemon.pids("acceptor")) == acceptors
     assert len(daemon.pids("writer")) == writers
     assert len(session_members(daemon.pid)) == 1 + acceptors + writers
 
 
-def test_the_ready_line_tells_an_operator_what_runs(hooksd):
+def test_the_ready_line_names_processes_store_and_port(hooksd):
     daemon = hooksd(ACCEPTORS=3)
     line = daemon.wait_for_log(r".* ready host=.*").group()
     assert f"master[{daemon.pid}]" in line
@@ -46,8 +46,8 @@ def test_the_ready_line_tells_an_operator_what_runs(hooksd):
     assert len(re.findall(r"master\[\d+\] ready ", daemon.log())) == 1
 
 
-def test_every_acceptor_takes_connections(hooksd):
-    """Each acceptor has its own socket: with enough connections each gets some, and each counts for all."""
+def test_every_acceptor_accepts_connections(hooksd):
+    """Each acceptor has its own socket. With enough connections each gets some, and metrics count them all."""
     daemon = hooksd(ACCEPTORS=4)
     for number in range(64):
         assert daemon.post_event(minimal()).status == 202
@@ -63,7 +63,7 @@ def test_term_and_int_drain_and_exit_0(hooksd, number):
     assert len(daemon.jsonl_lines()) == 1
 
 
-def test_drain_finishes_what_was_accepted(hooksd):
+def test_a_drain_stores_accepted_events(hooksd):
     daemon = hooksd(ACK="queued")
     for _ in range(20):
         assert daemon.post_batch([minimal()] * 500).status == 202
@@ -71,12 +71,12 @@ def test_drain_finishes_what_was_accepted(hooksd):
     assert len(daemon.jsonl_lines()) == 10_000
 
 
-def test_drain_answers_the_request_that_is_on_its_way(hooksd):
+def test_a_drain_answers_a_request_that_has_arrived_in_part(hooksd):
     daemon = hooksd(ACCEPTORS=1)
     request = http_post("/events", b'{"event_type":"a","session_id":"s"}')
     with daemon.raw() as connection:
         connection.send(request[:-5])
-        # Another answered request on the same loop says that the first half has arrived.
+        # Another answered request on the same loop shows that the first half has arrived.
         daemon.post_event(minimal())
         daemon.signal(signal.SIGTERM)
         daemon.wait_for_log(" draining ")
@@ -86,8 +86,8 @@ def test_drain_answers_the_request_that_is_on_its_way(hooksd):
     assert len(daemon.jsonl_lines()) == 2
 
 
-def test_drain_answers_whom_the_kernel_has_let_in_already(hooksd):
-    """Connections in the accept queue when TERM comes: their clients have sent their requests and wait."""
+def test_a_drain_answers_clients_in_the_accept_queue(hooksd):
+    """TERM comes while connections are in the accept queue. Their clients have sent requests and wait."""
     daemon = hooksd(ACCEPTORS=1)
     acceptor = daemon.pids("acceptor")[0]
     os.kill(acceptor, signal.SIGSTOP)
@@ -104,7 +104,7 @@ def test_drain_answers_whom_the_kernel_has_let_in_already(hooksd):
     assert len(daemon.jsonl_lines()) == 100
 
 
-def test_idle_keep_alive_connections_do_not_hold_up_a_drain(hooksd):
+def test_idle_connections_do_not_delay_a_drain(hooksd):
     daemon = hooksd()
     with daemon.client() as idle, daemon.raw() as silent:
         assert idle.post_event(minimal()).status == 202
@@ -114,8 +114,8 @@ def test_idle_keep_alive_connections_do_not_hold_up_a_drain(hooksd):
         assert silent.closed_by_peer()
 
 
-def test_a_second_term_leaves_at_once(hooksd):
-    """With the writer stopped there is something left to drain, so the first TERM waits and the second does not."""
+def test_a_second_term_ends_the_service_at_once(hooksd):
+    """The writer is stopped, so an event is left to drain: the first TERM waits, the second does not."""
     daemon = hooksd(ACK="queued", DRAIN_TIMEOUT_SECONDS=60)
     writer = daemon.pids("writer")[0]
     os.kill(writer, signal.SIGSTOP)
@@ -142,7 +142,7 @@ def test_a_drain_that_takes_too_long_exits_3_and_the_next_start_stores_the_rest(
 
 
 @pytest.mark.parametrize("role", ["acceptor", "writer"])
-def test_a_killed_child_is_replaced_and_the_log_says_who_died_of_what(hooksd, role):
+def test_a_killed_child_is_replaced_and_the_log_names_it_and_the_cause(hooksd, role):
     daemon = hooksd()
     dead = kill_and_wait_for_successor(daemon, role)
     obituary = next(line for line in daemon.log().splitlines() if "process died" in line)
@@ -156,7 +156,7 @@ def test_a_killed_child_is_replaced_and_the_log_says_who_died_of_what(hooksd, ro
 
 @pytest.mark.parametrize("role", ["acceptor", "writer"])
 @pytest.mark.parametrize("storage", ["jsonl", "sqlite", "postgres"])
-def test_children_killed_under_load_lose_and_double_nothing(request, hooksd, role, storage):
+def test_children_killed_under_load_lose_and_double_no_event(request, hooksd, role, storage):
     database = request.getfixturevalue("database") if storage == "postgres" else None
     daemon = hooksd(database, STORAGE_TYPE=storage, WRITERS=2 if database else 1)
     load = Load(daemon, random_events(6000, sessions=8, seed=7), batch=20)
@@ -170,8 +170,8 @@ def test_children_killed_under_load_lose_and_double_nothing(request, hooksd, rol
     assert differences([expected(event) for event in load.events()], stored) == []
 
 
-def test_the_death_of_a_writer_is_invisible_to_clients(hooksd):
-    """Not even a closed connection: the acceptor waits for the successor to acknowledge."""
+def test_clients_do_not_notice_the_death_of_a_writer(hooksd):
+    """No connection is closed: the acceptor waits until the successor acknowledges."""
     daemon = hooksd(ACCEPTORS=1)
     with daemon.client() as client:
         for _ in range(3):
@@ -190,7 +190,7 @@ def test_children_do_not_outlive_the_master(hooksd):
     assert len(daemon.jsonl_lines()) == 2
 
 
-def test_what_was_queued_survives_the_death_of_the_whole_tree(hooksd):
+def test_queued_events_survive_the_death_of_the_whole_tree(hooksd):
     daemon = hooksd(ACK="queued")
     os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
     for number in range(100):
@@ -202,7 +202,7 @@ def test_what_was_queued_survives_the_death_of_the_whole_tree(hooksd):
     assert sorted(event["session_id"] for event in daemon.jsonl_events()) == sorted(f"s{n}" for n in range(100))
 
 
-def test_the_ring_is_adopted_by_a_tree_of_another_size(hooksd):
+def test_a_tree_of_another_size_adopts_the_ring(hooksd):
     daemon = hooksd(ACK="queued", ACCEPTORS=4)
     os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
     for number in range(100):
@@ -237,7 +237,7 @@ def test_a_start_that_fails_for_the_port_leaves_no_ring_behind(make_hooksd):
     assert not os.path.exists(daemon.options["RING_PATH"])
 
 
-def test_hup_rolls_the_acceptors_without_refusing_anybody(hooksd):
+def test_hup_replaces_the_acceptors_without_refusing_a_client(hooksd):
     daemon = hooksd(ACCEPTORS=2)
     before = set(daemon.pids("acceptor"))
     stop = threading.Event()
@@ -268,8 +268,8 @@ def test_counters_survive_the_death_of_an_acceptor(hooksd):
     assert daemon.metrics()["events_stored_total"] == 10
 
 
-def test_a_child_that_keeps_dying_is_restarted_ever_more_slowly(hooksd):
-    """A restart budget: the tree neither spins nor gives up after a handful of deaths."""
+def test_a_child_that_keeps_dying_is_restarted_at_growing_intervals(hooksd):
+    """The restart budget: the master neither restarts without pause nor gives up after a few deaths."""
     daemon = hooksd(ACCEPTORS=1)
     for _ in range(5):
         kill_and_wait_for_successor(daemon, "writer")

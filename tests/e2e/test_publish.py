@@ -1,6 +1,5 @@
 """
-Publishing: what an event may be, how its request is answered, and what an idempotency key makes of repeated requests.
-Over both stores.
+Publishing: valid events, replies, refusals, idempotency keys and batches. Over both stores.
 """
 
 import json
@@ -45,7 +44,7 @@ def subscribe(client, pattern="#"):
 # ---- one event ----
 
 
-def test_the_reply_is_the_event_with_its_id_and_times(client):
+def test_the_reply_has_the_event_with_its_id_and_times(client):
     before = int(time.time() * 1000)
     sent = {"topic": "order.created", "payload": {"n": [1, None]}, "idempotency_key": "k", "ordering_key": "o",
             "target_user_id": "u", "occurred_at": 1700000000123, "source": {"shop": 7}}
@@ -60,13 +59,13 @@ def test_the_reply_is_the_event_with_its_id_and_times(client):
     assert publish(client).json["id"] > event["id"]
 
 
-def test_an_event_without_more_than_a_topic_has_a_payload_of_null_and_happened_now(client):
+def test_an_event_with_only_a_topic_has_a_null_payload_and_the_current_time(client):
     event = publish(client).json
     assert event["payload"] is None and event["occurred_at"] == event["created_at"]
     assert not set(event) & {"idempotency_key", "ordering_key", "target_user_id", "_trace"}
 
 
-def test_job_ids_count_on_from_the_event_id(client):
+def test_job_ids_count_up_from_the_event_id(client):
     for _ in range(2):
         subscribe(client, "order.*")
     subscribe(client, "other")
@@ -84,16 +83,16 @@ def test_the_payload_comes_back_byte_for_byte(client):
     assert b'"payload":{"a":[1,2],"b c":" d "},' in reply.body
 
 
-def test_what_the_service_adds_is_not_taken_from_a_client(client):
+def test_members_that_the_service_adds_are_ignored_from_clients(client):
     made = {"id": "x", "event_id": "x", "tenant_id": "other", "created_at": 1, "job_ids": ["x"], "deduped": True, "_trace": {}}
     event = client.post("/v1/events", {"topic": "t"} | made).json
     assert event["tenant_id"] != "other" and event["job_ids"] == [] and "_trace" not in event
-    # What was read may be published again, and is another event.
+    # An event that was read can be published again as a new event.
     again = client.post("/v1/events", event)
     assert again.status == 201 and again.json["id"] != event["id"]
 
 
-def test_a_trace_is_kept_when_it_is_one(client):
+def test_a_valid_trace_is_kept(client):
     def trace(*headers):
         reply = client.request("POST", "/v1/events", {"topic": "t"}, headers=headers)
         assert reply.status == 201
@@ -114,7 +113,7 @@ def test_any_content_type_is_accepted(client):
         assert reply.status == 201, content_type
 
 
-# ---- what is refused ----
+# ---- refusals ----
 
 WRONG = [
     ("", "invalid_json", "at byte 0"),
@@ -144,17 +143,17 @@ WRONG = [
 
 
 @one_store
-def test_a_wrong_event_is_refused_with_its_place(client):
+def test_an_invalid_event_is_refused_with_the_member(client):
     for body, code, place in WRONG:
         reply = client.post("/v1/events", body)
         assert reply.status == 400 and reply.json["error"] == code and place in reply.json["detail"], (body[:80], reply)
         assert reply.json["message"] == reply.json["detail"] and reply.json["errors"]
-    # The topics beside those of the service are free.
+    # Other topics than the service's own are allowed.
     assert publish(client, "hookline.x").status == publish(client, "hooksx").status == 201
 
 
 @one_store
-def test_an_event_has_a_greatest_size(client):
+def test_an_event_over_the_size_limit_is_refused(client):
     room = 524288 - len('{"topic":"t","payload":""}')
     assert publish(client, "t", payload="x" * room).status == 201
     reply = publish(client, "t", payload="x" * (room + 1))
@@ -162,7 +161,7 @@ def test_an_event_has_a_greatest_size(client):
 
 
 @one_store
-def test_publishing_needs_its_scope(hookline, client):
+def test_publishing_needs_the_scope_events_publish(hookline, client):
     tenant = hookline.new_tenant()
     reply = publish(tenant.key(["events.read"]))
     assert reply.status == 403 and reply.json["required_scope"] == "events.publish"
@@ -172,7 +171,7 @@ def test_publishing_needs_its_scope(hookline, client):
         assert hookline.keyless.post(path, b"[]").status == 401
 
 
-def test_without_an_api_there_is_nothing_to_publish_to(make_hooksd):
+def test_publishing_is_off_without_the_api(make_hooksd):
     with make_hooksd(STORAGE_TYPE="jsonl").start().client() as client:
         assert client.request("POST", "/v1/events", body=b'{"topic":"t"}').status == 404
 
@@ -180,7 +179,7 @@ def test_without_an_api_there_is_nothing_to_publish_to(make_hooksd):
 # ---- idempotency ----
 
 
-def test_a_known_key_is_answered_with_the_first_event(client):
+def test_a_known_key_returns_the_first_event(client):
     first = publish(client, payload={"a": 1}, idempotency_key="k", extra=1)
     again = client.post(
         "/v1/events", '{ "topic" : "order.created" , "payload" : { "a" : 1 } , "idempotency_key" : "k", "extra": 1 }')
@@ -201,15 +200,15 @@ def test_the_same_key_with_another_event_is_a_conflict(client):
         assert reply.status == 409 and reply.json["error"] == "idempotency_conflict", body
 
 
-def test_sixteen_at_once_make_one_event(client):
+def test_sixteen_requests_at_once_with_one_key_make_one_event(client):
     replies = []
     run_at_once([lambda: replies.append(publish(client, idempotency_key="k")) for _ in range(16)])
     assert sorted(reply.status for reply in replies) == [200] * 15 + [201]
     assert len({reply.json["id"] for reply in replies}) == 1
 
 
-def test_of_two_events_with_one_key_at_once_one_is_published_and_the_other_a_conflict(client):
-    """The one that comes second is told so also before the first one is committed."""
+def test_one_of_two_events_with_one_key_at_once_is_a_conflict(client):
+    """The second request gets its conflict even before the first event is committed."""
     replies = []
     run_at_once([lambda n=n: replies.append((n % 2, publish(client, payload=n % 2, idempotency_key="k"))) for n in range(16)])
     [(winner, first)] = [(payload, reply) for payload, reply in replies if reply.status == 201]
@@ -220,7 +219,7 @@ def test_of_two_events_with_one_key_at_once_one_is_published_and_the_other_a_con
     assert [event["id"] for event in client.items("/v1/events")] == [first.json["id"]]
 
 
-def test_a_refused_event_uses_no_key_up(client):
+def test_a_refused_event_does_not_use_up_its_key(client):
     assert client.post("/v1/events", {"topic": "", "idempotency_key": "k"}).status == 400
     assert publish(client, payload="x" * 600000, idempotency_key="k").status == 413
     assert publish(client, idempotency_key="k").status == 201
@@ -232,7 +231,7 @@ def test_a_key_belongs_to_its_tenant(hookline, client):
     assert len(ids) == 2
 
 
-def test_a_key_in_body_and_header_is_one(client):
+def test_the_same_key_in_body_and_header_counts_once(client):
     def status(header, key):
         body = {"topic": "t", "idempotency_key": key}
         return client.request("POST", "/v1/events", body, headers={"Idempotency-Key": header}).status
@@ -248,7 +247,7 @@ def batch(client, body, **headers):
     return client.request("POST", "/v1/events/batch", body, headers=headers)
 
 
-def test_a_batch_is_published_whole_as_array_or_lines(client):
+def test_a_batch_can_be_an_array_or_lines(client):
     subscribe(client, "a")
     events = [{"topic": "a"}, {"topic": "b", "idempotency_key": "k"}]
     array = batch(client, events)
@@ -260,7 +259,7 @@ def test_a_batch_is_published_whole_as_array_or_lines(client):
     assert lines.status == 201 and lines.json["items"][1] == {"id": two["id"], "job_ids": None, "deduped": True}
 
 
-def test_an_empty_batch_is_taken(client):
+def test_an_empty_batch_is_accepted(client):
     assert batch(client, "[]").json == {"items": [], "count": 0, "failed": 0}
     assert batch(client, "\ufeff [ ] ").json["count"] == 0
     assert batch(client, "").json["error"] == "invalid_json"
@@ -273,7 +272,7 @@ def test_one_wrong_event_refuses_the_batch(client):
     assert publish(client, "a", idempotency_key="k").status == 201
 
 
-def test_a_lenient_batch_leaves_out_what_is_wrong(client):
+def test_a_lenient_batch_publishes_the_valid_events(client):
     reply = batch(client, '{"topic":"a"}\n{"topic":""}\nnonsense\n{"topic":"b"}\n', Prefer="handling=lenient")
     assert reply.status == 201 and reply.headers["Preference-Applied"] == "handling=lenient"
     assert reply.json["count"] == len(reply.json["items"]) == 2
@@ -291,7 +290,7 @@ def test_a_conflict_in_a_batch_fails_its_event_alone(client):
     assert conflict == {"id": None, "job_ids": None, "deduped": False, "error": "idempotency_conflict"}
 
 
-def test_a_batch_with_a_key_can_be_sent_again(client):
+def test_a_batch_with_a_key_can_be_repeated(client):
     events = [{"topic": "a"}, {"topic": "b", "idempotency_key": "own"}, {"topic": "a"}]
     first = batch(client, events, **{"Idempotency-Key": "chunk-7"}).json
     again = batch(client, events, **{"Idempotency-Key": "chunk-7"}).json
@@ -300,8 +299,8 @@ def test_a_batch_with_a_key_can_be_sent_again(client):
     assert publish(client, "a", idempotency_key="chunk-7/2").json["id"] == first["items"][2]["id"]
 
 
-def test_a_batch_that_is_too_large_by_its_headers_says_so(make_hookline):
-    """They are stored with each event."""
+def test_a_batch_that_is_too_large_with_its_headers_is_refused(make_hookline):
+    """Headers are stored with each event, so they count."""
     hookline = make_hookline("embedded", ACCEPTORS=1, HL_RING_BYTES="8MiB", MAX_BODY_BYTES="256KiB", MAX_EVENT_BYTES="64KiB",
                              HL_MAX_PAYLOAD_BYTES="64KiB").start()
     client = hookline.new_tenant().client
@@ -314,6 +313,6 @@ def test_a_batch_that_is_too_large_by_its_headers_says_so(make_hookline):
 
 
 @one_store
-def test_a_batch_has_a_greatest_number_of_events(client):
+def test_a_batch_with_too_many_events_is_refused(client):
     reply = batch(client, [{"topic": "t"}] * 10001)
     assert reply.status == 413 and reply.json["error"] == "payload_too_large" and "MAX_BATCH_EVENTS" in reply.json["detail"]

@@ -1,6 +1,6 @@
 """
-Publishing while PostgreSQL is away: what is acknowledged is on disk, and is published when the database is back. And what
-becomes of requests that wait when the service stops or their tenant is deleted.
+Publishing during an outage of PostgreSQL: acknowledged events are on disk and are published when the database is back.
+Also: requests that wait while the service stops or their tenant is deleted.
 """
 
 import os
@@ -34,7 +34,7 @@ def topics(hookline):
     return sorted(row["topic"] for row in hookline.query("SELECT topic FROM events"))
 
 
-def test_what_is_published_meanwhile_waits_on_disk_and_no_known_key_doubles(postgres, hookline, client):
+def test_events_published_during_an_outage_are_stored_later_and_keys_prevent_doubles(postgres, hookline, client):
     assert publish(client, "before", idempotency_key="k").status == 201
     postgres.stop(signal.SIGQUIT)
     wait_until(lambda: publish(client, "away").status == 202, "the spool")
@@ -50,7 +50,7 @@ def test_what_is_published_meanwhile_waits_on_disk_and_no_known_key_doubles(post
     assert client.get("/v1/jobs").status == 503
     assert re.search(r'^hookline_store_ops_total{op="request",status="error"} [1-9]', text_of(hookline.daemon), re.MULTILINE)
     postgres.start()
-    # The known key comes before the batch.
+    # The event with the known key was published before the batch.
     wait_until(lambda: {"one", "two", "three"} <= set(topics(hookline)), "the spooled events", 30)
     assert [topic for topic in topics(hookline) if topic != "away"] == ["before", "one", "three", "two"]
     reply = wait_until(lambda: (reply := client.get(f"/v1/events/{spooled.json['id']}")).status == 200 and reply, "control")
@@ -58,8 +58,11 @@ def test_what_is_published_meanwhile_waits_on_disk_and_no_known_key_doubles(post
     wait_until(lambda: publish(client, "after").status == 201, "answers from the store")
 
 
-def test_a_stop_leaves_no_publisher_of_events_without_an_answer(postgres, hookline, client):
-    """The database hangs, and the service is stopped: what waits for a commit is answered, and kept if that says so."""
+def test_a_stop_answers_every_publishing_client(postgres, hookline, client):
+    """
+    The service stops while the database hangs. Each waiting request gets an answer, and its event is kept if
+    acknowledged.
+    """
     with ThreadPoolExecutor(4) as pool:
         with postgres.hung():
             waiting = [pool.submit(publish, client, f"t{n}") for n in range(4)]
@@ -73,9 +76,9 @@ def test_a_stop_leaves_no_publisher_of_events_without_an_answer(postgres, hookli
     wait_until(lambda: kept <= set(topics(hookline)), "the spooled events")
 
 
-def test_events_of_a_tenant_that_is_deleted_while_they_wait_are_not_found(hookline, client):
+def test_waiting_events_of_a_deleted_tenant_are_answered_404(hookline, client):
     tenant = hookline.new_tenant()
-    assert publish(tenant.client, "before").status == 201  # its publisher knows it
+    assert publish(tenant.client, "before").status == 201  # the publisher has read the tenant's routes
     waiting = metrics(hookline.daemon)["messages_received_total"] + 2
     publisher, = hookline.daemon.pids("publisher")
     with ThreadPoolExecutor(2) as pool:
@@ -93,7 +96,7 @@ def test_events_of_a_tenant_that_is_deleted_while_they_wait_are_not_found(hookli
     assert wait_settled(hookline.daemon)["messages_discarded_total"] == 2
 
 
-def test_a_full_disk_while_the_database_is_away_refuses_events_and_loses_none(postgres, disk, make_hookline):
+def test_a_full_disk_during_an_outage_refuses_events_and_loses_none(postgres, disk, make_hookline):
     hookline = make_hookline("postgres", HL_PUBLISHERS=1, ACCEPTORS=1, DATA_DIR=disk.path / "data", SPOOL_AFTER_MS=0,
                              STORE_TIMEOUT_MS=1000).start()
     client = hookline.new_tenant().client
@@ -123,7 +126,7 @@ def test_a_full_disk_while_the_database_is_away_refuses_events_and_loses_none(po
     wait_until(lambda: publish(client, "after").status == 201, "answers from the store")
 
 
-def test_an_event_whose_month_has_no_partition_waits_in_the_spool_until_there_is_one(postgres, hookline, client):
+def test_an_event_waits_in_the_spool_until_its_month_has_a_partition(postgres, hookline, client):
     assert publish(client, "before").status == 201
     month, = hookline.query("SELECT 'events_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM') AS name")
     hookline.query(f"DROP TABLE events_default, {month['name']}")

@@ -1,6 +1,6 @@
 """
-What becomes of a published event between the acceptor and the store: routing, jobs, deaths of a publisher, a store that is
-away or refuses an event. Over both stores.
+Published events on their way into the store: routing, jobs, deaths of a publisher, a store that is down or refuses an
+event. Over both stores.
 """
 
 import json
@@ -17,7 +17,7 @@ from harness.metrics import metrics
 from harness.waiting import wait_until
 from harness.webhooks import STORES, Tenant
 
-A_LIFE = 1.2  # seconds: the master gives up on a process that lives for less than one ten times
+A_LIFE = 1.2  # seconds: the master gives up after ten lives of less than a second
 
 
 def publish(client, topic="order.created", **members):
@@ -25,7 +25,7 @@ def publish(client, topic="order.created", **members):
 
 
 def subscribe(client, pattern="#", **fields):
-    """An endpoint that holds, so that its jobs stay, and a subscription."""
+    """Adds a disabled endpoint, whose jobs stay, and a subscription."""
     endpoint = make(client, enabled=False)
     reply = client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": pattern} | fields)
     assert reply.status == 201, reply
@@ -33,13 +33,13 @@ def subscribe(client, pattern="#", **fields):
 
 
 def rows_of(hookline, tenant):
-    """How many events and jobs the store has of a tenant."""
+    """The numbers of a tenant's events and jobs in the store."""
     return tuple(hookline.value(f"SELECT count(*) FROM {table} WHERE tenant_id = :tenant", tenant=tenant.id)
                  for table in ("events", "jobs"))
 
 
 def accounts(hookline):
-    """What was published, what that has become, and the parts of it."""
+    """The number of received events, the number accounted for, and the parts of the second by name."""
     numbers = metrics(hookline.daemon)
     parts = {name: int(numbers[f"messages_{name}_total"])
              for name in ("stored", "deduplicated", "dead_lettered", "damaged", "discarded")}
@@ -55,7 +55,7 @@ def settled(hookline):
 # ---- routing ----
 
 
-def test_an_event_is_routed_by_each_change_that_was_answered_before(hookline):
+def test_an_event_is_routed_by_all_changes_answered_before_it(hookline):
     tenant = hookline.new_tenant()
     client = tenant.client
     assert publish(client).json["job_ids"] == []
@@ -94,8 +94,8 @@ def test_an_event_has_a_job_for_each_endpoint_and_transform(hookline):
     assert shown[0] == client.get(f"/v1/jobs/{shown[0]['id']}").json
 
 
-def test_an_event_of_a_tenant_that_is_deleted_meanwhile_is_discarded(hookline):
-    """Its key is still in the acceptors' table."""
+def test_an_event_of_a_just_deleted_tenant_is_discarded(hookline):
+    """The acceptors' table still has the tenant's key."""
     tenant = hookline.new_tenant()
     subscribe(tenant.client)
     assert publish(tenant.client).status == 201
@@ -107,12 +107,12 @@ def test_an_event_of_a_tenant_that_is_deleted_meanwhile_is_discarded(hookline):
     assert accounts(hookline)[2]["discarded"] == before + 1
 
 def again(hookline, tenant):
-    """A new tenant with the id of one that was deleted, as soon as upkeep has removed that."""
+    """Makes a new tenant with the id of a deleted one, if upkeep has removed that already. False otherwise."""
     made = hookline.admin.post("/v1/tenants", {"id": tenant.id})
     return made.status == 201 and Tenant(hookline, made.json)
 
 
-def test_a_tenant_that_is_made_again_gets_its_own_routes_and_not_the_cached_ones_of_the_first(hookline):
+def test_a_new_tenant_with_a_deleted_ones_id_gets_no_cached_routes(hookline):
     first = hookline.new_tenant()
     subscribe(first.client)
     for _ in range(8):  # each publisher has the routes
@@ -127,7 +127,7 @@ def test_a_tenant_that_is_made_again_gets_its_own_routes_and_not_the_cached_ones
 
 
 
-def test_an_event_of_a_tenant_that_is_removed_meanwhile_is_discarded_though_it_never_had_an_endpoint(hookline):
+def test_an_event_of_a_removed_tenant_without_endpoints_is_discarded(hookline):
     tenant = hookline.new_tenant()
     for _ in range(8):  # each publisher has the routes
         assert publish(tenant.client).status == 201
@@ -143,12 +143,12 @@ def test_an_event_of_a_tenant_that_is_removed_meanwhile_is_discarded_though_it_n
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("side", [BEFORE, AFTER])
-def test_an_event_is_stored_once_though_its_publisher_dies_at_the_commit(make_hookline, tmp_path, store, side):
+def test_an_event_is_stored_once_although_its_publisher_dies_at_the_commit(make_hookline, tmp_path, store, side):
     killpoint = Killpoint(tmp_path / "killpoint", process="publisher")
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, **killpoint.environment()).start()
     tenant = hookline.new_tenant()
     subscribe(tenant.client)
-    assert publish(tenant.client, idempotency_key="first").status == 201  # and the routes are read
+    assert publish(tenant.client, idempotency_key="first").status == 201  # the publisher has read the routes
     killpoint.arm(1000, AFTER)
     assert publish(tenant.client, idempotency_key="second").status == 201
     statements = 1000 - killpoint.left()
@@ -166,7 +166,7 @@ def test_an_event_is_stored_once_though_its_publisher_dies_at_the_commit(make_ho
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_an_event_is_acknowledged_by_its_commit_whatever_ack_says_of_hook_events(make_hookline, store):
+def test_published_events_are_acknowledged_by_the_commit_also_with_ack_queued(make_hookline, store):
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", ACK="queued", ACCEPTORS=1, HL_PUBLISHERS=1).start()
     tenant = hookline.new_tenant()
     assert publish(tenant.client).status == 201
@@ -180,7 +180,7 @@ def test_an_event_is_acknowledged_by_its_commit_whatever_ack_says_of_hook_events
         assert waiting.result().status == 201 and rows_of(hookline, tenant) == (2, 0)
 
 
-def test_what_little_is_published_needs_no_second_publisher(make_hookline):
+def test_a_few_events_need_no_second_publisher(make_hookline):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=2).start()
     tenant = hookline.new_tenant()
     many = tenant.client.post("/v1/events/batch", [{"topic": "order.created"}] * 1000)
@@ -189,7 +189,7 @@ def test_what_little_is_published_needs_no_second_publisher(make_hookline):
         assert {publish(tenant.client).status for _ in range(20)} == {201}
 
 
-def test_events_are_published_by_the_second_publisher_while_the_first_one_hangs(make_hookline):
+def test_the_second_publisher_works_while_the_first_one_hangs(make_hookline):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=2).start()
     tenant = hookline.new_tenant()
     first, sent = hookline.daemon.pids("publisher")[0], []
@@ -205,17 +205,17 @@ def test_events_are_published_by_the_second_publisher_while_the_first_one_hangs(
         assert {each.result().status for each in sent} == {201}
 
 
-# ---- a store that is away, or refuses ----
+# ---- a store that is down, or refuses ----
 
 
-def test_what_is_published_while_the_store_is_away_is_spooled_and_stored_later(make_hookline):
+def test_events_published_during_an_outage_of_the_store_are_spooled_and_stored_later(make_hookline):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100).start()
     tenant = hookline.new_tenant()
     subscribe(tenant.client)
     first = publish(tenant.client, payload=1, idempotency_key="known")
     assert first.status == 201
     hookline.database.server.stop()
-    for payload in (1, 2):  # the same event again, and another one with its key
+    for payload in (1, 2):  # the same event again, then another event with the same key
         reply = publish(tenant.client, payload=payload, idempotency_key="known")
         assert reply.status == 202 and reply.headers["X-Hooks-Ack"] == "spooled" and reply.json["job_ids"] is None
     kept = [publish(tenant.client, payload=number).json["id"] for number in range(5)]
@@ -232,7 +232,7 @@ def test_what_is_published_while_the_store_is_away_is_spooled_and_stored_later(m
     assert f"its idempotency key is that of event {first.json['id']}" in hookline.daemon.hooksctl("deadletter", "list").stdout
 
 
-def test_what_a_stopped_service_has_spooled_is_stored_by_hooksctl(make_hookline):
+def test_hooksctl_stores_the_spool_of_a_stopped_service(make_hookline):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100).start()
     tenant = hookline.new_tenant()
     subscribe(tenant.client)
@@ -246,25 +246,25 @@ def test_what_a_stopped_service_has_spooled_is_stored_by_hooksctl(make_hookline)
     replayed = hookline.daemon.hooksctl("spool", "replay")
     assert replayed.returncode == 0 and "in all: stored 3, duplicates 0" in replayed.stdout, replayed
     assert rows_of(hookline, tenant) == (4, 4)
-    assert hookline.value("SELECT version FROM changes") > version, "couriers look for the jobs"
+    assert hookline.value("SELECT version FROM changes") > version, "couriers are notified of the jobs"
     assert " 0 events wait" in hookline.daemon.hooksctl("spool", "list").stdout
 
 
-def test_hooksd_is_ready_only_when_what_is_published_is_stored(make_hookline):
-    """Nothing is stored before the node has its row, to which jobs belong, and the key of the start its tenant's."""
+def test_hooksd_is_ready_only_when_it_can_store_published_events(make_hookline):
+    """Events can be stored only when the node has its row, to which jobs belong, and the start key's tenant exists."""
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl")
     assert hookline.daemon.hooksctl("migrate").returncode == 0
     with hookline.reader() as run:
-        run("BEGIN IMMEDIATE")  # so that nobody else makes a row
+        run("BEGIN IMMEDIATE")  # so that hooksd cannot make the row
         hookline.daemon.start(store_ready=False)
         assert hookline.daemon.get("/readyz").status == 503
         assert publish(hookline.start_key, idempotency_key="k").status == 503
     wait_until(lambda: hookline.daemon.get("/readyz").status == 200, "readiness")
-    assert publish(hookline.start_key, idempotency_key="k").status == 201, "its key was not used up"
+    assert publish(hookline.start_key, idempotency_key="k").status == 201, "the refused request did not use up its key"
 
 
 def refuse(hookline, on):
-    """Somebody adds a rule to the table, or takes it away."""
+    """Adds a rule of a DBA to the table, or removes it."""
     if hookline.store == "postgres":
         hookline.query("ALTER TABLE events ADD CONSTRAINT no_bad CHECK (topic <> 'bad')" if on else
                        "ALTER TABLE events DROP CONSTRAINT no_bad")
@@ -274,7 +274,7 @@ def refuse(hookline, on):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_refused_event_is_a_dead_letter_and_its_retry_makes_its_jobs(make_hookline, store):
+def test_a_refused_event_becomes_a_dead_letter_and_its_retry_makes_jobs(make_hookline, store):
     hookline = make_hookline(store, STORAGE_TYPE="jsonl").start()
     tenant = hookline.new_tenant()
     subscribe(tenant.client)
@@ -295,7 +295,7 @@ def test_a_refused_event_is_a_dead_letter_and_its_retry_makes_its_jobs(make_hook
     assert letter["topic"] == "bad" and letter["tenant_id"] == tenant.id
     shown = hooksctl("deadletter", "show", letter["event_id"]).stdout
     assert "dead-letters.jsonl" in shown and "no_bad" in shown and letter["payload"] in shown
-    subscribe(tenant.client)  # it is routed when it is stored
+    subscribe(tenant.client)  # counts, because the event is routed when it is stored
     refused = hooksctl("deadletter", "retry", "all")
     assert refused.returncode == 1 and "still refused" in refused.stdout
     refuse(hookline, False)

@@ -1,4 +1,4 @@
-"""HL_MAX_QUEUE_DEPTH: a tenant of which too many jobs wait publishes nothing more until some are done. Both stores."""
+"""HL_MAX_QUEUE_DEPTH: a tenant with too many waiting jobs cannot publish until some are done. Both stores."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def published(hookline, tenant):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
-def test_a_tenant_at_the_depth_is_refused_until_its_receiver_is_well_again(make_hookline, receiver, store):
+def test_a_tenant_with_too_many_waiting_jobs_is_refused_until_its_receiver_works(make_hookline, receiver, store):
     hookline = make_hookline(store, HL_MAX_QUEUE_DEPTH=DEPTH).start()
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     receiver.answers["/in"] = Answer(delay=5)
@@ -42,7 +42,7 @@ def test_a_tenant_at_the_depth_is_refused_until_its_receiver_is_well_again(make_
     assert is_refused(client.post("/v1/events/batch", BATCH, headers={"Prefer": "handling=lenient"}))
     assert published(hookline, tenant) == stored
     assert client.get("/v1/jobs?limit=1").status == 200
-    for _ in range(4):  # of each acceptor and publisher
+    for _ in range(4):  # enough for each acceptor and publisher
         assert other.client.post("/v1/events", {"topic": "orders.made"}).status == 201
     counted = series(hookline.daemon)['requests_rejected_total{reason="queue_depth"}']
     assert counted >= 3
@@ -50,7 +50,7 @@ def test_a_tenant_at_the_depth_is_refused_until_its_receiver_is_well_again(make_
         assert asking.get("/metrics").json()["hookline_overload_drops_total"]["queue_depth"] == counted
     wait_until(lambda: metrics(hookline.daemon)["oldest_due_seconds"] > 0, "jobs that are late")
 
-    # What waits is counted anew, and still too much after a restart.
+    # After a restart the jobs are counted again, and are still too many.
     hookline.query("UPDATE upkeep SET ran_at = NULL WHERE task = 'tenant_stats'")
     hookline.daemon.restart()
     hookline.wait_ready()
@@ -62,5 +62,5 @@ def test_a_tenant_at_the_depth_is_refused_until_its_receiver_is_well_again(make_
 
     receiver.answers["/in"] = Answer()
     reply = wait_until(lambda: (reply := client.post("/v1/events/batch", BATCH)).status == 201 and reply, "room", 30)
-    assert [item["deduped"] for item in reply.json["items"]] == [False] * len(BATCH), "no key was used up"
+    assert [item["deduped"] for item in reply.json["items"]] == [False] * len(BATCH), "refused events used up no key"
     assert published(hookline, tenant) == stored + len(BATCH)

@@ -23,7 +23,7 @@ def daemon(storage, request, hooksd):
     daemon.stop()
 
 
-def test_single_event(daemon):
+def test_the_example_of_a_single_event_works(daemon):
     reply = daemon.post_event('{"event_type": "session_started", "session_id": "test-123"}')
     assert reply.status == 202
     assert reply.body == b'{"accepted":1,"message":"Events accepted"}'
@@ -31,7 +31,7 @@ def test_single_event(daemon):
     assert daemon.stored_count() == 1
 
 
-def test_batch(daemon):
+def test_the_example_of_a_batch_works(daemon):
     reply = daemon.post_batch(
         '[{"event_type": "session_started", "session_id": "s"},'
         ' {"event_type": "tool_execution_completed", "session_id": "s", "data": {"tool_name": "Bash"}}]'
@@ -41,14 +41,14 @@ def test_batch(daemon):
     assert daemon.stored_count() == 2
 
 
-def test_empty_batch(daemon):
+def test_the_example_of_an_empty_batch_works(daemon):
     reply = daemon.post_batch("[]")
     assert reply.status == 202
     assert reply.json() == {"accepted": 0, "message": "No events to store"}
     assert daemon.stored_count() == 0
 
 
-def test_health(daemon, storage):
+def test_the_example_of_health_works(daemon, storage):
     reply = daemon.get("/health")
     assert reply.status == 200
     health = reply.json()
@@ -58,7 +58,7 @@ def test_health(daemon, storage):
     assert health["version"] in version
 
 
-def test_metrics(daemon):
+def test_the_example_of_metrics_works(daemon):
     before = daemon.metrics()
     assert [before[name] for name in ORIGINAL_METRICS[:3]] == [0, 0, 0]
     assert 0 <= before["uptime_seconds"] < 60
@@ -67,7 +67,7 @@ def test_metrics(daemon):
     assert [after[name] for name in ORIGINAL_METRICS[:3]] == [3, 3, 0]
 
 
-def test_prometheus_metrics(daemon):
+def test_the_example_of_prometheus_metrics_works(daemon):
     daemon.post_event('{"event_type": "session_started", "session_id": "test-123"}')
     reply = daemon.get("/metrics/prometheus")
     assert reply.status == 200

@@ -1,4 +1,4 @@
-"""The commands of the README's chapter on webhooks, as a shell runs them."""
+"""A shell runs the commands of the README's chapter on webhooks."""
 
 import json
 import re

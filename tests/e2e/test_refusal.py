@@ -1,6 +1,6 @@
 """
-Requests that wait on the ring for a store that is unavailable while no spool can take them: after STORE_TIMEOUT_MS they get 503
-and their events are discarded. What was acknowledged, or may have been stored, waits on, whatever happens meanwhile.
+Requests wait on the ring for an unavailable store, and no spool can take them. After STORE_TIMEOUT_MS they get 503 and
+their events are discarded. Events that were acknowledged, or may have been stored, wait on whatever happens.
 """
 
 import contextlib
@@ -43,13 +43,13 @@ def assert_in_store(database, some):
 
 
 def assert_books(daemon, **parts):
-    """Nothing is on its way, and of the events so many have become that."""
+    """Waits until no event waits, and checks the numbers of events by outcome."""
     numbers = wait_settled(daemon)
     assert {name: int(numbers[f"events_{name}_total"]) for name in parts} == parts
 
 
 def waiting(daemon, events):
-    """Until so many are on the ring."""
+    """Waits until so many events are on the ring."""
     wait_until(lambda: metrics(daemon)["ring_events"] == events, "the requests to wait")
 
 
@@ -68,7 +68,7 @@ def renamed(database):
 
 @contextlib.contextmanager
 def full_table(database):
-    """It takes a COPY without rows."""
+    """A table that fails as on a full disk, but accepts a COPY without rows."""
     database.query("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
                    " $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$")
     database.query("CREATE TRIGGER full_disk BEFORE INSERT ON hook_events FOR EACH ROW EXECUTE FUNCTION full_disk()")
@@ -78,7 +78,7 @@ def full_table(database):
 
 @contextlib.contextmanager
 def gate(database):
-    """Rows wait at it."""
+    """A table whose inserts wait for a lock during the block."""
     database.query("CREATE TABLE gate ()")
     database.query("CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS"
                    " $$ BEGIN PERFORM * FROM gate; RETURN NEW; END $$")
@@ -97,7 +97,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_who_waits_in_vain_is_told_so_and_nothing_is_kept(database, hooksd, senders, trouble):
+def test_requests_that_wait_too_long_are_refused_and_their_events_discarded(database, hooksd, senders, trouble):
     daemon = hooksd(database, **NO_SPOOL)
     some = batches(6, 20, seed=1)
     post(daemon, some[:1])
@@ -107,14 +107,14 @@ def test_who_waits_in_vain_is_told_so_and_nothing_is_kept(database, hooksd, send
     daemon.wait_store_ready()
     post(daemon, some[5:])
     assert_in_store(database, [some[0], some[5]])
-    discarded = int(metrics(daemon)["events_discarded_total"])  # the others were refused before they were on the ring
+    discarded = int(metrics(daemon)["events_discarded_total"])  # the others were refused before they came to the ring
     assert discarded >= 20
     assert series(daemon)['requests_refused_total{reason="waited"}'] == discarded / 20
     assert_books(daemon, received=40 + discarded, stored=40, discarded=discarded)
 
 
 @pytest.mark.parametrize("trouble", ["renamed", "full"])
-def test_a_table_that_takes_nothing_from_the_start(database, hooksd, trouble):
+def test_events_are_refused_while_the_table_refuses_every_row_from_the_start(database, hooksd, trouble):
     hooksd(database, **NO_SPOOL).stop()
     some = batches(4, 20, seed=2)
     with TROUBLES[trouble](database):
@@ -127,8 +127,8 @@ def test_a_table_that_takes_nothing_from_the_start(database, hooksd, trouble):
     assert_books(daemon, stored=20)
 
 
-def test_a_spool_that_is_full(database, hooksd):
-    """The batch is larger than what is left of it."""
+def test_events_are_refused_with_a_full_spool(database, hooksd):
+    """The batch is larger than the rest of the spool."""
     daemon = hooksd(database, **NO_SPOOL | {"SPOOL_MAX_BYTES": "1MiB", "SPOOL_AFTER_MS": 0})
     small, large = ([minimal(data={"text": "x" * size}) for _ in range(50)] for size in (1000, 18000))
     post(daemon, [small])
@@ -142,7 +142,7 @@ def test_a_spool_that_is_full(database, hooksd):
     assert database.count() == 300
 
 
-def test_a_spool_that_is_broken(database, hooksd):
+def test_events_are_refused_with_a_broken_spool(database, hooksd):
     daemon = hooksd(database, **NO_SPOOL | {"SPOOL_MAX_BYTES": "1MiB", "SPOOL_AFTER_MS": 0})
     some = batches(3, 20, seed=3)
     spool = daemon.directory / ".agentic/hooksd/spool"
@@ -160,14 +160,14 @@ def test_a_spool_that_is_broken(database, hooksd):
     assert_in_store(database, some[2:])
 
 
-def test_what_is_queued_waits_for_the_store(database, hooksd):
+def test_queued_events_wait_for_the_store(database, hooksd):
     daemon = hooksd(database, ACK="queued", **NO_SPOOL)
     some = batches(5, 20, seed=4)
     post(daemon, some[:1], ack="queued")
     daemon.wait_stored(20)
     with renamed(database):
         post(daemon, some[1:], ack="queued")
-        daemon.wait_for_log("the store is unavailable", count=4)  # for longer than STORE_TIMEOUT_MS: the pauses grow
+        daemon.wait_for_log("the store is unavailable", count=4)  # longer than STORE_TIMEOUT_MS: the pauses grow
         os.kill(daemon.pids("writer")[0], signal.SIGKILL)
         daemon.wait_for_log("the store is unavailable", count=8)
         assert metrics(daemon)["ring_events"] == 80
@@ -176,8 +176,8 @@ def test_what_is_queued_waits_for_the_store(database, hooksd):
 
 
 @pytest.mark.parametrize("before", ["queued", "durable"])
-def test_what_an_earlier_run_has_left_waits_while_others_are_refused(database, hooksd, senders, before):
-    """They are in one lane, the acknowledged ones first; the others are passed over where they stand."""
+def test_events_of_an_earlier_run_wait_while_others_are_refused(database, hooksd, senders, before):
+    """All are in one lane, the acknowledged ones first. The writer refuses the others in place."""
     daemon = hooksd(database, **NO_SPOOL | {"ACK": before, "STORE_TIMEOUT_MS": FOREVER})
     some = batches(9, 20, seed=5)
     with gate(database):
@@ -191,7 +191,7 @@ def test_what_an_earlier_run_has_left_waits_while_others_are_refused(database, h
         assert all(reply.result().status == 503 for reply in replies)
         discarded = int(metrics(daemon)["events_discarded_total"])
         waiting(daemon, 60)
-        # Another run takes over what stands there.
+        # Another start adopts the ring.
         daemon.kill()
         daemon.start(store_ready=False)
         assert int(wait_accounted(daemon)["events_discarded_total"]) == discarded
@@ -200,13 +200,13 @@ def test_what_an_earlier_run_has_left_waits_while_others_are_refused(database, h
     post(daemon, some[8:])
     numbers = wait_settled(daemon)
     assert numbers["events_discarded_total"] == discarded
-    # What the killed run had sent to the gate was stored, too, when that opened.
+    # PostgreSQL also stored the batch of the killed writer, which waited at the gate.
     assert numbers["events_stored_total"] + numbers["events_duplicate_total"] == 80
     assert_in_store(database, some[:3] + some[8:])
 
 
-def test_an_unknown_outcome_is_not_called_nothing(database, make_hooksd, senders):
-    """The server has committed, its word is lost, and so is the connection."""
+def test_a_refusal_with_an_unknown_outcome_does_not_claim_that_nothing_was_kept(database, make_hooksd, senders):
+    """The server has committed, and its answer and the connection are lost."""
     with FaultyProxy(database.server.port) as proxy:
         daemon = make_hooksd(DATABASE_URL=proxy.url(database), **NO_SPOOL).start()
         some = batches(2, 20, seed=6)
@@ -220,11 +220,11 @@ def test_an_unknown_outcome_is_not_called_nothing(database, make_hooksd, senders
         post(daemon, some)
         assert_books(daemon, received=60, stored=20, duplicate=40, discarded=0)
         assert_in_store(database, some)
-        daemon.stop()  # while the proxy is there
+        daemon.stop()  # before the proxy ends
 
 
-def test_a_writer_is_killed_while_requests_wait(database, hooksd, senders):
-    """Its successor cannot know how far it came: the events stay, the client does not wait."""
+def test_a_killed_writer_leaves_the_outcome_of_waiting_requests_open(database, hooksd, senders):
+    """The successor does not know whether the events were stored, so it keeps them. The client gets 503."""
     daemon = hooksd(database, **NO_SPOOL)
     some = batches(2, 20, seed=7)
     with database.server.hung():
@@ -238,7 +238,7 @@ def test_a_writer_is_killed_while_requests_wait(database, hooksd, senders):
     assert_in_store(database, some)
 
 
-def test_an_acceptor_is_killed_while_requests_wait(database, hooksd, senders):
+def test_events_of_a_killed_acceptors_requests_are_accounted_for(database, hooksd, senders):
     daemon = hooksd(database, **NO_SPOOL)
     some = batches(2, 20, seed=8)
     with database.server.hung():
@@ -253,7 +253,7 @@ def test_an_acceptor_is_killed_while_requests_wait(database, hooksd, senders):
     assert_in_store(database, some[1:])
 
 
-def test_hup_while_requests_wait(database, hooksd):
+def test_waiting_requests_are_refused_after_a_hup_too(database, hooksd):
     daemon = hooksd(database, **NO_SPOOL)
     event = b'{"event_type":"a","session_id":"s"}'
     with daemon.raw() as connection:
@@ -271,7 +271,7 @@ def test_hup_while_requests_wait(database, hooksd):
     assert_books(daemon, received=2, stored=1, discarded=1)
 
 
-def test_a_stop_tells_who_waits_for_a_store_that_hangs(database, hooksd, senders):
+def test_a_stop_refuses_requests_that_wait_for_a_hanging_store(database, hooksd, senders):
     daemon = hooksd(database, **NO_SPOOL | {"STORE_TIMEOUT_MS": FOREVER, "DRAIN_TIMEOUT_SECONDS": 4})
     some = batches(2, 20, seed=9)
     with database.server.hung():
@@ -286,8 +286,8 @@ def test_a_stop_tells_who_waits_for_a_store_that_hangs(database, hooksd, senders
     assert_in_store(database, some[1:])
 
 
-def test_a_stop_while_the_writer_is_stopped_answers_that_nothing_is_known(database, hooksd, senders):
-    """Nobody has taken the events off the ring: the next start stores them."""
+def test_a_stop_while_the_writer_hangs_answers_with_an_unknown_outcome(database, hooksd, senders):
+    """The events stay on the ring, and the next start stores them."""
     daemon = hooksd(database, **NO_SPOOL | {"DRAIN_TIMEOUT_SECONDS": 2})
     some = batches(1, 20, seed=10)
     os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
@@ -300,7 +300,7 @@ def test_a_stop_while_the_writer_is_stopped_answers_that_nothing_is_known(databa
     assert_in_store(database, some)
 
 
-def test_a_full_disk_without_a_spool(disk, make_hooksd):
+def test_events_are_refused_on_a_full_disk_without_a_spool(disk, make_hooksd):
     daemon = make_hooksd(JSONL_PATH=disk.path / "events.jsonl", DATA_DIR=disk.path / "data", **NO_SPOOL).start()
     kept, refused = minimal(session_id="kept"), minimal(session_id="refused", data={"text": "x" * 100000})
     assert daemon.post_event(kept).status == 202

@@ -1,4 +1,4 @@
-"""Replays: of one event, a list or a range, within limit and rate, and once although processes die. Over both stores."""
+"""Replays of one event, a list or a range, within limit and rate, once although processes die. Over both stores."""
 
 import contextlib
 import http.client
@@ -34,13 +34,13 @@ def jobs_of(hookline, tenant):
 
 
 def paused(tenant, **fields):
-    """An endpoint whose jobs stay where they are."""
+    """A paused endpoint, whose jobs stay."""
     made = tenant.client.post("/v1/endpoints", {"url": "https://hooks.example.com/in", "paused": True} | fields).json
     tenant.client.post("/v1/subscriptions", {"endpoint_id": made["id"], "topic_pattern": "#"})
     return made["id"]
 
 
-def test_an_event_is_sent_again_at_once_under_a_new_webhook_id(hookline, tenant, endpoints, receiver):
+def test_a_replayed_event_is_sent_at_once_with_a_new_webhook_id(hookline, tenant, endpoints, receiver):
     endpoints.add("/in")
     event = tenant.client.post("/v1/events", {"topic": "orders.made", "payload": {"n": 1.10}}).json
     first, = receiver.wait(1)
@@ -50,7 +50,7 @@ def test_an_event_is_sent_again_at_once_under_a_new_webhook_id(hookline, tenant,
     assert figures(told) == ["done", 1, 1, 1, 0]
     assert told["results"] == [{"event_id": event["id"], "job_ids": [job_of(event["id"], 2)], "skipped": 0}]
     second = receiver.wait(2)[1]
-    assert second.at - began < 4, "it does not wait as rows wait whose parcel may still come"
+    assert second.at - began < 4, "sent before couriers scan the rows"
     assert second.job == job_of(event["id"], 2) != first.job and second.event == event["id"]
     assert tenant.client.get(f"/v1/events/{event['id']}").json["job_count"] == 2
     shown = tenant.client.get(f"/v1/replay/{told['id']}").json
@@ -60,7 +60,7 @@ def test_an_event_is_sent_again_at_once_under_a_new_webhook_id(hookline, tenant,
     assert entry["object_id"] == told["id"] and entry["after"]["scheduled"] == 1
 
 
-def test_what_still_waits_is_skipped_and_not_touched(hookline, tenant, rows):
+def test_events_with_waiting_jobs_are_skipped_and_unchanged(hookline, tenant, rows):
     endpoint, other = paused(tenant), paused(tenant)
     event = rows.event(job_count=1)
     rows.job(endpoint, event, attempt_count=3, last_error="refused")
@@ -74,22 +74,22 @@ def test_what_still_waits_is_skipped_and_not_touched(hookline, tenant, rows):
     assert str(after[1]["replay_id"]) == told["id"]
 
 
-def test_what_is_under_way_is_neither_replayed_nor_requeued(hookline, tenant, endpoints, receiver):
+def test_attempts_under_way_are_neither_replayed_nor_requeued(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = [Answer(delay=2 * PATIENCE), Answer()]
     endpoints.add("/in", max_in_flight=1)
     events = [tenant.client.post("/v1/events", {"topic": "orders.made", "payload": n}).json for n in range(2)]
-    receiver.wait(1)  # the other one waits behind it
+    receiver.wait(1)  # the second job waits for the first one
     for event in events:
         assert figures(replay(tenant, event_id=event["id"])) == ["done", 1, 0, 0, 1]
         assert tenant.client.post(f"/v1/dlq/{event['job_ids'][0]}/requeue").status == 404
     assert tenant.client.post("/v1/dlq/requeue", {}).json["matched"] == 0
-    assert len(receiver.arrivals) == 1, "it is under way still"
+    assert len(receiver.arrivals) == 1, "the first attempt is still under way"
     wait_until(lambda: jobs_of(hookline, tenant) == [], "both to be done")
     assert [arrival.job for arrival in receiver.arrivals] == [job for event in events for job in event["job_ids"]]
     assert [one["attempt_n"] for one in tenant.client.items("/v1/deliveries")] == [1, 1]
 
 
-def test_each_transform_of_an_endpoint_has_a_job_of_its_own(tenant, rows, hookline):
+def test_a_replay_makes_a_job_for_each_transform_of_an_endpoint(tenant, rows, hookline):
     made = tenant.client.post("/v1/subscriptions", {
         "endpoint_id": paused(tenant), "topic_pattern": "#", "transform": [{"op": "remove_field", "field": "payload.x"}]})
     assert made.status == 201, made
@@ -99,7 +99,7 @@ def test_each_transform_of_an_endpoint_has_a_job_of_its_own(tenant, rows, hookli
     assert figures(replay(tenant, event_id=event)) == ["done", 1, 0, 0, 2]
 
 
-def test_a_range_is_replayed_oldest_first_up_to_the_limit_and_repeated_makes_no_more(hookline, tenant, rows):
+def test_a_range_is_replayed_oldest_first_up_to_the_limit_and_only_once(hookline, tenant, rows):
     paused(tenant)
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + number) for number in range(7)]
@@ -111,7 +111,7 @@ def test_a_range_is_replayed_oldest_first_up_to_the_limit_and_repeated_makes_no_
     assert figures(told) == ["done", 6, 0, 0, 4]
 
 
-def test_a_known_idempotency_key_shows_the_first_replay(hookline, tenant, rows):
+def test_a_known_idempotency_key_returns_the_first_replay(hookline, tenant, rows):
     paused(tenant)
     event, key = rows.event(), {"Idempotency-Key": "again"}
     told = replay(tenant, headers=key, event_id=event)
@@ -122,8 +122,8 @@ def test_a_known_idempotency_key_shows_the_first_replay(hookline, tenant, rows):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "again"}], ids=["without_a_key", "with_a_key"])
-def test_a_replay_whose_reply_was_lost_is_asked_for_again_and_makes_no_more(hookline, tenant, rows, headers):
-    """More events than the limit, in more than a request's time: the client gives up, and sends the same again."""
+def test_a_repeated_replay_after_a_lost_reply_makes_no_further_jobs(hookline, tenant, rows, headers):
+    """More events than the limit, and more than one request's time: the client gives up and repeats the request."""
     paused(tenant)
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + number) for number in range(150)]
@@ -140,7 +140,7 @@ def test_a_replay_whose_reply_was_lost_is_asked_for_again_and_makes_no_more(hook
     assert done == ([(120, 0)] if headers else [(0, 120), (120, 0)])
 
 
-def test_what_is_gone_is_410_alone_and_an_error_in_a_list(tenant, rows, hookline):
+def test_a_missing_event_is_410_alone_and_an_error_in_a_list(tenant, rows, hookline):
     paused(tenant)
     event = rows.event()
     assert replay(tenant, 410, event_id=UNKNOWN)["error"] == "gone"
@@ -151,7 +151,7 @@ def test_what_is_gone_is_410_alone_and_an_error_in_a_list(tenant, rows, hookline
     assert replay(hookline.new_tenant(), 410, event_id=event)["error"] == "gone"
 
 
-def test_failed_only_sends_what_is_dead_or_never_arrived(tenant, rows, hookline):
+def test_failed_only_sends_dead_and_undelivered_events(tenant, rows, hookline):
     endpoint = paused(tenant)
     arrived, dead, never = (rows.event(job_count=1) for _ in range(3))
     rows.attempt(endpoint, arrived)
@@ -162,8 +162,8 @@ def test_failed_only_sends_what_is_dead_or_never_arrived(tenant, rows, hookline)
     assert [event for event, _ in jobs_of(hookline, tenant)] == sorted([dead, never])
 
 
-def test_failed_only_leaves_what_a_newer_job_has_delivered(tenant, rows, hookline):
-    """As of a dead letter that an earlier replay has sent again: its row stays, but nothing is left to be done."""
+def test_failed_only_skips_events_that_a_newer_job_has_delivered(tenant, rows, hookline):
+    """An earlier replay has delivered the event. The dead letter's row stays, but needs no delivery."""
     endpoint = paused(tenant)
     sent_again, died_again = rows.event(job_count=2), rows.event(job_count=2)
     rows.dead_letter(endpoint, sent_again, number=1)
@@ -174,7 +174,7 @@ def test_failed_only_leaves_what_a_newer_job_has_delivered(tenant, rows, hooklin
     assert jobs_of(hookline, tenant) == [(died_again, job_of(died_again, 3))]
 
 
-def test_failed_only_sends_the_dead_one_of_two_forms(tenant, rows, hookline):
+def test_failed_only_sends_only_the_dead_one_of_two_transforms(tenant, rows, hookline):
     endpoint = paused(tenant)
     tenant.client.post("/v1/subscriptions", {
         "endpoint_id": endpoint, "topic_pattern": "#", "transform": [{"op": "remove_field", "field": "payload.x"}]})
@@ -185,7 +185,7 @@ def test_failed_only_sends_the_dead_one_of_two_forms(tenant, rows, hookline):
     assert hookline.query("SELECT transform_id FROM jobs WHERE tenant_id = :id", id=tenant.id) == [{"transform_id": None}]
 
 
-def test_an_endpoint_that_is_named_gets_them_alone(tenant, rows, hookline):
+def test_only_the_named_endpoint_gets_a_replay(tenant, rows, hookline):
     endpoint, _ = paused(tenant), paused(tenant)
     rows.event()
     assert replay(tenant, endpoint_id=endpoint)["scheduled"] == 1
@@ -194,7 +194,7 @@ def test_an_endpoint_that_is_named_gets_them_alone(tenant, rows, hookline):
     assert replay(hookline.new_tenant(), 404, endpoint_id=endpoint)["error"] == "not_found"
 
 
-def test_by_an_endpoint_alone_all_events_match_and_those_that_go_there_are_replayed(tenant, rows, hookline):
+def test_a_replay_to_an_endpoint_sends_all_events_of_its_subscriptions(tenant, rows, hookline):
     paused(tenant)
     made = tenant.client.post("/v1/endpoints", {"url": "https://hooks.example.com/in", "paused": True}).json
     tenant.client.post("/v1/subscriptions", {"endpoint_id": made["id"], "topic_pattern": "invoice.*"})
@@ -204,7 +204,7 @@ def test_by_an_endpoint_alone_all_events_match_and_those_that_go_there_are_repla
         assert figures(replay(tenant, endpoint_id=made["id"], dry_run=dry_run))[1:] == [3, 1, 1, 0]
 
 
-def test_a_dry_run_tells_the_same_figures_and_makes_nothing(hookline, tenant, rows):
+def test_a_dry_run_of_a_replay_has_the_same_figures_and_makes_no_job(hookline, tenant, rows):
     endpoint = paused(tenant)
     events = [rows.event() for _ in range(3)]
     rows.job(endpoint, events[0])
@@ -215,7 +215,7 @@ def test_a_dry_run_tells_the_same_figures_and_makes_nothing(hookline, tenant, ro
     assert figures(replay(tenant, topic="order.#"))[1:] == [3, 2, 2, 1]
 
 
-def test_a_large_one_goes_on_afterwards_and_ends_with_exactly_its_limit(hookline, tenant, rows):
+def test_a_large_replay_goes_on_after_the_reply_and_ends_at_its_limit(hookline, tenant, rows):
     paused(tenant)
     at = now_ms() - HOUR
     events = [rows.event(at_ms=at + number) for number in range(450)]
@@ -228,7 +228,7 @@ def test_a_large_one_goes_on_afterwards_and_ends_with_exactly_its_limit(hookline
     assert [event for event, _ in jobs_of(hookline, tenant)] == events[:430]
 
 
-# So many events of a topic that nobody asks for, an hour old, a hundred in a millisecond.
+# Many events of another topic, an hour old, a hundred in each millisecond.
 NOISE = 200_000
 NOISE_SQL = {
     "postgres": """
@@ -254,8 +254,11 @@ def noise(hookline, tenant):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_search_for_a_rare_topic_keeps_no_publisher_waiting(hookline, tenant, rows, noise):
-    """Step by step: the replay's row says how far it is, and events of the same tenant are taken meanwhile."""
+def test_a_search_for_a_rare_topic_delays_no_publisher(hookline, tenant, rows, noise):
+    """
+    The search works in steps: the replay's row has its position, and events of the same tenant are published in
+    between.
+    """
     paused(tenant)
     rare = rows.event(topic="rare.made", at_ms=noise + HOUR // 2)
     told = replay(tenant, topic="rare.#")
@@ -270,14 +273,14 @@ def test_a_search_for_a_rare_topic_keeps_no_publisher_waiting(hookline, tenant, 
     first = place()
     wait_until(lambda: place() != first, "the search to go on")
     assert tenant.client.post("/v1/events", {"topic": "rare.made", "payload": 1}).status == 201
-    assert place() is not None, "the search goes on"
+    assert place() is not None, "the search is not finished"
     wait_until(lambda: tenant.client.get(path).json["status"] == "done", "the replay to end", 60)
     assert figures(tenant.client.get(path).json) == ["done", 1, 1, 1, 0]
     assert jobs_of(hookline, tenant)[0] == (rare, job_of(rare, 1))
 
 
-def test_a_dry_run_needs_no_turn_to_write(hookline, tenant, rows):
-    """While somebody else's transaction writes to the events' tables."""
+def test_a_dry_run_does_not_wait_for_a_writer(hookline, tenant, rows):
+    """Another program's transaction writes to the events' tables at the same time."""
     paused(tenant)
     rows.event()
     with hookline.reader() as read:
@@ -288,8 +291,8 @@ def test_a_dry_run_needs_no_turn_to_write(hookline, tenant, rows):
     assert figures(told) == ["dry_run", 1, 1, 1, 0] and told["complete"] and told["matched_exact"]
 
 
-@pytest.mark.parametrize("hookline", ["postgres"], indirect=True)  # nobody locks a row in SQLite
-def test_a_replay_into_an_order_that_somebody_keeps_locked_lets_others_go_on(hookline, tenant, rows):
+@pytest.mark.parametrize("hookline", ["postgres"], indirect=True)  # SQLite has no row locks
+def test_a_replay_into_a_locked_order_does_not_block_others(hookline, tenant, rows):
     other = hookline.new_tenant()
     others = Rows(hookline, other)
     paused(tenant, fifo=True)
@@ -310,7 +313,7 @@ def test_a_replay_into_an_order_that_somebody_keeps_locked_lets_others_go_on(hoo
     assert tenant.client.delete(f"/v1/replay/{told['id']}").status == 204
 
 
-def test_a_rate_holds_and_cancel_ends_it(hookline, tenant, rows):
+def test_a_replay_keeps_its_rate_and_can_be_cancelled(hookline, tenant, rows):
     paused(tenant)
     for _ in range(40):
         rows.event()
@@ -332,7 +335,7 @@ def test_a_rate_holds_and_cancel_ends_it(hookline, tenant, rows):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
-def test_control_and_then_everything_that_is_killed_between_slices_makes_no_job_twice_and_forgets_none(make_hookline, store):
+def test_a_replay_makes_each_job_once_although_processes_are_killed_between_slices(make_hookline, store):
     hookline = make_hookline(store)
     hookline.start()
     tenant = hookline.new_tenant()
@@ -371,12 +374,12 @@ def test_control_and_then_everything_that_is_killed_between_slices_makes_no_job_
     ({"topic": "."}, "topic"), ({"topic": "#", "mode": "some"}, "mode"), ({"topic": "#", "rate": -1}, "rate"),
     ({"topic": "#", "limit": 1.5}, "limit"), ({"topic": "#", "since": 1}, "no other"), ({"from_ms": -1}, "from_ms"),
     ({"endpoint_id": 7}, "endpoint_id"), ([], "object")], ids=str)
-def test_a_wrong_request_is_refused_with_its_place(tenant, body, place):
+def test_a_wrong_request_is_refused_with_the_member(tenant, body, place):
     reply = tenant.client.post("/v1/replay", body)
     assert reply.status == 400 and place in reply.json["detail"], reply
 
 
-def test_what_is_no_replay_of_the_tenant_is_404(tenant, rows, hookline):
+def test_an_unknown_or_foreign_replay_is_404(tenant, rows, hookline):
     told = rows.replay({"topic": "#"})
     other = hookline.new_tenant().client
     for client, name in ((other, told), (tenant.client, "x"), (tenant.client, new_id(now_ms()))):

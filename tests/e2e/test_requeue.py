@@ -1,4 +1,4 @@
-"""Dead letters become jobs again, one by one and by filters, and are delivered. Over both stores."""
+"""Dead letters are requeued as jobs, one by one or by filters, and delivered. Over both stores."""
 
 import bisect
 import json
@@ -19,7 +19,7 @@ def count(hookline, tenant, table):
 
 
 def counts(hookline, tenant):
-    """Letters, jobs, and events beside jobs."""
+    """The numbers of dead letters, jobs, and events kept for requeued jobs."""
     return tuple(count(hookline, tenant, table) for table in ("dlq", "jobs", "dlq_events"))
 
 
@@ -29,7 +29,7 @@ def requeued(tenant, body=None, query=""):
     return tuple(reply.json[name] for name in ("matched", "requeued", "skipped", "remaining"))
 
 
-def test_a_dead_letter_is_delivered_again_by_a_schedule_of_its_own(hookline, tenant, endpoints, receiver):
+def test_a_requeued_letter_is_delivered_by_a_new_schedule(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = [Answer(status=500)] * 3 + [Answer()]
     endpoints.add("/in", retry_schedule=["1s"])
     event = tenant.client.post("/v1/events", {"topic": "orders.made", "payload": {"n": 1.50}}).json
@@ -46,7 +46,7 @@ def test_a_dead_letter_is_delivered_again_by_a_schedule_of_its_own(hookline, ten
     assert told["before"] == {name: dead[name] for name in ("job_id", "event_id", "endpoint_id", "topic", "reason")}
 
 
-def test_a_letter_is_delivered_although_its_event_is_gone_from_the_events(hookline, tenant, endpoints, rows, receiver):
+def test_a_letter_is_delivered_although_its_events_row_is_gone(hookline, tenant, endpoints, rows, receiver):
     endpoint = endpoints.add("/in")["id"]
     event = new_id(now_ms() - HOUR, last=0)
     job = rows.dead_letter(endpoint, event, payload={"kept": "beside"}, extra={"own": 1}, attempt_count=0, reason="expired")
@@ -57,7 +57,7 @@ def test_a_letter_is_delivered_although_its_event_is_gone_from_the_events(hookli
     wait_until(lambda: counts(hookline, tenant) == (0, 0, 0), "the job and its event to be gone")
 
 
-def test_what_dies_again_is_one_letter_with_its_event(hookline, tenant, endpoints, rows, receiver):
+def test_a_requeued_job_that_dies_again_is_one_letter_with_its_event(hookline, tenant, endpoints, rows, receiver):
     receiver.answers["/in"] = Answer(status=410)
     endpoint = endpoints.add("/in")["id"]
     job = rows.dead_letter(endpoint, payload={"kept": 1}, attempt_count=3)
@@ -68,7 +68,7 @@ def test_what_dies_again_is_one_letter_with_its_event(hookline, tenant, endpoint
     assert (dead["attempt_count"], dead["reason"], dead["event"]["payload"]) == (4, "http_410", {"kept": 1})
 
 
-def test_a_letter_of_a_disabled_endpoint_is_held_until_that_goes_on(hookline, tenant, endpoints, rows, receiver):
+def test_a_requeued_letter_waits_until_its_endpoint_is_enabled(hookline, tenant, endpoints, rows, receiver):
     endpoint = endpoints.add("/in", enabled=False)["id"]
     job = rows.dead_letter(endpoint)
     assert tenant.client.post(f"/v1/dlq/{job}/requeue").status == 200
@@ -78,7 +78,7 @@ def test_a_letter_of_a_disabled_endpoint_is_held_until_that_goes_on(hookline, te
     assert receiver.wait(1)[0].job == job
 
 
-def test_what_is_no_letter_or_has_no_endpoint_says_so(hookline, tenant, endpoints, rows):
+def test_a_refusal_names_a_missing_letter_endpoint_or_event(hookline, tenant, endpoints, rows):
     dead = rows.dead_letter(GONE)
     reply = tenant.client.post(f"/v1/dlq/{dead}/requeue")
     assert (reply.status, reply.json["error"]) == (409, "conflict") and "endpoint" in reply.json["detail"]
@@ -95,7 +95,7 @@ def test_what_is_no_letter_or_has_no_endpoint_says_so(hookline, tenant, endpoint
     assert counts(hookline, tenant) == (2, 1, 1)
 
 
-def test_many_are_requeued_by_their_endpoint_and_topic_and_nothing_else_is(hookline, tenant, endpoints, rows, receiver):
+def test_letters_can_be_requeued_by_endpoint_topic_reason_and_time(hookline, tenant, endpoints, rows, receiver):
     first, second = (endpoints.add(path, enabled=False)["id"] for path in ("/first", "/second"))
     at = now_ms() - HOUR
     wanted = {rows.dead_letter(first, at_ms=at + number, topic="order.paid", reason="http_403") for number in range(3)}
@@ -114,14 +114,14 @@ def test_many_are_requeued_by_their_endpoint_and_topic_and_nothing_else_is(hookl
     assert {arrival.job for arrival in receiver.wait(3)} == wanted
 
 
-def test_without_a_filter_all_of_the_tenant_are_meant_and_what_cannot_be_is_skipped(hookline, tenant, endpoints, rows):
+def test_a_requeue_without_a_filter_takes_all_letters_that_can_be_delivered(hookline, tenant, endpoints, rows):
     other = hookline.new_tenant()
     Rows(hookline, other).dead_letter(GONE)
     endpoint = endpoints.add("/in", enabled=False)["id"]
     at = now_ms() - HOUR
     dead = [rows.dead_letter(endpoint, at_ms=at) for _ in range(5)]
     lost = rows.dead_letter(GONE, at_ms=at - 1)
-    assert requeued(tenant, {"limit": 3}) == (6, 2, 1, 3), "the oldest are first"
+    assert requeued(tenant, {"limit": 3}) == (6, 2, 1, 3), "the oldest come first"
     assert requeued(tenant) == (4, 3, 1, 0)
     assert [one["id"] for one in tenant.client.items("/v1/jobs?order=asc")] == dead
     assert [one["id"] for one in tenant.client.items("/v1/dlq")] == [lost]
@@ -130,7 +130,7 @@ def test_without_a_filter_all_of_the_tenant_are_meant_and_what_cannot_be_is_skip
     assert sum(one["after"]["requeued"] for one in told) == 5
 
 
-def test_more_than_a_slice_is_requeued(hookline, tenant, endpoints, rows):
+def test_more_letters_than_a_slice_are_requeued(hookline, tenant, endpoints, rows):
     endpoint = endpoints.add("/in", enabled=False)["id"]
     rows.dead_letters(endpoint, 2100)
     assert requeued(tenant, {"topic": "order.#"}) == (2100, 2100, 0, 0)
@@ -138,7 +138,7 @@ def test_more_than_a_slice_is_requeued(hookline, tenant, endpoints, rows):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_many_requeued_letters_keep_the_limits_of_their_endpoint_and_nobody_waits_for_them(hookline, tenant, endpoints, rows, receiver):
+def test_many_requeued_letters_keep_the_limits_and_delay_no_other(hookline, tenant, endpoints, rows, receiver):
     letters, live, rate, most = 2000, 20, 500, 0
 
     def count_parallel(_arrival):
@@ -157,12 +157,12 @@ def test_many_requeued_letters_keep_the_limits_of_their_endpoint_and_nobody_wait
         for client in (tenant.client, other.client):
             assert client.post("/v1/events", {"topic": "live.event", "payload": number}).status == 201
     receiver.wait(live, "/other")
-    assert len(receiver.at("/in")) < letters, "others are served meanwhile"
+    assert len(receiver.at("/in")) < letters, "other endpoints are served at the same time"
     arrivals = receiver.wait(letters + live, "/in", 30)
     assert len({arrival.job for arrival in arrivals}) == letters + live and most <= 5
     times = [arrival.at for arrival in arrivals]
     within = max(bisect.bisect(times, begin + 1) - number for number, begin in enumerate(times))
-    assert within <= rate * 1.1 + 5, "the tenth of a second's burst, and what was under way"
+    assert within <= rate * 1.1 + 5, "a burst of a tenth of a second, and attempts under way"
     wait_until(lambda: counts(hookline, tenant) == (0, 0, 0), "all to be done")
 
 

@@ -1,4 +1,4 @@
-"""Control is killed while it requeues many dead letters: each of them is a letter or a job, never both, never neither."""
+"""Control is killed while it requeues many dead letters: each is a letter or a job, never both and never neither."""
 
 import pytest
 
@@ -9,10 +9,10 @@ from harness.webhooks import STORES
 
 LETTERS = 300  # more than a slice
 SLICE = {"postgres": 250, "embedded": 50}
-# Where control dies, as parts of the statements of a whole requeue: in the first slice and in a later one. SQLite has a
-# statement for each row.
+# (part of the statements of a whole requeue, side) at which control dies: in the first slice and in a later one. SQLite
+# has a statement for each row.
 PLACES = {"postgres": [(0.3, BEFORE), (0.6, BEFORE), (0.7, AFTER)], "embedded": [(0.08, BEFORE), (0.5, AFTER), (0.9, BEFORE)]}
-ROUNDS = 5  # upkeep's statements count also, so that it may die elsewhere
+ROUNDS = 5  # upkeep's statements count too, so control may die elsewhere
 
 
 @pytest.fixture(params=STORES)
@@ -34,12 +34,12 @@ class Letters:
                 self.hookline.query(f"SELECT job_id FROM {table} WHERE tenant_id = :id", id=self.tenant.id)}
 
     def requeue(self):
-        """The status, and how many letters that request has requeued."""
+        """Returns the status and the number of letters that the request has requeued."""
         reply = self.tenant.client.post("/v1/dlq/requeue", {})
         return reply.status, reply.json.get("requeued", 0)
 
     def check(self):
-        """Returns how many are jobs."""
+        """Checks each letter. Returns the number of jobs."""
         letters, jobs, beside = (self.ids(table) for table in ("dlq", "jobs", "dlq_events"))
         assert letters | jobs == self.all and not letters & jobs and beside == jobs
         return len(jobs)
@@ -59,7 +59,7 @@ def statements_of_a_requeue(hookline, killpoint):
 
 
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
-def test_a_control_that_dies_between_and_in_slices_leaves_each_letter_or_its_job(killable):
+def test_a_control_that_dies_during_a_requeue_leaves_each_letter_or_its_job(killable):
     hookline, killpoint = killable
     count = statements_of_a_requeue(hookline, killpoint)
     reached = set()
@@ -69,11 +69,11 @@ def test_a_control_that_dies_between_and_in_slices_leaves_each_letter_or_its_job
             killpoint.arm(max(1, int(count * part)), side)
             status, _ = letters.requeue()
             died = killpoint.disarm()
-            assert died or status == 200, "nothing but a death is a 503"
+            assert died or status == 200, "only a death causes a 503"
             reached.add(letters.check())
             wait_until(lambda: letters.requeue()[0] == 200, "a control to requeue the others")
             assert letters.check() == letters.audited() == LETTERS
         size = SLICE[hookline.store]
         if 0 in reached and reached & set(range(size, LETTERS, size)):
             return
-    raise AssertionError(f"it did not die both in the first slice and behind the commit of one: {reached}")
+    raise AssertionError(f"control did not die both in the first slice and after a slice's commit: {reached}")

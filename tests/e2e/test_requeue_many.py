@@ -1,10 +1,10 @@
 """
-REQUEUE_LETTERS dead letters of one endpoint are requeued while events are published: its limits hold, slots stay free for
-first attempts, each letter arrives once, and the events of other endpoints and tenants are as early as before.
+REQUEUE_LETTERS dead letters of one endpoint are requeued while events are published. The endpoint's limits hold, slots
+stay free for first attempts, each letter arrives once, and events of other endpoints and tenants are not delayed.
 
     REQUEUE_LETTERS=100000 HOOKS_BUILD_DIR=$PWD/build /usr/bin/python3 -m pytest -s tests/e2e/test_requeue_many.py
 
-The figures are printed. test_requeue.py does a part of this with 2,000 letters.
+The figures are printed. test_requeue.py has a part of this test with 2,000 letters.
 """
 
 import bisect
@@ -24,17 +24,17 @@ from harness.webhooks import STORES
 
 LETTERS = int(os.environ.get("REQUEUE_LETTERS", "0"))
 RATE, IN_FLIGHT = 1000, 20  # the endpoint's limits
-SLOTS, KEPT = 1000, 250  # of a courier, and those of them for first attempts
-OTHERS = 20  # endpoints of each of two tenants whose receiver is well
-LIVE = 100  # events a second for those of each tenant
-SLOW = 4, 8  # seconds of an attempt, at least and at most, while the endpoint has no limits to speak of
+SLOTS, KEPT = 1000, 250  # the slots of a courier, and its slots for first attempts alone
+OTHERS = 20  # endpoints of each of two tenants, with a working receiver
+LIVE = 100  # events a second for these endpoints of each tenant
+SLOW = 4, 8  # least and most seconds of an attempt, while the endpoint has practically no limits
 SLICE = 8  # seconds of publishing
 
 pytestmark = pytest.mark.wanted_by("REQUEUE_LETTERS")  # takes minutes
 
 
 class Letterbox(Receiver):
-    """Keeps no more of a request than its job: there are many."""
+    """Keeps only the job of a request, because there are many."""
 
     def record(self, arrival):
         super().record(arrival)
@@ -42,7 +42,7 @@ class Letterbox(Receiver):
 
 
 class Others:
-    """Endpoints of a tenant that have nothing to do with the dead letters."""
+    """Endpoints of a tenant without dead letters."""
 
     def __init__(self, hookline, tenant, receiver):
         self.hookline, self.tenant, self.receiver = hookline, tenant, receiver
@@ -55,7 +55,7 @@ class Others:
                          topics=OTHERS, connections=64, rate=LIVE, seconds=SLICE)
 
     def p95(self):
-        """Of what was published last: from then to the arrival, in milliseconds."""
+        """The latency of the last published events in milliseconds."""
         result = self.load.result()
         assert result["refused"] == result["failed"] == 0, result
         wait_until(lambda: self.receiver.told("/so-far")["arrived"] >= result["accepted"], "the others' events to arrive", 60)
@@ -73,14 +73,14 @@ def add_endpoint(tenant, topic, **fields):
 
 
 def measure(others):
-    """Publishes for the others for a while; each one's p95."""
+    """Publishes to the other endpoints for a while. Returns the p95 of each of others."""
     for each in others:
         each.publish()
     return [each.p95() for each in others]
 
 
 def measure_while(others, condition):
-    """As long as that lasts, and once at least; a list for each of the others."""
+    """Repeats measure() while the condition holds, at least once. Returns a list for each of others."""
     found = [measure(others)]
     while condition():
         found.append(measure(others))
@@ -88,7 +88,7 @@ def measure_while(others, condition):
 
 
 def requeue(tenant, endpoint):
-    """All of the endpoint's dead letters; how many requests and seconds it took."""
+    """Requeues all dead letters of the endpoint. Returns the number of requests and the seconds."""
     body, requests, requeued, began = {"endpoint_id": endpoint}, 0, 0, time.monotonic()
     dry = tenant.client.post("/v1/dlq/requeue", body | {"dry_run": True}).json
     assert (dry["matched"], dry["requeued"]) == (LETTERS, 0)
@@ -102,7 +102,7 @@ def requeue(tenant, endpoint):
 
 
 def most_at_once(arrivals):
-    """Requests that the receiver had taken and not answered."""
+    """The greatest number of requests without an answer."""
     steps = sorted([(each.at, 1) for each in arrivals] + [(each.ended, -1) for each in arrivals])
     most = now = 0
     for _, step in steps:
@@ -112,7 +112,7 @@ def most_at_once(arrivals):
 
 
 def most_in(arrivals, seconds):
-    """Requests in any stretch of so many seconds."""
+    """The greatest number of requests in any interval of so many seconds."""
     times = [each.at for each in arrivals]
     return max(bisect.bisect(times, begin + seconds) - number for number, begin in enumerate(times))
 
@@ -124,26 +124,26 @@ def told(name, p95s):
 
 @pytest.mark.timeout(300 + LETTERS // 200)
 @pytest.mark.parametrize("store", STORES)
-def test_requeued_letters_by_the_hundred_thousand_keep_the_limits_and_keep_nobody_waiting(make_hookline, store):
+def test_very_many_requeued_letters_keep_the_limits_and_delay_no_other(make_hookline, store):
     build()
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback").start()
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
     with Letterbox(host="127.77.0.1") as box, BenchReceiver() as ours, BenchReceiver() as theirs, ThreadPoolExecutor() as pool:
         slowness = random.Random(LETTERS)
-        box.answers["/in"] = lambda _: Answer(delay=slowness.uniform(*SLOW))  # not all of them end at once
+        box.answers["/in"] = lambda _: Answer(delay=slowness.uniform(*SLOW))  # they do not end together
         endpoint = add_endpoint(tenant, "order.#", url=box.url("/in"), max_in_flight=10_000, rate_limit_rps=100_000)
         others = [Others(hookline, tenant, ours), Others(hookline, other, theirs)]
         letters = set(Rows(hookline, tenant).dead_letters(endpoint, LETTERS, payload={"text": 500 * "x"}))
-        measure(others)  # connections are made, caches filled
+        measure(others)  # opens connections and fills caches
         quiet = measure_while(others, lambda: False)
 
-        # As many slots as they may have are taken by the letters, and held for seconds.
+        # The letters occupy all slots that they may have, for seconds.
         requeued = pool.submit(requeue, tenant, endpoint)
         meanwhile = measure_while(others, lambda: not requeued.done())
         slow = measure_while(others, lambda: False)
         requests, took = requeued.result()
 
-        # From then on the limits are what the receiver feels.
+        # From now on the endpoint's limits bound its requests.
         box.answers["/in"] = Answer(delay=0.005)
         limits = {"max_in_flight": IN_FLIGHT, "rate_limit_rps": RATE}
         wait_until(lambda: tenant.client.patch(f"/v1/endpoints/{endpoint}", limits).status == 200, "the courier to act by them")
@@ -167,10 +167,10 @@ def test_requeued_letters_by_the_hundred_thousand_keep_the_limits_and_keep_nobod
                        ("while they are sent within the limits", limited), ("after that", after)):
         print(told(name, p95s))
     assert {each.job for each in box.arrivals} == letters | {job for jobs in own for job in jobs}
-    assert len(box.arrivals) == LETTERS + len(own), "each of them once"
+    assert len(box.arrivals) == LETTERS + len(own), "each letter arrives once"
     assert hookline.value("SELECT count(*) FROM dlq") == hookline.value("SELECT count(*) FROM dlq_events") == 0
-    assert KEPT < figures[0] <= SLOTS - KEPT, "a quarter is kept for first attempts"
+    assert KEPT < figures[0] <= SLOTS - KEPT, "a quarter of the slots stays free for first attempts"
     assert figures[1] <= IN_FLIGHT and figures[3] <= RATE * 10 * 1.1
     for p95s in (slow, limited):
         for p95, *calm_p95s in zip(p95s, quiet, after):
-            assert statistics.median(p95) <= 2 * max(map(max, calm_p95s)) + 20, "what is less is for the benchmark"
+            assert statistics.median(p95) <= 2 * max(map(max, calm_p95s)) + 20, "no great delay"

@@ -1,4 +1,7 @@
-"""What is old goes by itself, what still waits becomes a dead letter first, and nothing of it stops publishing. Over both stores."""
+"""
+Upkeep removes old rows. Waiting jobs become dead letters first, and publishing goes on during the removal. Over both
+stores.
+"""
 
 import contextlib
 import time
@@ -16,7 +19,7 @@ DAY = 86_400_000
 
 
 def make_month_of(hookline, at_ms):
-    """PostgreSQL's rows of that time get a month of their own, as they had when it was the present."""
+    """Creates PostgreSQL's month for that time, which existed when the time was the present."""
     if hookline.store == "postgres":
         for parent in ("events", "attempts"):
             hookline.query(f"SELECT create_monthly_partition('{parent}', extract(year FROM at)::int, extract(month FROM at)::int)"
@@ -29,7 +32,9 @@ def ids(hookline, table, column, tenant):
 
 @contextlib.contextmanager
 def before_retention(hookline):
-    """The block has the store for itself; then a run begins, as it does at a start when it is due."""
+    """
+    No daemon uses the store during the block. Then the daemon starts, and a run of retention begins because it is due.
+    """
     hookline.daemon.stop()
     yield
     hookline.query("UPDATE upkeep SET ran_at = NULL WHERE task = 'retention'")
@@ -37,7 +42,7 @@ def before_retention(hookline):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_what_is_old_goes_and_what_waits_is_a_dead_letter_that_can_be_requeued(make_hookline, store):
+def test_old_rows_are_removed_and_waiting_jobs_become_dead_letters(make_hookline, store):
     hookline = make_hookline(store).start()
     tenant = hookline.new_tenant()
     rows = Rows(hookline, tenant)
@@ -57,7 +62,7 @@ def test_what_is_old_goes_and_what_waits_is_a_dead_letter_that_can_be_requeued(m
             attempt = rows.attempt(held, gone[0])
         wait_until(lambda: ids(hookline, "events", "event_id", tenant) == {young}, "old events to go", 20)
         wait_until(lambda: ids(hookline, "attempts", "attempt_id", tenant) == {attempt}, "old attempts to go", 20)
-        assert ids(hookline, "jobs", "job_id", tenant) == {still}, "jobs of events that stay wait on"
+        assert ids(hookline, "jobs", "job_id", tenant) == {still}, "jobs of kept events go on waiting"
         dead = tenant.client.get(f"/v1/dlq/{job}").json
         assert (dead["reason"], dead["event"]["payload"]) == ("expired", {"kept": 1})
         if store == "postgres":
@@ -69,8 +74,8 @@ def test_what_is_old_goes_and_what_waits_is_a_dead_letter_that_can_be_requeued(m
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_receiver_that_answers_429_for_ever_gets_no_job_beyond_its_time(make_hookline, store):
-    """The job is due in hours: no courier has it in memory, and none reads it before."""
+def test_a_job_expires_although_its_receiver_answers_429_for_ever(make_hookline, store):
+    """The job is due in hours, so no courier has it in memory or reads it before."""
     hookline = make_hookline(store).start()
     tenant = hookline.new_tenant()
     with Receiver(host="127.77.0.1") as receiver:
@@ -90,8 +95,8 @@ def test_a_receiver_that_answers_429_for_ever_gets_no_job_beyond_its_time(make_h
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_rows_go_while_events_are_published_when_they_are_kept_for_less_than_a_month(make_hookline, store):
-    """Old events by the thousand go in slices, and every publish is acknowledged and stays."""
+def test_rows_kept_for_less_than_a_month_are_removed_during_publishing(make_hookline, store):
+    """Thousands of old events are removed in slices. Every event published meanwhile is acknowledged and kept."""
     hookline = make_hookline(store, HL_RETENTION_SECS="24h", HL_ATTEMPT_RETENTION_SECS="off").start()
     tenant = hookline.new_tenant()
     rows = Rows(hookline, tenant)
@@ -115,5 +120,5 @@ def test_rows_go_while_events_are_published_when_they_are_kept_for_less_than_a_m
         publishing.wait_more(10)
     assert hookline.value("SELECT count(*) FROM events WHERE tenant_id = :id AND topic = 'orders.made'",
                           id=tenant.id) == publishing.count()
-    assert ids(hookline, "attempts", "attempt_id", tenant) == {attempt}, "kept for ever"
+    assert ids(hookline, "attempts", "attempt_id", tenant) == {attempt}, "attempts are kept for ever"
     hookline.daemon.wait_for_log("old rows were removed .*events=20001 ")

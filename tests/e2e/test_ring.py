@@ -1,4 +1,4 @@
-"""hooksctl ring: what stands in a ring, of a daemon that runs, of one that is dead, and in copies of all kinds."""
+"""hooksctl ring shows the content of a ring: of a running daemon, of a dead one, and of damaged copies."""
 
 import json
 import random
@@ -15,7 +15,7 @@ from harness.waiting import wait_until
 
 
 def dump(*words, options=None):
-    """The ring as an object, which must be whole."""
+    """The ring's content as an object. The ring must be complete."""
     run = run_program("hooksctl", "ring", "dump", *words, "--json", options=options)
     assert run.returncode == 0, run.stdout + run.stderr
     ring = json.loads(run.stdout)
@@ -30,7 +30,7 @@ def lane(ring, start, end):
 
 @pytest.fixture
 def waiting(hooksd):
-    """A daemon that has stored 7 events, and whose writer stands still with 5 more in front of it."""
+    """A daemon that has stored 7 events and whose writer is stopped with 5 more on the ring."""
     daemon = hooksd(ACCEPTORS=1, ACK="queued", RING_BYTES=4 << 20, MAX_BODY_BYTES=65536, MAX_EVENT_BYTES=65536)
     assert daemon.post_batch([minimal()] * 7).status == 202
     daemon.wait_stored(7)
@@ -76,7 +76,7 @@ def test_the_ring_of_a_running_service_is_shown_saved_and_shown_again(waiting, t
     assert re.search(r"^hooks_events_received_total +12$", text.stdout, re.MULTILINE)
 
 
-def test_a_request_whose_client_waits_is_told_from_others(hooksd):
+def test_requests_whose_clients_wait_are_marked(hooksd):
     daemon = hooksd(ACCEPTORS=1, RING_BYTES=4 << 20, MAX_BODY_BYTES=65536, MAX_EVENT_BYTES=65536)
 
     def parcels():
@@ -88,12 +88,12 @@ def test_a_request_whose_client_waits_is_told_from_others(hooksd):
         assert parcels()["awaited"] == 1
 
 
-def test_what_a_dead_service_has_left_is_shown(waiting):
+def test_the_ring_of_a_dead_service_is_shown(waiting):
     waiting.kill()
     assert_shows_what_waits(dump(waiting.options["RING_PATH"]), waiting)
 
 
-def test_damage_is_told_and_the_rest_is_shown(waiting, tmp_path):
+def test_damage_is_reported_and_the_rest_is_shown(waiting, tmp_path):
     copy = tmp_path / "copy"
     assert waiting.hooksctl("ring", "save", copy).returncode == 0
     whole = copy.read_bytes()
@@ -109,7 +109,7 @@ def test_damage_is_told_and_the_rest_is_shown(waiting, tmp_path):
         assert told in run.stderr and str(copy) in run.stderr
 
 
-def test_a_ring_of_random_damage_ends_no_program(waiting, tmp_path):
+def test_a_ring_with_random_damage_crashes_no_program(waiting, tmp_path):
     copy = tmp_path / "copy"
     assert waiting.hooksctl("ring", "save", copy).returncode == 0
     whole = copy.read_bytes()
@@ -118,7 +118,7 @@ def test_a_ring_of_random_damage_ends_no_program(waiting, tmp_path):
     for _ in range(20):
         ring = bytearray(whole)
         for _ in range(200):
-            at = dice.randrange(64, 40000)  # behind the sizes, so that it is not refused at once
+            at = dice.randrange(64, 40000)  # after the sizes, so that hooksctl does not refuse the file at once
             ring[at] = dice.randrange(256)
         copy.write_bytes(ring)
         for form in ([], ["--json"]):

@@ -1,6 +1,6 @@
 """
-The ring's file is removed while hooksd runs, as logind does to a user's files in /dev/shm at log-out: that is told at once,
-nothing is acknowledged any more that is only on the ring, and a stop keeps what is.
+The ring's file is removed while hooksd runs, as logind does with a user's files in /dev/shm at log-out. hooksd logs it
+at once, acknowledges no event that is only on the ring, and saves the events on the ring at a stop.
 """
 
 import glob
@@ -34,7 +34,7 @@ def wait_gone(daemon):
 
 
 def left_on_the_ring(database, daemon, count=10):
-    """Acknowledged as queued, with PostgreSQL unavailable and no spool."""
+    """Leaves events on the ring that were acknowledged as queued: PostgreSQL is down and there is no spool."""
     database.server.stop()
     wait_until(lambda: daemon.post_event(minimal()).status == 503 or daemon.get("/readyz").status == 503, "the outage")
     before = int(metrics(daemon)["ring_events"])
@@ -64,7 +64,7 @@ def replace(daemon):
 
 
 @pytest.mark.parametrize("lose", [remove, replace])
-def test_it_is_told_and_what_is_acknowledged_is_stored(start, lose):
+def test_a_missing_file_is_reported_and_acknowledged_events_are_stored(start, lose):
     daemon = start()
     lose(daemon)
     wait_gone(daemon)
@@ -86,12 +86,12 @@ def test_it_is_told_and_what_is_acknowledged_is_stored(start, lose):
     assert daemon.get("/health").json()["status"] == "healthy"
 
 
-def test_what_was_queued_before_is_kept_by_a_stop(database, start):
+def test_a_stop_keeps_events_that_were_queued_before(database, start):
     daemon = start()
     count = left_on_the_ring(database, daemon)
     remove(daemon)
     wait_gone(daemon)
-    assert daemon.post_event(minimal()).status == 503  # nobody would find it
+    assert daemon.post_event(minimal()).status == 503  # no later start would find it
     daemon.stop(expect=3)
     assert f"stopped with events in the ring file: the next start stores them events_waiting={count}" in daemon.log()
     database.server.start()
@@ -102,7 +102,7 @@ def test_what_was_queued_before_is_kept_by_a_stop(database, start):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("why", ["replaced", "directory removed"])
-def test_where_the_name_cannot_be_had_the_ring_goes_to_data_dir(database, start, tmp_path, why):
+def test_a_stop_saves_the_ring_in_data_dir_if_its_path_is_unusable(database, start, tmp_path, why):
     place = tmp_path / "ring"
     place.mkdir()
     daemon = start(RING_PATH=place / "hooksd.ring")
@@ -126,7 +126,7 @@ def test_where_the_name_cannot_be_had_the_ring_goes_to_data_dir(database, start,
     assert not kept.exists()
 
 
-def test_what_cannot_be_kept_is_told_as_lost(database, start, tmp_path):
+def test_events_that_cannot_be_saved_are_logged_as_lost(database, start, tmp_path):
     place = tmp_path / "ring"
     place.mkdir()
     daemon = start(RING_PATH=place / "hooksd.ring")
@@ -138,8 +138,8 @@ def test_what_cannot_be_kept_is_told_as_lost(database, start, tmp_path):
     assert f"events on the ring are lost: its file is gone and cannot be made again events={count}" in daemon.log()
 
 
-def test_a_request_that_waits_for_its_queued_answer_is_told_what_became_of_it(start):
-    """Whoever comes while the file is gone waits for the store, also with ACK=queued."""
+def test_requests_wait_for_the_store_while_the_file_is_missing(start):
+    """While the file is missing, requests wait for the store, also with ACK=queued."""
     daemon = start(ACCEPTORS=1)
     remove(daemon)
     wait_gone(daemon)
@@ -153,7 +153,7 @@ def test_a_request_that_waits_for_its_queued_answer_is_told_what_became_of_it(st
         assert waiting.result().headers["X-Hooks-Ack"] == "stored"
 
 
-def test_a_file_that_is_moved_back_is_the_ring_again(start):
+def test_a_file_that_is_moved_back_is_used_again(start):
     daemon = start()
     os.rename(ring(daemon), ring(daemon) + ".moved")
     wait_gone(daemon)
@@ -165,7 +165,7 @@ def test_a_file_that_is_moved_back_is_the_ring_again(start):
     assert daemon.get("/health").json()["status"] == "healthy"
 
 
-def test_a_lock_file_that_is_removed_is_made_again(hooksd, make_hooksd):
+def test_a_removed_lock_file_is_created_again(hooksd, make_hooksd):
     first = hooksd()
     for lock in (first.directory / ".agentic/hooksd/lock", first.jsonl_path.with_name(".events.jsonl.lock")):
         lock.unlink()
@@ -181,7 +181,7 @@ def test_a_lock_file_that_is_removed_is_made_again(hooksd, make_hooksd):
     assert (first.directory / ".agentic/hooksd/lock").exists()
 
 
-def test_a_second_service_in_the_place_of_a_lock_is_told(hooksd, make_hooksd, tmp_path):
+def test_a_second_service_that_has_taken_a_lock_is_logged(hooksd, make_hooksd, tmp_path):
     first = hooksd(DATA_DIR=tmp_path / "data")
     os.kill(first.pid, signal.SIGSTOP)
     (tmp_path / "data/lock").unlink()

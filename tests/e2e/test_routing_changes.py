@@ -1,6 +1,6 @@
 """
-Subscriptions are made, changed and deleted on one node while clients of another publish without pause, and that one is
-killed and started anew: each event is routed by what had been answered before it was published, and makes one job.
+Subscriptions are created, changed and deleted on one node while clients publish without pause on another node, which is
+killed and restarted. Each event is routed by all changes that were answered before its publishing, and makes one job.
 """
 
 import itertools
@@ -21,11 +21,13 @@ from harness.webhooks import STORES, ApiClient
 SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_COURIERS": 1}
 NEVER = float("inf")
 DEATHS = 4
-AT_LEAST = 50  # pairs of an event and an endpoint of which it is known that there must be a job, and that there must be none
+AT_LEAST = 50  # pairs of an event and an endpoint that must have a job, and that must have none
 
 
 class TimedPublisher(Publisher):
-    """times: when each event was sent first, and when it was acknowledged; of one that was spooled: it is stored whenever."""
+    """
+    times: when each event was first sent and when it was acknowledged. A spooled event may be stored at any later time.
+    """
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -39,15 +41,15 @@ class TimedPublisher(Publisher):
 
 class Changes(Background):
     """
-    Gives endpoints subscriptions that match, and takes them away, in each way that there is. What holds while a change is
-    asked for, and not answered yet, is not known.
+    Adds and removes matching subscriptions of endpoints in every possible way. Between a request and its reply the
+    routing is unknown.
     """
 
     def __init__(self, client, publishers):
         super().__init__()
         self.client = client
         self.publishers = publishers
-        self.spans = defaultdict(list)  # by endpoint: [whether events go there, from when on, until when]
+        self.spans = defaultdict(list)  # by endpoint: [whether events go there, from, until]
         self.count = 0
 
     def work(self):
@@ -58,7 +60,7 @@ class Changes(Background):
             ways()
 
     def endpoint(self):
-        """A new one, to which no events go. It holds, so that its jobs stay."""
+        """Makes a disabled endpoint without subscriptions. Disabled, so that its jobs stay."""
         endpoint = make(self.client, enabled=False)["id"]
         self.spans[endpoint].append([False, 0, NEVER])
         return endpoint
@@ -73,7 +75,7 @@ class Changes(Background):
         self.change({endpoint: False}, "DELETE", f"/v1/subscriptions/{subscription}")
 
     def change(self, goes, method, path, *body):
-        """goes: by endpoint, whether events go there from the reply on."""
+        """goes: {endpoint: whether events go there from the reply on}."""
         asked = time.monotonic()
         for endpoint in goes:
             self.spans[endpoint][-1][2] = asked
@@ -82,7 +84,7 @@ class Changes(Background):
         for endpoint, on in goes.items():
             self.spans[endpoint].append([on, time.monotonic(), NEVER])
         self.count += 1
-        self.let_publish(2 * len(self.publishers))  # what was under way, and at least one event that was sent after the reply
+        self.let_publish(2 * len(self.publishers))  # requests under way, and at least one event sent after the reply
         return reply.json
 
     def let_publish(self, count):
@@ -128,7 +130,7 @@ class Changes(Background):
 
 
 def restart(hookline, number):
-    """Every second time as a kernel would."""
+    """Restarts the node: in turn by a kill and in good order."""
     if number % 2:
         hookline.daemon.restart(store_ready=False)
     else:
@@ -141,10 +143,10 @@ def kill_publisher(hookline, _number):
 
 
 def check(hookline, tenant, changes, times):
-    """Returns how many pairs of an event and an endpoint were judged: with a job, and without one."""
+    """Returns the numbers of checked pairs of an event and an endpoint: with a job, and without one."""
     names = {str(row["event_id"]): json.loads(row["payload"])["n"] for row in hookline.query(
         "SELECT event_id, CAST(payload AS text) AS payload FROM events WHERE tenant_id = :id", id=tenant.id)}
-    assert sorted(names.values()) == sorted(times), "each is stored once"
+    assert sorted(names.values()) == sorted(times), "each event is stored once"
     jobs = [(names[str(row["event_id"])], str(row["endpoint_id"])) for row in hookline.query(
         "SELECT event_id, endpoint_id FROM jobs WHERE tenant_id = :id", id=tenant.id)]
     made = set(jobs)
@@ -162,8 +164,8 @@ def check(hookline, tenant, changes, times):
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.timeout(120 * PATIENCE)
 @pytest.mark.parametrize("store", STORES)
-def test_events_are_routed_by_each_change_that_was_answered_whatever_dies(make_hookline, store):
-    """Over the embedded store, which has one node, its publisher dies."""
+def test_events_are_routed_by_each_answered_change_whatever_dies(make_hookline, store):
+    """The embedded store has only one node, so there the publisher is killed."""
     publishing_node = changing_node = make_hookline(store, **SMALL).start()
     if store == "postgres":
         changing_node = make_hookline(store, publishing_node.database, HL_PUBLISHERS=1, **SMALL,
