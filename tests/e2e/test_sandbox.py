@@ -1,4 +1,4 @@
-"""Least rights: what the kernel says of each process, RUN_AS, and what happens where a kernel has no sandbox."""
+"""Least rights: the confinement of each process, RUN_AS, and a kernel without a sandbox."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ def status(pid):
 def descriptors(pid):
     found = []
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile: a client has left
+        with contextlib.suppress(FileNotFoundError):  # closed just now, because a client has left
             found.append(os.readlink(entry))
     return found
 
@@ -40,7 +40,7 @@ def uids(daemon):
     return {uid for pid in pids for uid in status(pid)["Uid"].split()}
 
 
-def test_every_process_is_confined_and_has_no_right_of_root(hookline):
+def test_every_process_is_confined_and_has_no_capability(hookline):
     for role in ROLES:
         pids = hookline.daemon.pids(role)
         assert pids, role
@@ -52,7 +52,7 @@ def test_every_process_is_confined_and_has_no_right_of_root(hookline):
 
 
 @by_root
-def test_an_acceptor_holds_what_it_serves_and_no_file(make_hooksd, tmp_path):
+def test_an_acceptor_has_only_its_sockets_open_and_no_file(make_hooksd, tmp_path):
     left_open = open(tmp_path / "of the shell", "w")
     daemon = make_hooksd()
     daemon.pass_fds = (left_open.fileno(),)
@@ -64,7 +64,8 @@ def test_an_acceptor_holds_what_it_serves_and_no_file(make_hooksd, tmp_path):
     def sockets():
         return {len([name for name in descriptors(pid) if name.startswith("socket:")]) for pid in daemon.pids("acceptor")}
 
-    # Its own queue, both ends of the channel to its successor, and one to control; of a client that has left, perhaps, one more.
+    # Its listening socket, both ends of the channel to its successor, and one socket to control. A client that has just
+    # left may add one.
     wait_until(lambda: sockets() == {4}, "the descriptors of acceptors to be their own")
     files = {name for pid in daemon.pids("acceptor") for name in descriptors(pid) if name.startswith("/")}
     expected = {"/dev/null", str(daemon.options["RING_PATH"]), str(daemon.log_path)}
@@ -73,13 +74,13 @@ def test_an_acceptor_holds_what_it_serves_and_no_file(make_hooksd, tmp_path):
     left_open.close()
 
 
-def test_sandbox_off_confines_nobody_and_says_so(hooksd):
+def test_sandbox_off_confines_no_process_and_is_logged(hooksd):
     daemon = hooksd(SANDBOX="off")
     assert {status(pid)["Seccomp"] for pid in [*daemon.pids("acceptor"), *daemon.pids("writer")]} == {"0"}
     assert "processes are not confined option=SANDBOX" in daemon.log()
 
 
-def test_a_kernel_without_it_is_served_all_the_same(hooksd):
+def test_the_service_runs_on_a_kernel_without_a_sandbox(hooksd):
     daemon = hooksd(LD_PRELOAD=BUILD_DIR / "tests/preload/nosandbox.so")
     assert daemon.post_event(minimal()).status == 202
     assert daemon.log().count('missing="seccomp, Landlock"') == 1
@@ -92,7 +93,7 @@ def test_a_kernel_without_it_is_served_all_the_same(hooksd):
 
 @pytest.fixture
 def open_directory():
-    """One that other users can reach, as those of pytest are not."""
+    """A directory that other users can reach, unlike those of pytest."""
     directory = Path(tempfile.mkdtemp(prefix="hooksd-run-as-"))
     directory.chmod(0o755)
     yield directory
@@ -108,7 +109,7 @@ def daemon(make_hooksd, open_directory):
 
 
 def free_low_port():
-    for port in random.sample(range(512, 1024), 512):  # another test may look for one at the same time
+    for port in random.sample(range(512, 1024), 512):  # random, because another test may search at the same time
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
@@ -118,13 +119,13 @@ def free_low_port():
 
 @by_root
 @pytest.mark.parametrize("storage", ["jsonl", "sqlite"])
-def test_a_service_that_root_starts_goes_on_as_another_user(daemon, storage):
+def test_a_service_started_by_root_runs_as_the_user_of_run_as(daemon, storage):
     nobody = pwd.getpwnam("nobody")
     daemon.options |= {"STORAGE_TYPE": storage, "PORT": free_low_port(), "RUN_AS": "nobody"}
     daemon.start()
     assert uids(daemon) == {str(nobody.pw_uid)}
     assert int(status(daemon.pid)["CapEff"], 16) == 0
-    assert os.stat(f"/proc/{daemon.pid}/mem").st_uid == 0, "others of the user could look into its memory"
+    assert os.stat(f"/proc/{daemon.pid}/mem").st_uid == 0, "other processes of the user cannot read its memory"
     assert daemon.post_event(minimal(session_id="of nobody")).status == 202
     wait_until(lambda: {event["session_id"] for event in daemon.stored_events()} == {"of nobody"}, "the event")
     made = [daemon.directory / ".agentic", *(daemon.directory / ".agentic").rglob("*")]
@@ -134,7 +135,7 @@ def test_a_service_that_root_starts_goes_on_as_another_user(daemon, storage):
 
 
 @by_root
-def test_what_a_service_of_root_has_left_must_be_given_to_the_user_first(daemon):
+def test_files_of_an_earlier_service_of_root_are_refused_with_the_fix(daemon):
     daemon.start()
     assert uids(daemon) == {"0"}
     assert daemon.post_event(minimal(session_id="of root")).status == 202
@@ -153,7 +154,7 @@ def test_what_a_service_of_root_has_left_must_be_given_to_the_user_first(daemon)
 
 
 @by_root
-def test_root_makes_no_directory_behind_a_link_of_somebody_else(daemon):
+def test_root_creates_no_directory_through_another_users_link(daemon):
     target = daemon.directory / "target"
     target.mkdir()
     theirs = daemon.directory / "theirs"
@@ -166,7 +167,7 @@ def test_root_makes_no_directory_behind_a_link_of_somebody_else(daemon):
     assert list(target.iterdir()) == [] and target.stat().st_uid == 0
 
 
-def test_a_user_that_cannot_be_is_a_clear_error(tmp_path):
+def test_an_invalid_or_unknown_user_is_a_clear_error(tmp_path):
     wrong = run_program("hooksd", options={"RUN_AS": "no:one:here"}, cwd=tmp_path)
     assert wrong.returncode == 64 and "RUN_AS=no:one:here: must be a user or user:group" in wrong.stderr
     options = {"RUN_AS": "no-such-user", "PORT": 0, "RING_PATH": f"/dev/shm/hooksd-e2e-run-as-{os.getpid()}.ring"}

@@ -1,4 +1,4 @@
-"""Secrets of endpoints as they stand in the store, and the change of the master key."""
+"""Secrets of endpoints in the store, and the change of the master key."""
 
 import os
 import secrets
@@ -29,7 +29,7 @@ def stored(hookline):
 
 
 def prefixes(hookline):
-    """Of all stored secrets: which key they name."""
+    """The keys that the stored secrets name."""
     return {text.rsplit(":", 1)[0] for row in stored(hookline) for text in (row["secret"], row["headers"])}
 
 
@@ -43,7 +43,7 @@ def started(make_hookline, store, **options):
 
 
 def restart_with(hookline, **options):
-    """The same daemon with other master keys; None: without that option."""
+    """Restarts the daemon with other master keys. None removes an option."""
     hookline.daemon.stop()
     for name, value in options.items():
         hookline.daemon.options.pop(name, None)
@@ -52,7 +52,7 @@ def restart_with(hookline, **options):
     hookline.start()
 
 
-def test_a_stored_secret_is_encrypted_and_another_each_time(hookline):
+def test_each_stored_secret_is_encrypted_differently(hookline):
     tenant = hookline.new_tenant()
     make(tenant.client)
     make(tenant.client)
@@ -65,7 +65,7 @@ def test_a_stored_secret_is_encrypted_and_another_each_time(hookline):
     assert PLAIN not in hookline.daemon.whole_log()
 
 
-def test_without_old_keys_there_is_nothing_to_rotate(hookline):
+def test_a_rotation_without_old_keys_is_refused(hookline):
     reply = rotate(hookline)
     assert (reply.status, reply.json["error"]) == (409, "conflict")
     assert "HL_MASTER_KEY_OLD" in reply.json["detail"]
@@ -73,7 +73,7 @@ def test_without_old_keys_there_is_nothing_to_rotate(hookline):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_secrets_move_to_the_present_key_and_nothing_else_changes(make_hookline, store):
+def test_a_rotation_reencrypts_secrets_and_changes_nothing_else(make_hookline, store):
     hookline = started(make_hookline, store, HL_MASTER_KEY=None)
     tenant = hookline.new_tenant()
     plain = make(tenant.client)
@@ -95,11 +95,11 @@ def test_secrets_move_to_the_present_key_and_nothing_else_changes(make_hookline,
     assert all(row["old_secret"] is None or row["old_secret"].startswith(prefixes(hookline).pop()) for row in stored(hookline))
     assert {str(row["endpoint_id"]): row["version"] for row in stored(hookline)} == before
     assert set(before) == {plain, first, second}
-    assert rotate(hookline).json["reencrypted"] == 0, "a repetition finds nothing to do"
+    assert rotate(hookline).json["reencrypted"] == 0, "a second rotation finds nothing to do"
     [entry] = hookline.admin.items("/v1/admin/audit?action=secrets.rotate")
     assert entry["after"] == {"reencrypted": 2}
 
-    # The present key alone opens everything now: header values that PATCH leaves as *** are read and written.
+    # Now the present key alone opens everything: a PATCH with *** reads and rewrites header values.
     restart_with(hookline, HL_MASTER_KEY_OLD=None)
     assert tenant.client.get("/v1/endpoints").json == shown
     for endpoint in (plain, first):
@@ -107,7 +107,7 @@ def test_secrets_move_to_the_present_key_and_nothing_else_changes(make_hookline,
         assert changed.status == 200, changed
 
 
-def test_a_secret_whose_key_is_missing_is_told_and_the_others_move(make_hookline):
+def test_a_secret_with_a_missing_key_is_logged_and_the_others_are_reencrypted(make_hookline):
     hookline = started(make_hookline, "embedded", HL_MASTER_KEY=KEYS[0])
     lost = make(hookline.new_tenant().client)
     restart_with(hookline, HL_MASTER_KEY=KEYS[1])
@@ -128,7 +128,7 @@ def test_a_secret_whose_key_is_missing_is_told_and_the_others_move(make_hookline
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_thousand_secrets_move_in_slices_and_a_death_in_between_loses_none(make_hookline, store):
+def test_a_thousand_secrets_are_reencrypted_in_slices_also_over_a_death(make_hookline, store):
     hookline = started(make_hookline, store, HL_MASTER_KEY=None)
     tenant = hookline.new_tenant()
     make(tenant.client)
@@ -155,13 +155,15 @@ def test_a_thousand_secrets_move_in_slices_and_a_death_in_between_loses_none(mak
     assert left() == 0
     assert PLAIN not in repr(stored(hookline))
     told = hookline.admin.items("/v1/admin/audit?action=secrets.rotate")
-    assert sum(entry["after"]["reencrypted"] for entry in told) == 1001, "each one once"
+    assert sum(entry["after"]["reencrypted"] for entry in told) == 1001, "each secret once"
     assert len(told) > 1
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_no_endpoint_is_left_behind_that_changes_meanwhile(make_hookline, store):
-    """A change of its name leaves an endpoint's secrets as they are stored: with the old key, if it comes in between."""
+def test_a_rotation_reencrypts_endpoints_that_change_at_the_same_time(make_hookline, store):
+    """
+    A rename rewrites an endpoint's row with the stored secrets, and so with the old key if it overlaps the rotation.
+    """
     hookline = started(make_hookline, store, HL_MASTER_KEY=KEYS[0])
     client = hookline.new_tenant().client
     endpoints = [make(client) for _ in range(20)]

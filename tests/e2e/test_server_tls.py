@@ -1,4 +1,4 @@
-"""TLS of the service itself: who can talk to it, what it refuses and how it says so, and a new certificate while it is in use."""
+"""The service's own TLS: protocols, refusals, clients' certificates, and a new certificate at run time."""
 
 import copy
 import re
@@ -24,7 +24,7 @@ KEY = "start-key-of-the-tests-of-tls"
 
 
 def trusting(authority, version=None, client=None, protocols=None):
-    """How a client speaks TLS; client: its certificate and key."""
+    """A client's TLS context. client: the client's certificate and key."""
     context = ssl.create_default_context(cafile=authority.certificate)
     if version:
         context.minimum_version = context.maximum_version = version
@@ -46,18 +46,18 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory):
-    """The authority of clients."""
+    """The authority that signs clients' certificates."""
     return Authority(tmp_path_factory.mktemp("clients"), "clients")
 
 
 @pytest.fixture(scope="module")
 def certificate(authority):
-    """Paths of the service's certificate and key."""
+    """The paths of the service's certificate and key."""
     return authority.issue("localhost")
 
 
 def issued_in(directory, authority):
-    """A certificate and a key in files of a test's own: the shared daemon reads its files as soon as they are replaced."""
+    """A certificate and a key in new files. The shared daemon would reload its own files when they change."""
     authority = copy.copy(authority)
     authority.directory = directory
     return authority.issue("localhost")
@@ -65,7 +65,7 @@ def issued_in(directory, authority):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, authority, certificate, clients):
-    """A daemon that the tests here share, which asks for certificates of clients."""
+    """A shared daemon that requires certificates of clients."""
     directory = tmp_path_factory.mktemp("hooksd")
     daemon = Daemon(directory, {
         "HOST": "127.0.0.1", "PORT": 0, "ACCEPTORS": 2, "RING_PATH": directory / "ring", "LOG_LEVEL": "debug",
@@ -79,7 +79,7 @@ def shared(tmp_path_factory, authority, certificate, clients):
 
 @pytest.fixture
 def tls_hooksd(make_hooksd, authority, certificate):
-    """Makes and starts a daemon of the test's own."""
+    """Makes and starts a daemon for one test."""
 
     def start(**options):
         daemon = make_hooksd(**options_of(certificate) | options)
@@ -90,7 +90,7 @@ def tls_hooksd(make_hooksd, authority, certificate):
 
 
 def s_client(daemon, *args):
-    """Standard output and error of openssl s_client, which makes a handshake and closes the connection."""
+    """The output of openssl s_client, which makes a handshake and closes the connection."""
     result = subprocess.run(["openssl", "s_client", "-connect", f"localhost:{daemon.port}", *args],
                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
     return result.stdout + result.stderr
@@ -113,7 +113,7 @@ def trusting_nobody():
     return context
 
 
-# What is spoken
+# Protocols
 
 
 def test_curl_posts_an_event_over_tls(shared, authority, clients):
@@ -149,13 +149,13 @@ def test_http_1_1_is_chosen(shared, authority, offered, chosen):
         assert connection.socket.selected_alpn_protocol() == chosen
 
 
-def test_who_speaks_none_of_the_protocols_is_told_so(shared, authority):
+def test_a_client_without_a_common_protocol_gets_an_alert(shared, authority):
     with pytest.raises(ssl.SSLError, match="no application protocol"):
         shared.raw(tls=trusting(authority, protocols=["h2"]))
 
 
-def test_a_scanner_finds_nothing_weak(shared):
-    """What sslscan marks as weak is in colours, so the lines are read."""
+def test_sslscan_finds_no_weakness(shared):
+    """sslscan marks weak protocols by colour only, so the test reads the lines."""
     scan = subprocess.run(["sslscan", "--no-colour", f"localhost:{shared.port}"], capture_output=True, text=True, timeout=60).stdout
     assert re.findall(r"^(\S+) +(enabled|disabled)$", scan, re.MULTILINE) == [
         ("SSLv2", "disabled"), ("SSLv3", "disabled"), ("TLSv1.0", "disabled"), ("TLSv1.1", "disabled"), ("TLSv1.2", "enabled"),
@@ -170,8 +170,8 @@ def test_a_scanner_finds_nothing_weak(shared):
 # Requests
 
 
-def test_requests_come_as_they_like(shared):
-    """Many in a record, one in many records, the next one early, a large one, one in chunks."""
+def test_requests_in_any_division_into_records_are_answered(shared):
+    """Many requests in a record, one in many records, a pipelined one, a large one, one in chunks."""
     with shared.raw() as connection:
         connection.send(POST * 5)
         for _ in range(5):
@@ -191,15 +191,15 @@ def test_requests_come_as_they_like(shared):
 
 @pytest.mark.parametrize("sent,status", [(b"NONSENSE\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nno header\r\n\r\n", 400),
                                          (http_post("/events", b"x" * 9_000_000)[:3000], 413)])
-def test_what_is_wrong_is_answered_and_the_end_announced(shared, sent, status):
+def test_invalid_requests_are_answered_and_the_end_is_announced(shared, sent, status):
     with shared.raw() as connection:
         connection.send(sent)
         assert connection.read_reply().status == status
-        assert connection.closed_by_peer()  # an end that is not announced raises an error
+        assert connection.closed_by_peer()  # an end without close_notify raises an error
 
 
 @pytest.mark.parametrize("sent", [POST, b"\x80garbage", b"\r\n"])
-def test_plain_http_is_told_that_the_port_speaks_tls(shared, sent):
+def test_plain_http_gets_400_that_names_https(shared, sent):
     before = series(shared)['requests_rejected_total{reason="http"}']
     with shared.raw(tls=None) as connection:
         connection.send(sent)
@@ -209,7 +209,7 @@ def test_plain_http_is_told_that_the_port_speaks_tls(shared, sent):
     assert series(shared)['requests_rejected_total{reason="http"}'] == before + 1
 
 
-def test_garbage_in_a_handshake_ends_the_connection_and_counts(shared):
+def test_garbage_in_a_handshake_ends_the_connection_and_is_counted(shared):
     before = handshakes(shared, "failed")
     with shared.raw(tls=None) as connection:
         connection.send(b"\x16\x03\x01\x00\x05hello")
@@ -219,7 +219,7 @@ def test_garbage_in_a_handshake_ends_the_connection_and_counts(shared):
     shared.wait_for_log("a TLS handshake failed")
 
 
-def test_a_handshake_that_dawdles_is_cut_and_one_that_has_not_begun_is_let_rest(tls_hooksd):
+def test_a_slow_handshake_is_cut_off_and_an_idle_connection_is_not(tls_hooksd):
     daemon = tls_hooksd(REQUEST_TIMEOUT_SECONDS=1, IDLE_TIMEOUT_SECONDS=60)
     with daemon.raw(tls=None) as silent, daemon.raw(tls=None) as dawdling, daemon.raw() as late:
         late.send(POST[:20])
@@ -232,7 +232,7 @@ def test_a_handshake_that_dawdles_is_cut_and_one_that_has_not_begun_is_let_rest(
         assert silent.read_reply().status == 202
 
 
-def test_a_connection_that_rests_for_too_long_is_closed_and_told(tls_hooksd):
+def test_an_idle_connection_is_closed_with_close_notify(tls_hooksd):
     daemon = tls_hooksd(IDLE_TIMEOUT_SECONDS=1)
     with daemon.raw() as used, daemon.raw() as fresh, daemon.raw(tls=None) as silent:
         used.send(POST)
@@ -242,7 +242,7 @@ def test_a_connection_that_rests_for_too_long_is_closed_and_told(tls_hooksd):
     assert handshakes(daemon, "failed") == 0
 
 
-def test_what_the_service_says_of_itself_begins_with_https(shared):
+def test_urls_of_the_service_begin_with_https(shared):
     assert f"https://localhost:{shared.port}/events" in shared.get("/").body.decode()
     assert " protocol=https " in shared.log()
 
@@ -250,7 +250,7 @@ def test_what_the_service_says_of_itself_begins_with_https(shared):
 # Certificates of clients
 
 
-def test_without_a_certificate_a_client_gets_what_needs_no_key_and_nothing_else(shared, authority):
+def test_a_client_without_a_certificate_can_use_only_routes_without_a_key(shared, authority):
     with shared.client(tls=trusting(authority)) as client:
         assert [client.get(path).status for path in ("/livez", "/readyz", "/health", "/healthz", "/")] == [200] * 5
         for reply in (client.post_event(minimal()), client.get("/metrics"), client.get("/openapi.json")):
@@ -263,7 +263,7 @@ def test_a_certificate_of_another_authority_is_refused_by_an_alert(shared, autho
     foreign = Authority(tmp_path, "foreign").issue("agent")
     with pytest.raises(ssl.SSLError, match="unknown ca"):
         with shared.raw(tls=trusting(authority, version, foreign)) as connection:
-            connection.socket.recv(1)  # a client of TLS 1.3 believes that the handshake has succeeded
+            connection.socket.recv(1)  # for a client of TLS 1.3 the handshake has succeeded until now
 
 
 def test_an_expired_certificate_of_a_client_is_refused_by_an_alert(shared, authority, clients):
@@ -276,11 +276,11 @@ def test_an_expired_certificate_of_a_client_is_refused_by_an_alert(shared, autho
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_every_acceptor_takes_the_tickets_of_all_and_knows_the_client_again(shared, authority, clients, version):
+def test_every_acceptor_resumes_sessions_of_all_with_the_clients_identity(shared, authority, clients, version):
     tls = trusting(authority, version, clients.issue("returning"))
     before = handshakes(shared, "resumed")
     session = None
-    for n in range(16):  # the kernel spreads them over the acceptors
+    for n in range(16):  # the kernel spreads the connections over the acceptors
         with shared.raw(tls=tls, session=session) as connection:
             assert connection.socket.session_reused == (n > 0)
             connection.send(POST)
@@ -289,7 +289,7 @@ def test_every_acceptor_takes_the_tickets_of_all_and_knows_the_client_again(shar
     assert handshakes(shared, "resumed") == before + 15
 
 
-def test_a_session_is_not_resumed_when_the_authority_of_clients_has_changed(tls_hooksd, authority, clients, tmp_path):
+def test_no_session_is_resumed_after_a_change_of_the_clients_authority(tls_hooksd, authority, clients, tmp_path):
     file = tmp_path / "clients.crt"
     file.write_bytes(clients.certificate.read_bytes())
     daemon = tls_hooksd(TLS_CLIENT_CA_FILE=file, ACCEPTORS=1)
@@ -309,7 +309,7 @@ def test_a_session_is_not_resumed_when_the_authority_of_clients_has_changed(tls_
 
 
 def roll(daemon):
-    """HUP; returns when every acceptor has been replaced."""
+    """Sends HUP. Returns when every acceptor has been replaced."""
     before = set(daemon.pids("acceptor"))
     daemon.signal(signal.SIGHUP)
     wait_until(lambda: not before & set(daemon.pids("acceptor")), "the old acceptors to be gone", 30)
@@ -317,7 +317,7 @@ def roll(daemon):
     wait_until(lambda: daemon.get("/readyz").status == 200, "an acceptor that serves")
 
 
-def test_a_new_certificate_while_requests_run_fails_none(tls_hooksd, authority, tmp_path):
+def test_a_new_certificate_under_load_fails_no_request(tls_hooksd, authority, tmp_path):
     daemon = tls_hooksd(**options_of(issued_in(tmp_path, authority)))
     old = shown_certificate(daemon)
     tickets = trusting(authority)
@@ -327,7 +327,7 @@ def test_a_new_certificate_while_requests_run_fails_none(tls_hooksd, authority, 
         session = connection.socket.session
     with Witnesses([Witness(daemon.port, batch=1 + 9 * (n % 2), pause=0.02 * (n % 3), anew=n % 4 == 3, tls=daemon.tls)
                     for n in range(8)]) as witnesses:
-        issued_in(tmp_path, authority)  # into the same files
+        issued_in(tmp_path, authority)  # replaces the files
         roll(daemon)
         witnesses.wait_for_answers(2)
     assert set(witnesses.outcomes()) == {"202"}, witnesses.outcomes()
@@ -339,8 +339,8 @@ def test_a_new_certificate_while_requests_run_fails_none(tls_hooksd, authority, 
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_client_that_dawdles_does_not_hold_up_a_new_certificate(tls_hooksd):
-    """Its connection cannot be handed over; new ones would wait for as long as it likes."""
+def test_a_slow_handshake_does_not_delay_a_new_certificate(tls_hooksd):
+    """A connection in a handshake cannot be handed over. New clients must not wait for it."""
     daemon = tls_hooksd(ACCEPTORS=1)
     with daemon.raw() as slow, daemon.raw(tls=None) as slower, daemon.raw() as resting:
         slow.send(POST[:-5])
@@ -350,7 +350,7 @@ def test_a_client_that_dawdles_does_not_hold_up_a_new_certificate(tls_hooksd):
         assert daemon.post_event(minimal()).status == 202
 
 
-def test_files_that_cannot_be_used_leave_the_old_certificate(tls_hooksd, authority, tmp_path):
+def test_unusable_files_leave_the_old_certificate_in_use(tls_hooksd, authority, tmp_path):
     files = [tmp_path / "crt", tmp_path / "key"]
     for file, issued in zip(files, issued_in(tmp_path, authority)):
         file.write_bytes(issued.read_bytes())
@@ -367,7 +367,7 @@ def test_files_that_cannot_be_used_leave_the_old_certificate(tls_hooksd, authori
     assert shown_certificate(daemon) == old
 
 
-def test_a_stop_answers_every_request(tls_hooksd):
+def test_a_stop_answers_every_request_over_tls(tls_hooksd):
     daemon = tls_hooksd()
     with Witnesses([Witness(daemon.port, pause=0.01 * (n % 2), tls=daemon.tls) for n in range(6)]) as witnesses, daemon.raw() as idle:
         daemon.stop()
@@ -377,7 +377,7 @@ def test_a_stop_answers_every_request(tls_hooksd):
     assert outcomes.pop("refused") == 6 and set(outcomes) == {"202"}, outcomes
 
 
-def test_sockets_of_a_service_manager_speak_tls(make_hooksd, authority, certificate):
+def test_sockets_of_a_service_manager_use_tls(make_hooksd, authority, certificate):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         daemon = make_hooksd(**options_of(certificate))
         daemon.tls = trusting(authority)
@@ -390,7 +390,7 @@ def test_sockets_of_a_service_manager_speak_tls(make_hooksd, authority, certific
 # Webhooks
 
 
-def test_the_development_receiver_gets_deliveries_over_tls_without_a_certificate(tls_hooksd, authority, clients):
+def test_the_development_inbox_gets_deliveries_over_tls_without_a_certificate(tls_hooksd, authority, clients):
     daemon = tls_hooksd(HL_API_KEY=KEY, TLS_CLIENT_CA_FILE=clients.certificate)
     daemon.tls = trusting(authority, client=clients.issue("publisher"))
     key = {"Authorization": f"Bearer {KEY}"}
@@ -436,13 +436,13 @@ def check(tmp_path, **options):
     ("missing", "No such file or directory"), ("a directory", "is not a regular file"), ("empty", "holds no private key"),
     ("another key", "is not the key of the first certificate in TLS_CERT_FILE"), ("a certificate", "holds no private key"),
     ("encrypted", "openssl pkey")])
-def test_a_wrong_key_is_named(tmp_path, certificate, kind, told):
+def test_an_error_names_a_wrong_key(tmp_path, certificate, kind, told):
     key = KEYS[kind](certificate, tmp_path)
     code, said = check(tmp_path, TLS_CERT_FILE=certificate[0], TLS_KEY_FILE=key)
     assert code == 64 and f"TLS_KEY_FILE={str(key)[:80]}" in said and told in said, said
 
 
-def test_wrong_certificates_are_named(tmp_path, authority, certificate):
+def test_an_error_names_wrong_certificates(tmp_path, authority, certificate):
     expired, key = authority.issue_expired("old")
     lines = certificate[0].read_bytes().splitlines(keepends=True)
     damaged = written(tmp_path / "damaged", b"".join([lines[0], b"!" * 64 + b"\n", *lines[2:]]))
@@ -460,7 +460,7 @@ def test_wrong_certificates_are_named(tmp_path, authority, certificate):
 
 @pytest.mark.parametrize("given,named", [({"TLS_CERT_FILE"}, "TLS_KEY_FILE"), ({"TLS_KEY_FILE"}, "TLS_CERT_FILE"),
                                          ({"TLS_CLIENT_CA_FILE"}, "TLS_CLIENT_CA_FILE")])
-def test_half_of_what_tls_needs_is_refused(tmp_path, certificate, given, named):
+def test_a_certificate_without_a_key_is_refused(tmp_path, certificate, given, named):
     code, said = check(tmp_path, **dict.fromkeys(given, certificate[0]))
     assert code == 64 and said.startswith(f"hooksd: {named}"), said
 

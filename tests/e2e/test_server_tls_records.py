@@ -1,4 +1,4 @@
-"""Records of TLS that come in parts, ends that clients announce by TLS alone, and what comes behind a last request."""
+"""TLS records that arrive in parts, clients' close_notify, and bytes after a last request."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def tls_hooksd(make_hooksd, authority):
 
 
 class Wire:
-    """A client of TLS whose bytes the test sends: in parts, or several records at once."""
+    """A TLS client whose bytes the test sends, in parts or several records at once."""
 
     def __init__(self, daemon):
         self.socket = socket.create_connection(("127.0.0.1", daemon.port), timeout=30)
@@ -50,7 +50,7 @@ class Wire:
         self.socket.close()
 
     def bytes_of(self, call, *args):
-        """What the client sends by that call, which may want an answer."""
+        """The bytes that the client would send by that call, which may need an answer."""
         try:
             call(*args)
         except ssl.SSLWantReadError:
@@ -58,7 +58,7 @@ class Wire:
         return self.outgoing.read()
 
     def finish(self, call, *args):
-        """Calls it until it wants no more of the server."""
+        """Repeats the call until it needs no more bytes from the server."""
         while True:
             try:
                 result = call(*args)
@@ -73,10 +73,10 @@ class Wire:
         self.socket.sendall(self.outgoing.read())
 
 
-def test_a_client_that_announces_its_end_is_closed_also_when_it_sends_on(tls_hooksd):
+def test_a_client_that_sends_close_notify_is_closed_also_if_it_sends_on(tls_hooksd):
     daemon = tls_hooksd()
     with daemon.raw() as connection:
-        plain = connection.socket.unwrap()  # waits for the service's own announcement
+        plain = connection.socket.unwrap()  # waits for the service's close_notify
         with plain:
             assert plain.recv(1) == b""
     with Wire(daemon) as wire:
@@ -88,7 +88,7 @@ def test_a_client_that_announces_its_end_is_closed_also_when_it_sends_on(tls_hoo
                 wire.socket.sendall(bytes(65536))
 
 
-def test_a_request_whose_first_record_comes_in_part_is_not_taken_for_silence(tls_hooksd):
+def test_a_request_whose_first_record_arrives_in_parts_is_not_idle(tls_hooksd):
     daemon = tls_hooksd(IDLE_TIMEOUT_SECONDS=1, REQUEST_TIMEOUT_SECONDS=60)
     with Wire(daemon) as wire:
         wire.finish(wire.tls.do_handshake)
@@ -100,8 +100,8 @@ def test_a_request_whose_first_record_comes_in_part_is_not_taken_for_silence(tls
         assert wire.finish(wire.tls.read, 65536).startswith(b"HTTP/1.1 202 ")
 
 
-def test_a_record_that_comes_in_part_counts_for_the_rate(tls_hooksd):
-    """One of 16 KiB takes a client 16 seconds that sends as slowly as it may."""
+def test_bytes_of_an_incomplete_record_count_for_the_minimum_rate(tls_hooksd):
+    """A client at the minimum rate takes 16 seconds for a record of 16 KiB."""
     daemon = tls_hooksd(REQUEST_TIMEOUT_SECONDS=6)
     with Wire(daemon) as wire:
         wire.finish(wire.tls.do_handshake)
@@ -114,7 +114,7 @@ def test_a_record_that_comes_in_part_counts_for_the_rate(tls_hooksd):
         assert wire.finish(wire.tls.read, 65536).startswith(b"HTTP/1.1 202 ")
 
 
-def test_a_handshake_has_no_rate_to_keep(tls_hooksd):
+def test_a_handshake_has_no_minimum_rate(tls_hooksd):
     daemon = tls_hooksd(REQUEST_TIMEOUT_SECONDS=6)
     with Wire(daemon) as wire, daemon.raw() as slow:
         hello = wire.bytes_of(wire.tls.do_handshake)
@@ -130,7 +130,10 @@ def test_a_handshake_has_no_rate_to_keep(tls_hooksd):
 
 @contextlib.contextmanager
 def unanswered_in_a_roll(daemon):
-    """A connection with a request that the acceptor has and whose event no writer stores, while the acceptor is being replaced."""
+    """
+    A connection with a request that the acceptor has and whose event no writer stores, while the acceptor is being
+    replaced.
+    """
     [writer] = daemon.pids("writer")
     os.kill(writer, signal.SIGSTOP)
     with daemon.raw() as connection:
@@ -146,13 +149,13 @@ def unanswered_in_a_roll(daemon):
         assert connection.socket.recv(1) == b""
 
 
-def test_the_last_answer_before_a_roll_reaches_a_client_that_has_sent_more(tls_hooksd):
+def test_the_last_answer_before_a_reload_reaches_a_client_that_has_sent_more(tls_hooksd):
     with unanswered_in_a_roll(tls_hooksd()):
         pass
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_stop_in_the_middle_of_a_roll_has_its_whole_time(tls_hooksd):
+def test_a_stop_in_the_middle_of_a_reload_has_its_whole_timeout(tls_hooksd):
     daemon = tls_hooksd(DRAIN_TIMEOUT_SECONDS=10)
     begun = time.monotonic()
     with unanswered_in_a_roll(daemon):

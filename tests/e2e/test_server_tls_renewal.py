@@ -1,4 +1,4 @@
-"""A certificate that somebody renews is used without a signal."""
+"""A renewed certificate is used without a signal."""
 
 import ssl
 
@@ -7,7 +7,9 @@ from harness.waiting import wait_until
 
 
 def put_secret(volume, version, files):
-    """What the kubelet does when it replaces the files of a Secret: links stay, and one in the middle leads elsewhere."""
+    """
+    Replaces the files of a Secret as the kubelet does: the links stay, and a link in the middle gets a new target.
+    """
     (volume / version).mkdir(parents=True)
     for name, file in zip(("tls.crt", "tls.key"), files):
         (volume / version / name).write_bytes(file.read_bytes())
@@ -17,7 +19,7 @@ def put_secret(volume, version, files):
     (volume / "..next").rename(volume / "..data")
 
 
-def test_a_secret_of_kubernetes_that_is_renewed_is_used_without_a_signal(make_hooksd, tmp_path):
+def test_a_renewed_secret_of_kubernetes_is_used_without_a_signal(make_hooksd, tmp_path):
     authority, volume = Authority(tmp_path, "authority"), tmp_path / "volume"
     put_secret(volume, "..first", authority.issue("localhost"))
     daemon = make_hooksd(TLS_CERT_FILE=volume / "tls.crt", TLS_KEY_FILE=volume / "tls.key", ACCEPTORS=1)

@@ -1,4 +1,4 @@
-"""Under a service manager: sockets that it opened (sd_listen_fds), messages that it wants to hear (sd_notify)."""
+"""Under a service manager: sockets that the manager opened (sd_listen_fds), and messages to it (sd_notify)."""
 
 import os
 import re
@@ -18,7 +18,7 @@ def listener():
         yield listener
 
 
-def test_a_passed_socket_is_where_the_service_says_it_listens(make_hooksd, listener):
+def test_the_ready_line_names_the_passed_socket(make_hooksd, listener):
     daemon = make_hooksd(ACCEPTORS=2)
     pass_descriptors(daemon, [listener.fileno()])
     daemon.start()
@@ -27,7 +27,7 @@ def test_a_passed_socket_is_where_the_service_says_it_listens(make_hooksd, liste
     assert daemon.post_event(minimal()).status == 202
 
 
-def test_who_connects_while_no_service_runs_is_answered_by_the_next(make_hooksd, listener):
+def test_clients_that_connect_between_two_services_are_answered_by_the_next(make_hooksd, listener):
     daemon = make_hooksd()
     pass_descriptors(daemon, [listener.fileno()])
     daemon.start()
@@ -39,7 +39,7 @@ def test_who_connects_while_no_service_runs_is_answered_by_the_next(make_hooksd,
 
 
 def test_several_passed_sockets_are_all_served(make_hooksd, listener):
-    """Also by fewer acceptors than there are sockets."""
+    """This includes fewer acceptors than sockets."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         daemon = make_hooksd(ACCEPTORS=1)
         pass_descriptors(daemon, [listener.fileno(), other.fileno()])
@@ -49,7 +49,7 @@ def test_several_passed_sockets_are_all_served(make_hooksd, listener):
                 assert client.post_event(minimal()).status == 202
 
 
-def test_what_was_passed_to_another_process_is_left_alone(hooksd):
+def test_descriptors_passed_to_another_process_are_ignored(hooksd):
     daemon = hooksd(LISTEN_PID=1, LISTEN_FDS=1)
     assert daemon.post_event(minimal()).status == 202
 
@@ -85,7 +85,7 @@ def manager(request, tmp_path):
         yield manager
 
 
-def test_the_manager_hears_of_start_reload_and_stop(manager, hooksd):
+def test_the_manager_is_notified_of_start_reload_and_stop(manager, hooksd):
     daemon = hooksd(NOTIFY_SOCKET=manager.address)
     ready, status = manager.hear()
     assert ready == "READY=1"
@@ -102,9 +102,9 @@ def test_the_manager_hears_of_start_reload_and_stop(manager, hooksd):
     assert manager.hear()[0] == "STOPPING=1"
 
 
-def test_the_watchdog_is_fed(tmp_path, hooksd):
+def test_the_watchdog_is_notified(tmp_path, hooksd):
     manager = Manager(str(tmp_path / "notify"))
     with manager.socket:
         hooksd(NOTIFY_SOCKET=tmp_path / "notify", WATCHDOG_USEC=400_000)
         messages = [manager.hear() for _ in range(6)]
-        assert messages.count(["WATCHDOG=1"]) == 5  # the other one is READY=1
+        assert messages.count(["WATCHDOG=1"]) == 5  # the sixth message is READY=1

@@ -1,6 +1,6 @@
 """
-The limits of an endpoint to which several nodes deliver over one PostgreSQL: what its receiver sees, by the receiver's own
-clock.
+Several nodes with one PostgreSQL deliver to one endpoint: the receiver, by its own clock, sees the endpoint's limits
+kept.
 """
 
 import pytest
@@ -21,7 +21,7 @@ def wait_divided(nodes, count):
 
 
 def most_at_once(receiver, path):
-    """Requests that had no answer yet."""
+    """The greatest number of requests without an answer."""
     arrivals = receiver.at(path)
     changes = sorted([(arrival.at, 1) for arrival in arrivals] + [(arrival.ended, -1) for arrival in arrivals])
     most = now = 0
@@ -37,7 +37,7 @@ def wait_delivered(node, receiver, jobs, timeout):
     wait_until(lambda: receiver.in_flight() == 0, "every answer to be given")
 
 
-def test_three_nodes_together_keep_the_limits_of_an_endpoint(start_nodes, receiver):
+def test_three_nodes_together_keep_an_endpoints_limits(start_nodes, receiver):
     nodes = start_nodes(3, HL_NODE_TIMEOUT_SECS=12 * PATIENCE)
     tenant = nodes[0].new_tenant()
     endpoints = Endpoints(tenant, receiver)
@@ -56,11 +56,11 @@ def test_three_nodes_together_keep_the_limits_of_an_endpoint(start_nodes, receiv
     most = {path: most_at_once(receiver, path) for path in limits}
     assert all(most[path] <= fields["max_in_flight"] for path, fields in limits.items()), most
     times = [arrival.at for arrival in receiver.at("/rate")]
-    # 90 requests take 2.9 seconds; three nodes that had the whole limit each would be ready after 0.9.
+    # 90 requests take 2.9 seconds. If each of three nodes had the whole limit, they would take 0.9.
     assert max(times) - min(times) > 2
 
 
-def test_limits_hold_while_a_node_joins_and_another_one_leaves(start_nodes, receiver):
+def test_limits_hold_while_one_node_joins_and_another_leaves(start_nodes, receiver):
     one, two = start_nodes(2, HL_NODE_TIMEOUT_SECS=30 * PATIENCE)
     tenant = one.new_tenant()
     endpoints = Endpoints(tenant, receiver)
@@ -80,7 +80,7 @@ def test_limits_hold_while_a_node_joins_and_another_one_leaves(start_nodes, rece
 
 
 def test_limits_hold_while_they_are_changed(start_nodes, receiver):
-    """From parts for each node to turns and back, while all nodes have work."""
+    """The limits change from a share for each node to turns and back while all nodes have work."""
     nodes = start_nodes(2, HL_NODE_TIMEOUT_SECS=12 * PATIENCE)
     tenant = nodes[0].new_tenant()
     receiver.answers["/four"] = SLOW
@@ -95,7 +95,7 @@ def test_limits_hold_while_they_are_changed(start_nodes, receiver):
     assert most_at_once(receiver, "/four") <= 4
 
 
-def test_a_node_that_dies_has_its_turn_at_an_endpoint_for_a_while_only(start_nodes, receiver):
+def test_a_dead_node_loses_its_turn_at_an_endpoint_after_a_while(start_nodes, receiver):
     one, two = start_nodes(2)
     tenant = one.new_tenant()
     receiver.answers["/one"] = Answer(hang=True)

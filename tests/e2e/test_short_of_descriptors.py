@@ -1,4 +1,4 @@
-"""More clients than descriptors: what the log says of it, and that it passes."""
+"""More clients than descriptors: the log reports the shortage and its end."""
 
 import contextlib
 import re
@@ -13,14 +13,14 @@ LINE = re.compile(r"cannot accept connections, pausing .*times=(\d+)")
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_it_is_told_now_and_then_and_when_it_is_over(make_hooksd):
+def test_the_log_reports_a_shortage_of_descriptors_at_intervals_and_its_end(make_hooksd):
     daemon = make_hooksd(ACCEPTORS=1)
     daemon.launcher = ["sh", "-c", 'ulimit -n 40 && exec "$0" "$@"']
     daemon.start()
     with contextlib.ExitStack() as stack:
         for _ in range(100):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
-            connection.sendall(b"POST /events HTTP/1.1\r\n")  # one that rests would be closed
+            connection.sendall(b"POST /events HTTP/1.1\r\n")  # an idle connection would be closed
         daemon.wait_for_log(LINE.pattern, count=3, timeout=40)
     daemon.wait_for_log(r"connections are accepted again .*times=\d+", timeout=60)
     first, *others = [int(times) for times in LINE.findall(daemon.log())]

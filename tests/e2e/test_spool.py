@@ -1,4 +1,4 @@
-"""PostgreSQL is unavailable: events go to the spool, and from there, once and all of them, to PostgreSQL when it is back."""
+"""During an outage of PostgreSQL events go to the spool. Afterwards each spooled event is stored once."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def batches(count, size, seed):
 
 
 def post(daemon, some, ack="spooled"):
-    """Posts the batches one by one, each on a connection of its own, so that all writers get some."""
+    """Posts the batches one by one on new connections, so that all writers get some."""
     for batch in some:
         reply = daemon.post_batch(batch)
         assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, ack), reply
@@ -37,13 +37,13 @@ def stored_once(database, daemon, some):
 
 
 def without_store(database, hooksd, **options):
-    """A daemon that has had its store and has lost it."""
+    """A daemon whose store was ready and is down now."""
     daemon = hooksd(database, **(AT_ONCE | {"WRITERS": 2} | options))
     database.server.stop()
     return daemon
 
 
-def test_away_in_the_middle_and_back(database, hooksd):
+def test_events_of_an_outage_are_spooled_and_stored_once(database, hooksd):
     daemon = hooksd(database, WRITERS=2, **AT_ONCE)
     some = batches(30, 20, seed=51)
     post(daemon, some[:10], ack="stored")
@@ -62,7 +62,7 @@ def test_away_in_the_middle_and_back(database, hooksd):
     assert accounted(numbers)
 
 
-def test_a_short_absence_is_not_spooled(database, hooksd):
+def test_events_of_a_short_outage_are_not_spooled(database, hooksd):
     daemon = hooksd(database, SPOOL_AFTER_MS=3600000)
     load = Load(daemon, random_events(2000, sessions=2, seed=52), batch=20)
     with load:
@@ -73,10 +73,10 @@ def test_a_short_absence_is_not_spooled(database, hooksd):
     assert differences([expected(event) for event in load.events()], database.events()) == []
 
 
-def test_connecting_to_a_silent_server_holds_up_nothing(database, hooksd):
+def test_a_silent_server_delays_no_request(database, hooksd):
     daemon = without_store(database, hooksd, DRAIN_TIMEOUT_SECONDS=5)
     some = batches(30, 10, seed=60)
-    with socket.create_server(("127.0.0.1", database.server.port)):  # takes connections and never says a word
+    with socket.create_server(("127.0.0.1", database.server.port)):  # accepts connections and never answers
         for batch in some:
             begin = time.monotonic()
             post(daemon, [batch])
@@ -88,7 +88,7 @@ def test_connecting_to_a_silent_server_holds_up_nothing(database, hooksd):
 
 
 @pytest.mark.parametrize("what", ["writers", "all"])
-def test_killed_while_it_spools(database, hooksd, what):
+def test_events_spooled_before_a_kill_are_stored_once(database, hooksd, what):
     daemon = without_store(database, hooksd)
     some = batches(40, 10, seed=53)
     post(daemon, some[:20])
@@ -98,14 +98,14 @@ def test_killed_while_it_spools(database, hooksd, what):
     else:
         daemon.kill()
         daemon.start(store_ready=False)
-    # A spool says that the store is only unavailable, also to those who have never reached it.
+    # A new writer spools too: the spool proves that the store was reached before.
     wait_until(lambda: daemon.get("/readyz").status == 200, "events to be accepted")
     post(daemon, some[20:])
     database.server.start()
     stored_once(database, daemon, some)
 
 
-def test_replay_beside_live_traffic(database, hooksd):
+def test_a_replay_under_load_stores_each_event_once(database, hooksd):
     daemon = without_store(database, hooksd, WRITERS=1)
     some = batches(40, 300, seed=54)
     post(daemon, some)
@@ -127,11 +127,11 @@ def test_fewer_writers_take_over_all_files(database, hooksd):
     stored_once(database, daemon, some)
 
 
-def test_a_stop_while_it_is_away(database, hooksd):
+def test_a_stop_during_an_outage_spools_the_events_on_the_ring(database, hooksd):
     daemon = without_store(database, hooksd, ACK="queued", SPOOL_AFTER_MS=3600000, DRAIN_TIMEOUT_SECONDS=5)
     some = batches(10, 20, seed=57)
     post(daemon, some, ack="queued")
-    daemon.stop()  # with exit code 0: nothing is left on the ring
+    daemon.stop()  # exits with 0, so no event is left on the ring
     listed = daemon.hooksctl("spool", "list")
     assert listed.returncode == 0 and "spool-0" in listed.stdout
     database.server.start()
@@ -139,7 +139,7 @@ def test_a_stop_while_it_is_away(database, hooksd):
     stored_once(database, daemon, some)
 
 
-def test_full_is_503_and_passes(database, hooksd):
+def test_requests_get_503_while_the_spool_is_full(database, hooksd):
     daemon = without_store(database, hooksd, WRITERS=1, SPOOL_MAX_BYTES="1MiB")
     some = batches(200, 50, seed=58)
     accepted = []
@@ -162,8 +162,11 @@ def test_full_is_503_and_passes(database, hooksd):
     stored_once(database, daemon, accepted + some[-2:])
 
 
-def test_a_spool_that_cannot_be_written(database, hooksd):
-    """Something stands where its directory should be: what was let in waits, what comes is refused, and both get over it."""
+def test_requests_are_refused_while_the_spool_cannot_be_written(database, hooksd):
+    """
+    A file has the name of the spool's directory: accepted events wait, new ones are refused, and all works again when
+    the file is gone.
+    """
     daemon = hooksd(database, WRITERS=1, **AT_ONCE)
     some = batches(3, 10, seed=61)
     post(daemon, some[:1], ack="stored")
@@ -182,7 +185,7 @@ def test_a_spool_that_cannot_be_written(database, hooksd):
     stored_once(database, daemon, some)
 
 
-def test_damage_costs_one_event_and_is_told(database, hooksd):
+def test_damage_in_the_spool_costs_one_event_and_is_logged(database, hooksd):
     daemon = without_store(database, hooksd, WRITERS=1)
     some = batches(1, 30, seed=59)
     post(daemon, some)
@@ -202,7 +205,7 @@ def test_damage_costs_one_event_and_is_told(database, hooksd):
     assert [name.split("-")[0] for name in daemon.spool_files()] == ["damaged"]
 
 
-def test_without_a_spool_nothing_is_acknowledged_that_is_not_stored(database, hooksd):
+def test_without_a_spool_only_stored_events_are_acknowledged(database, hooksd):
     daemon = hooksd(database, **AT_ONCE, SPOOL_MAX_BYTES=0)
     some = batches(3, 20, seed=57)
     post(daemon, some[:1], ack="stored")
@@ -212,7 +215,7 @@ def test_without_a_spool_nothing_is_acknowledged_that_is_not_stored(database, ho
         return daemon.get("/readyz").status == 503
 
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(daemon.post_batch, some[1])  # it may have come before anybody knew: then it waits
+        waiting = pool.submit(daemon.post_batch, some[1])  # waits if it comes before hooksd notices the outage
         wait_until(refused, "the outage to be seen")
         assert daemon.post_batch(some[2]).status == 503
         assert daemon.spool_files() == []
@@ -224,7 +227,7 @@ def test_without_a_spool_nothing_is_acknowledged_that_is_not_stored(database, ho
     assert accounted(metrics(daemon))
 
 
-def test_a_spool_that_is_there_is_stored_also_when_no_more_is_to_be_spooled(database, hooksd):
+def test_an_existing_spool_is_stored_although_spooling_is_switched_off(database, hooksd):
     daemon = without_store(database, hooksd)
     some = batches(2, 20, seed=58)
     post(daemon, some)
@@ -235,7 +238,7 @@ def test_a_spool_that_is_there_is_stored_also_when_no_more_is_to_be_spooled(data
     stored_once(database, daemon, some)
 
 
-def test_without_a_spool_a_stop_acknowledges_nothing_that_is_not_stored(database, hooksd):
+def test_without_a_spool_a_stop_acknowledges_only_stored_events(database, hooksd):
     daemon = hooksd(database, **AT_ONCE, SPOOL_MAX_BYTES=0, WRITERS=1, DRAIN_TIMEOUT_SECONDS=2)
     [writer] = daemon.pids("writer")
     os.kill(writer, signal.SIGSTOP)

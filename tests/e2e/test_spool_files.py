@@ -1,4 +1,4 @@
-"""What befalls the files of DATA_DIR in the hands of others while hooksd uses them, and files there that are not hooksd's."""
+"""Other programs remove files in DATA_DIR while hooksd uses them, or put files of their own there."""
 
 import os
 import random
@@ -58,7 +58,7 @@ REMOVALS = [remove_file, remove_directory, remove_data_dir, move_file]
 
 
 @pytest.mark.parametrize("remove", REMOVALS)
-def test_what_was_spooled_is_kept_although_its_file_is_removed(database, spooling, remove):
+def test_spooled_events_are_kept_although_their_file_is_removed(database, spooling, remove):
     remove(spooling)
     spooling.wait_for_log("a spool file was removed: it is made again")
     wait_until(lambda: len(spooling.spool_files()) == 1, "the file")
@@ -73,7 +73,7 @@ def test_what_was_spooled_is_kept_although_its_file_is_removed(database, spoolin
 
 
 @pytest.mark.parametrize("remove", REMOVALS)
-def test_an_append_finds_that_its_file_is_removed(database, spooling, remove):
+def test_an_append_notices_that_its_file_was_removed(database, spooling, remove):
     for number in range(5, 25, 5):
         remove(spooling)
         post(spooling, number, 5)
@@ -86,7 +86,7 @@ def test_an_append_finds_that_its_file_is_removed(database, spooling, remove):
 
 @pytest.mark.unsanitized("there SANDBOX is off")
 @pytest.mark.parametrize("remove", [remove_directory, remove_data_dir])
-def test_what_was_spooled_is_kept_although_the_directory_was_there_at_the_start(database, hooksd, remove):
+def test_spooled_events_are_kept_although_their_old_directory_is_removed(database, hooksd, remove):
     daemon = hooksd(database, **AT_ONCE)
     daemon.stop()
     spool(daemon).mkdir()
@@ -104,7 +104,7 @@ def test_what_was_spooled_is_kept_although_the_directory_was_there_at_the_start(
     assert accounted(metrics(daemon)) and metrics(daemon)["events_damaged_total"] == 0
 
 
-def test_a_file_that_is_gone_from_an_earlier_run_is_told_and_counted(database, spooling):
+def test_a_missing_file_of_an_earlier_run_is_logged_and_counted(database, spooling):
     spooling.restart(store_ready=False)
     remove_file(spooling)
     post(spooling, 5, 5)
@@ -116,7 +116,7 @@ def test_a_file_that_is_gone_from_an_earlier_run_is_told_and_counted(database, s
     assert accounted(numbers) and numbers["events_damaged_total"] == 5
 
 
-def test_a_foreign_file_of_a_spool_files_name_is_set_aside_whole(database, hooksd):
+def test_a_foreign_file_with_a_spool_files_name_is_set_aside_whole(database, hooksd):
     daemon = hooksd(database, **AT_ONCE)
     daemon.stop()
     content = b"\x7fELF" + random.Random(1).randbytes(20_000_000)
@@ -126,13 +126,13 @@ def test_a_foreign_file_of_a_spool_files_name_is_set_aside_whole(database, hooks
     daemon.wait_for_log("a file of the spool's name holds no event: set aside")
     wait_until(lambda: [name.split("-")[0] for name in daemon.spool_files()] == ["damaged"], "the file to be set aside")
     assert (spool(daemon) / daemon.spool_files()[0]).read_bytes() == content
-    wait_until(lambda: metrics(daemon)["events_damaged_total"] == 1, "the count")  # it may have been events, all spoilt
+    wait_until(lambda: metrics(daemon)["events_damaged_total"] == 1, "the count")  # it may have held an event
     wait_accounted(daemon)
     post(daemon, 0, 1, ack="stored")
 
 
 @pytest.mark.parametrize("name", ["counters", "counters.new"])
-def test_a_foreign_file_of_the_counters_name_is_set_aside(hooksd, make_hooksd, name):
+def test_a_foreign_file_with_the_counters_name_is_set_aside(hooksd, make_hooksd, name):
     daemon = make_hooksd(DATA_DIR="project")
     path = daemon.directory / "project" / name
     path.parent.mkdir()
@@ -145,7 +145,7 @@ def test_a_foreign_file_of_the_counters_name_is_set_aside(hooksd, make_hooksd, n
     assert aside.read_text() == "counters of the laundry: 7 machines\n"
 
 
-def test_a_foreign_file_of_the_dead_letters_name_is_set_aside(database, hooksd, make_hooksd):
+def test_a_foreign_file_with_the_dead_letters_name_is_set_aside(database, hooksd, make_hooksd):
     daemon = make_hooksd(database, DATA_DIR="project")
     path = daemon.directory / "project/dead-letters.jsonl"
     path.parent.mkdir()
@@ -161,7 +161,7 @@ def test_a_foreign_file_of_the_dead_letters_name_is_set_aside(database, hooksd, 
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced"])
-def test_dead_letters_go_to_the_file_that_has_the_name(database, hooksd, how):
+def test_dead_letters_go_to_a_new_file_after_a_removal_or_a_move(database, hooksd, how):
     daemon = hooksd(database)
     database.query("ALTER TABLE hook_events ADD CONSTRAINT narrow CHECK (session_id <> 'refused')")
     database.query("DROP TABLE hook_events_dead_letters")

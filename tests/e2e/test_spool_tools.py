@@ -1,4 +1,4 @@
-"""hooksctl spool: an operator looks into the spool, takes the events out of it, or stores them without hooksd."""
+"""hooksctl spool lists and exports the spooled events, or stores them without hooksd."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ def spool_paths(daemon):
 
 
 def spooled(database, hooksd, count, size, seed, event_bytes=0, **options):
-    """A stopped daemon whose spool holds the batches, and a PostgreSQL that runs again."""
+    """A stopped daemon whose spool holds the batches, with PostgreSQL running again."""
     daemon = without_store(database, hooksd, **options)
     some = batches(count, size, seed)
     for event in (event for batch in some for event in batch):
@@ -46,7 +46,7 @@ def lines(result):
 
 
 def sums(result):
-    """What a replay says of all files: {"stored": 7, ...}."""
+    """The figures of a replay for all files: {"stored": 7, ...}."""
     last = result.stdout.splitlines()[-1]
     assert last.startswith("in all: "), result
     return {name: int(number) for name, number in re.findall(r"([a-z ]+) (\d+)", last.removeprefix("in all: ").replace(", ", ","))}
@@ -58,7 +58,7 @@ def flip(path, place):
     path.write_bytes(damaged)
 
 
-def test_list_tells_files_age_and_total(database, hooksd):
+def test_list_shows_files_age_and_total(database, hooksd):
     daemon, events = spooled(database, hooksd, 4, 5, seed=70)
     (spool_directory(daemon) / "damaged-00-000000000001-64.bin").write_bytes(b"x" * 8)
     listed = daemon.hooksctl("spool", "list")
@@ -70,7 +70,7 @@ def test_list_tells_files_age_and_total(database, hooksd):
     assert "set aside" in listed.stdout
 
 
-def test_export_is_what_the_table_gets_later(database, hooksd):
+def test_the_export_has_the_events_that_the_table_gets_later(database, hooksd):
     daemon, events = spooled(database, hooksd, 20, 10, seed=71)
     before = {path: path.read_bytes() for path in spool_paths(daemon)}
     exported = daemon.hooksctl("spool", "export")
@@ -82,15 +82,15 @@ def test_export_is_what_the_table_gets_later(database, hooksd):
     assert differences(lines(exported), database.events()) == []
 
 
-def test_export_is_byte_for_byte_what_a_jsonl_store_writes(database, hooksd):
+def test_the_export_equals_the_file_of_a_jsonl_store(database, hooksd):
     daemon, events = spooled(database, hooksd, 3, 10, seed=72, WRITERS=1)
     exported = daemon.hooksctl("spool", "export")
     jsonl = hooksd()
     assert jsonl.post_batch(events).status == 202
-    assert exported.stdout.encode().splitlines() == jsonl.jsonl_lines()  # the order, too
+    assert exported.stdout.encode().splitlines() == jsonl.jsonl_lines()  # in the same order
 
 
-def test_export_while_the_service_spools(database, hooksd):
+def test_an_export_while_the_service_spools_is_complete(database, hooksd):
     daemon = without_store(database, hooksd)
     events, exported = [], []
     for some in batches(10, 10, seed=73):
@@ -104,7 +104,7 @@ def test_export_while_the_service_spools(database, hooksd):
     stored_once(database, daemon, [events])
 
 
-def test_export_is_never_cut_short_in_silence(database, hooksd):
+def test_an_export_that_is_cut_short_fails(database, hooksd):
     daemon, _ = spooled(database, hooksd, 10, 100, seed=74)
     command = [BUILD_DIR / "hooksctl", "spool", "export"]
     run = {"env": clean_environment(daemon.options), "cwd": daemon.directory, "stderr": subprocess.PIPE, "timeout": 30}
@@ -121,7 +121,7 @@ def test_export_is_never_cut_short_in_silence(database, hooksd):
     assert daemon.hooksctl("spool", "verify").returncode == 0
 
 
-def test_an_empty_spool_is_told_from_a_wrong_directory(database, hooksd, tmp_path):
+def test_an_empty_spool_differs_from_a_wrong_directory(database, hooksd, tmp_path):
     daemon = hooksd(database)
     for action in ("list", "verify", "export", "replay"):
         assert daemon.hooksctl("spool", action).returncode == 0
@@ -130,7 +130,7 @@ def test_an_empty_spool_is_told_from_a_wrong_directory(database, hooksd, tmp_pat
     assert wrong.returncode == 1 and f"{tmp_path}/nowhere" in wrong.stderr
 
 
-def test_replay_stores_everything_and_leaves_nothing(database, hooksd):
+def test_a_replay_stores_every_event_and_empties_the_spool(database, hooksd):
     daemon, events = spooled(database, hooksd, 20, 10, seed=75)
     replayed = daemon.hooksctl("spool", "replay")
     assert replayed.returncode == 0, replayed
@@ -142,8 +142,8 @@ def test_replay_stores_everything_and_leaves_nothing(database, hooksd):
     assert accounted(metrics(daemon)) and metrics(daemon)["events_damaged_total"] == 0
 
 
-def test_replay_makes_the_tables_of_a_new_database(postgres, database, hooksd):
-    """The volume of a pod that died for good, mounted elsewhere, and a database that has never seen hooksd."""
+def test_a_replay_creates_the_tables_of_a_new_database(postgres, database, hooksd):
+    """The volume of a dead pod, mounted elsewhere, and a database without tables."""
     daemon, events = spooled(database, hooksd, 4, 10, seed=76)
     volume = daemon.directory / "mounted"
     (daemon.directory / ".agentic/hooksd").rename(volume)
@@ -155,7 +155,7 @@ def test_replay_makes_the_tables_of_a_new_database(postgres, database, hooksd):
 
 
 def kill_in_the_middle(database, daemon, event):
-    """Begins a replay and kills it when it has stored something and is about to store that event."""
+    """Begins a replay and kills it when it has stored some events and is about to store that one."""
     database.query("CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql"
                    " AS 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END'")
     database.query(f"CREATE TRIGGER hold BEFORE INSERT ON hook_events FOR EACH ROW"
@@ -169,8 +169,8 @@ def kill_in_the_middle(database, daemon, event):
     assert spool_paths(daemon)
 
 
-def test_replay_killed_again_and_again_stores_everything_once(database, hooksd):
-    # Several of the runs of some MiB that are stored at a time.
+def test_a_repeatedly_killed_replay_stores_each_event_once(database, hooksd):
+    # The events fill several of the transactions of some MiB in which a replay stores them.
     daemon, events = spooled(database, hooksd, 40, 1, seed=77, event_bytes=500_000, WRITERS=1)
     kill_in_the_middle(database, daemon, events[-1])
     while spool_paths(daemon):
@@ -182,15 +182,15 @@ def test_replay_killed_again_and_again_stores_everything_once(database, hooksd):
     assert differences([expected(event) for event in events], database.events()) == []
 
 
-def test_the_service_goes_on_where_a_killed_replay_stopped(database, hooksd):
+def test_the_service_continues_a_killed_replay(database, hooksd):
     daemon, events = spooled(database, hooksd, 40, 1, seed=78, event_bytes=500_000, WRITERS=1)
     kill_in_the_middle(database, daemon, events[-1])
     daemon.start()
     stored_once(database, daemon, [events])
 
 
-def test_replay_between_the_death_of_all_processes_and_the_next_start(database, hooksd):
-    """What was acknowledged stands in the spool or on the ring, in parts in both, and is stored once."""
+def test_a_replay_between_a_kill_and_the_next_start_stores_each_event_once(database, hooksd):
+    """Acknowledged events are in the spool, on the ring, or in both, and are stored once."""
     daemon = without_store(database, hooksd, ACK="queued")
     some = batches(40, 20, seed=88)
     post(daemon, some, ack="queued")
@@ -202,7 +202,7 @@ def test_replay_between_the_death_of_all_processes_and_the_next_start(database, 
     assert accounted(metrics(daemon))
 
 
-def test_replay_refuses_beside_a_running_service(database, hooksd):
+def test_a_replay_beside_a_running_service_is_refused(database, hooksd):
     daemon = without_store(database, hooksd)
     some = batches(4, 5, seed=79)
     post(daemon, some)
@@ -232,7 +232,7 @@ def test_a_service_does_not_start_beside_a_replay(database, hooksd):
     stored_once(database, daemon, [events])
 
 
-def test_replay_without_the_store_keeps_the_spool(database, hooksd):
+def test_a_replay_without_the_store_keeps_the_spool(database, hooksd):
     daemon, events = spooled(database, hooksd, 2, 5, seed=81)
     database.server.stop()
     before = daemon.spool_files()
@@ -244,7 +244,7 @@ def test_replay_without_the_store_keeps_the_spool(database, hooksd):
     assert differences([expected(event) for event in events], database.events()) == []
 
 
-def test_replay_into_jsonl_says_how(database, hooksd):
+def test_a_replay_into_a_jsonl_store_is_refused_with_advice(database, hooksd):
     daemon, _ = spooled(database, hooksd, 1, 5, seed=82)
     before = daemon.spool_files()
     refused = daemon.hooksctl("spool", "replay", "--storage-type=jsonl")
@@ -252,7 +252,7 @@ def test_replay_into_jsonl_says_how(database, hooksd):
     assert daemon.spool_files() == before
 
 
-def test_a_refused_event_is_a_dead_letter_of_the_replay(database, hooksd):
+def test_an_event_refused_in_a_replay_becomes_a_dead_letter(database, hooksd):
     daemon, events = spooled(database, hooksd, 1, 20, seed=83)
     session = events[7]["event_id"]
     database.query(f"ALTER TABLE hook_events ADD CONSTRAINT unwanted CHECK (event_id <> '{session}')")
@@ -262,7 +262,7 @@ def test_a_refused_event_is_a_dead_letter_of_the_replay(database, hooksd):
     assert session in daemon.hooksctl("deadletter", "export").stdout
 
 
-def test_damage_costs_one_event_and_is_told_with_its_place(database, hooksd):
+def test_damage_costs_one_event_and_is_reported_with_its_position(database, hooksd):
     daemon, events = spooled(database, hooksd, 1, 30, seed=84, WRITERS=1)
     (path,) = spool_paths(daemon)
     size = path.stat().st_size
@@ -280,7 +280,7 @@ def test_damage_costs_one_event_and_is_told_with_its_place(database, hooksd):
             assert len(exported) == 29
     assert sums(result)["stored"] == 29
     assert differences(exported, database.events()) == []
-    # The file stays, out of the service's way, and what is whole in it can still be stored.
+    # The file is set aside for the service, and its undamaged events can still be stored.
     (kept,) = daemon.spool_files()
     assert kept.startswith("damaged-")
     again = daemon.hooksctl("spool", "replay", str(spool_directory(daemon) / kept))
@@ -289,7 +289,7 @@ def test_damage_costs_one_event_and_is_told_with_its_place(database, hooksd):
     assert daemon.spool_files() == [kept]
 
 
-def test_an_unfinished_append_is_no_damage(database, hooksd):
+def test_an_unfinished_append_does_not_count_as_damage(database, hooksd):
     daemon, events = spooled(database, hooksd, 2, 10, seed=85, WRITERS=1)
     (path,) = spool_paths(daemon)
     whole = path.read_bytes()
@@ -301,7 +301,7 @@ def test_an_unfinished_append_is_no_damage(database, hooksd):
     assert sums(result)["stored"] == 20 and daemon.spool_files() == []
 
 
-def test_named_files_stand_anywhere_also_beside_a_running_service(database, hooksd, tmp_path):
+def test_named_files_can_be_anywhere_also_beside_a_running_service(database, hooksd, tmp_path):
     daemon, events = spooled(database, hooksd, 10, 10, seed=86)
     copies = tmp_path / "copies"
     shutil.copytree(spool_directory(daemon), copies)
@@ -341,7 +341,7 @@ def test_foreign_files_are_left_alone(database, hooksd):
         special.rmdir() if special.is_dir() and not special.is_symlink() else special.unlink()
 
 
-def test_wrong_usage_of_spool_is_told():
+def test_wrong_usage_of_spool_prints_the_usage():
     for arguments in ([], ["no-such-action"]):
         result = run_program("hooksctl", "spool", *arguments)
         assert result.returncode == 64 and "replay" in result.stderr

@@ -1,4 +1,4 @@
-"""The SQLite store: what the database holds, its key, its schema, and what other programs may do beside hooksd."""
+"""The SQLite store: its content, its key, its schema, and other programs that use the database beside hooksd."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ SQL = REPOSITORY / "schema/sqlite/001_hook_events.sql"
 VERSION = "SELECT max(version) AS version FROM hooks_schema_migrations"
 
 
-def test_every_column_holds_what_was_sent(sqlite):
+def test_every_column_holds_the_sent_value(sqlite):
     daemon = sqlite()
     events = random_events(500, sessions=2, seed=31)
     for stream in events:
@@ -36,7 +36,7 @@ def test_every_column_holds_what_was_sent(sqlite):
     assert row["n"] == 500
 
 
-def test_an_id_that_is_no_uuid_is_kept(sqlite):
+def test_an_id_other_than_a_uuid_is_kept(sqlite):
     daemon = sqlite()
     assert daemon.post_event(minimal(event_id="mine-7")).status == 202
     [event] = daemon.sqlite_events()
@@ -61,7 +61,7 @@ def test_an_event_of_4_mib_is_stored(sqlite):
 
 
 @pytest.mark.parametrize("ack", ["durable", "queued"])
-def test_an_event_that_comes_again_is_stored_once_and_counted(sqlite, ack):
+def test_a_repeated_event_is_stored_once_and_counted(sqlite, ack):
     daemon = sqlite(ACK=ack)
     events = random_events(300, sessions=1, seed=32)[0]
     batches = [events, events, events[100:200], events[:50] + events[:50], [events[7]] * 20]
@@ -75,7 +75,7 @@ def test_an_event_that_comes_again_is_stored_once_and_counted(sqlite, ack):
 
 
 def test_the_same_id_on_another_day_is_another_event(sqlite):
-    """As in PostgreSQL, where the day is a part of the key."""
+    """As in PostgreSQL, where the day is part of the key."""
     daemon = sqlite()
     event = minimal(event_id=str(uuid.uuid4()), timestamp="2026-01-01T23:59:59Z")
     for timestamp in ("2026-01-01T23:59:59Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"):
@@ -98,12 +98,12 @@ def test_the_default_path_is_below_data_dir(make_sqlite, tmp_path):
     assert daemon.post_event(minimal()).status == 202
     assert (tmp_path / "state/events.db").exists()
     daemon.stop()
-    # A stop in good order leaves one whole file.
+    # A stop in good order leaves one complete file.
     assert sorted(path.name for path in (tmp_path / "state").glob("events.db*")) == ["events.db"]
 
 
 @pytest.mark.parametrize("name", ["file:odd?mode=memory&x=%41#y.db", ":memory:", "a b/é.db"])
-def test_a_path_is_a_path_whatever_sqlite_would_make_of_it(sqlite, name):
+def test_odd_paths_are_not_read_as_sqlite_uris(sqlite, name):
     daemon = sqlite(SQLITE_PATH=name)
     assert daemon.post_event(minimal()).status == 202
     assert (daemon.directory / name).stat().st_size > 0
@@ -139,9 +139,9 @@ def test_auto_migrate_false_waits_for_hooksctl_migrate(make_sqlite):
     assert (again.returncode, again.stdout) == (0, "hook events (SQLITE_PATH): the schema is at version 1 already: nothing to do\n")
 
 
-def test_the_numbered_file_run_by_hand_makes_the_same(make_sqlite, tmp_path):
+def test_the_migration_file_run_by_hand_makes_the_same_schema(make_sqlite, tmp_path):
     path = tmp_path / "events.db"
-    for code in (0, 1):  # the second time it changes nothing
+    for code in (0, 1):  # the second run changes nothing
         result = subprocess.run(["sqlite3", "-bail", path], input=SQL.read_text(), capture_output=True, text=True, timeout=30)
         assert result.returncode == code, result.stderr
     daemon = make_sqlite(AUTO_MIGRATE="false", SQLITE_PATH=path).start()
@@ -152,7 +152,7 @@ def test_the_numbered_file_run_by_hand_makes_the_same(make_sqlite, tmp_path):
     assert daemon.sqlite_query("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
 
 
-def test_a_newer_schema_is_refused_and_left_alone(make_sqlite):
+def test_a_newer_schema_is_refused_and_unchanged(make_sqlite):
     daemon = make_sqlite()
     daemon.start()
     daemon.stop()
@@ -165,7 +165,7 @@ def test_a_newer_schema_is_refused_and_left_alone(make_sqlite):
     daemon.wait_store_ready()
 
 
-def test_columns_indexes_and_views_of_others_are_theirs(sqlite):
+def test_foreign_columns_indexes_and_views_are_kept(sqlite):
     daemon = sqlite()
     daemon.sqlite_query("ALTER TABLE hook_events ADD COLUMN note TEXT DEFAULT 'mine'")
     daemon.sqlite_query("CREATE INDEX mine ON hook_events (event_type)")
@@ -223,7 +223,7 @@ def test_a_row_on_which_a_trigger_fails_costs_only_itself(sqlite, statement, mes
 
 
 def test_a_trigger_without_its_table_makes_no_dead_letters(sqlite):
-    """No event is to blame: what comes waits until somebody has mended the trigger."""
+    """The fault is not an event's: events wait until the trigger is repaired."""
     daemon = sqlite(SPOOL_AFTER_MS=0)
     daemon.sqlite_query("CREATE TABLE copies (session_id TEXT)")
     add_trigger(daemon, "INSERT INTO copies VALUES (NEW.session_id)")
@@ -235,14 +235,14 @@ def test_a_trigger_without_its_table_makes_no_dead_letters(sqlite):
     assert len(daemon.sqlite_events()) == 2 and letters(daemon) == []
 
 
-def test_a_unique_index_of_others_refuses_instead_of_counting_a_duplicate(sqlite):
+def test_a_foreign_unique_index_makes_dead_letters_instead_of_duplicates(sqlite):
     daemon = sqlite()
     daemon.sqlite_query("CREATE UNIQUE INDEX one ON hook_events (session_id)")
     assert daemon.post_batch([minimal(), minimal()]).status == 202
     assert len(daemon.sqlite_events()) == len(letters(daemon)) == 1
 
 
-def test_a_trigger_that_drops_rows_is_obeyed(sqlite):
+def test_rows_that_a_trigger_ignores_are_not_stored(sqlite):
     daemon = sqlite()
     daemon.sqlite_query("CREATE TRIGGER narrow BEFORE INSERT ON hook_events WHEN NEW.session_id = 'bad' BEGIN "
                         "SELECT RAISE(IGNORE); END")
@@ -250,7 +250,7 @@ def test_a_trigger_that_drops_rows_is_obeyed(sqlite):
     assert len(daemon.sqlite_events()) == 1 and letters(daemon) == []
 
 
-def test_a_trigger_that_ends_the_transaction_is_named_and_costs_nothing(sqlite):
+def test_a_trigger_that_ends_the_transaction_is_named_and_loses_no_event(sqlite):
     daemon = sqlite(SPOOL_AFTER_MS=0)
     refuse(daemon, "ROLLBACK")
     reply = daemon.post_batch([minimal(session_id="good"), minimal(session_id="bad")])
@@ -269,7 +269,7 @@ def post_sessions(daemon, *sessions):
         assert daemon.post_event(minimal(session_id=session)).headers["X-Hooks-Ack"] == "stored"
 
 
-def test_readers_do_not_hold_up_events_and_events_do_not_hold_up_readers(sqlite):
+def test_readers_and_events_do_not_block_each_other(sqlite):
     daemon = sqlite()
     with contextlib.closing(sqlite3.connect(daemon.sqlite_path, isolation_level=None)) as reader:
         assert daemon.post_event(minimal()).status == 202
@@ -284,7 +284,7 @@ def test_readers_do_not_hold_up_events_and_events_do_not_hold_up_readers(sqlite)
     assert log.stat().st_size > 8 << 20
 
     def is_emptied():
-        """A checkpoint gives up soon where it meets another writer's transaction; without a HUP the next one comes in a minute."""
+        """A checkpoint soon gives up at another writer's transaction. Without a HUP the next one comes in a minute."""
         daemon.signal(signal.SIGHUP)
         assert daemon.post_event(minimal()).status == 202
         with contextlib.suppress(AssertionError):
@@ -302,7 +302,7 @@ def test_the_log_stays_small_under_load(sqlite):
     assert daemon.sqlite_path.stat().st_size > 32 << 20
 
 
-def test_the_commands_of_its_document_run(sqlite, tmp_path):
+def test_the_commands_of_the_document_work(sqlite, tmp_path):
     daemon = sqlite()
     old = [minimal(session_id="test-123", timestamp="2020-01-01T00:00:00Z", data={"tool": "sh"})] * 10
     assert daemon.post_batch(old).status == 202
@@ -323,11 +323,11 @@ def test_the_commands_of_its_document_run(sqlite, tmp_path):
     assert output[0].count("|sh") == 10 and output[0].count("|vi") == 1
     with contextlib.closing(sqlite3.connect(tmp_path / "backup/events.db")) as backup:
         assert backup.execute("SELECT count(*) FROM hook_events").fetchone() == (11,)
-    assert len(daemon.sqlite_events()) == 1, "what was too old is deleted"
+    assert len(daemon.sqlite_events()) == 1, "the command has deleted old events"
     assert daemon.post_event(minimal()).status == 202
 
 
-def test_a_backup_is_a_database_that_hooksd_takes(sqlite, tmp_path):
+def test_hooksd_accepts_a_backup_as_its_database(sqlite, tmp_path):
     daemon = sqlite()
     events = random_events(50, sessions=1, seed=33)[0]
     assert daemon.post_batch(events).status == 202
@@ -344,7 +344,7 @@ def test_a_backup_is_a_database_that_hooksd_takes(sqlite, tmp_path):
 
 
 def test_the_log_of_a_replaced_database_is_not_applied_to_the_new_one(sqlite, tmp_path):
-    """A reader's transaction keeps the log from being written into the old database before that is replaced."""
+    """A reader's transaction prevents a checkpoint of the log into the old database before the database is replaced."""
     daemon = sqlite()
     log = daemon.sqlite_path.with_name("events.db-wal")
     post_sessions(daemon, "old")
@@ -368,7 +368,7 @@ def test_the_log_of_a_replaced_database_is_not_applied_to_the_new_one(sqlite, tm
 # The spool
 
 
-def test_hooksctl_stores_the_spool_of_a_service_that_is_gone(make_sqlite):
+def test_hooksctl_stores_the_spool_of_a_removed_service(make_sqlite):
     daemon = make_sqlite(SPOOL_AFTER_MS=0, STORE_TIMEOUT_MS=100).start()
     events = random_events(100, sessions=1, seed=34)[0]
     assert daemon.post_batch(events[:30]).headers["X-Hooks-Ack"] == "stored"

@@ -1,6 +1,6 @@
 """
-The SQLite store when other programs lock the database, syncs fail, and processes are killed: everything acknowledged is
-there, once.
+The SQLite store while other programs lock the database, syncs fail, and processes are killed: each acknowledged event
+is stored once.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ from harness.waiting import wait_until
 
 @pytest.fixture
 def start(sqlite):
-    """A daemon that spools at once if it can, and whose database is in a directory of its own."""
+    """Starts a daemon that spools at once if it can, with its database in a separate directory."""
     return lambda **options: sqlite(**({"SPOOL_AFTER_MS": 0, "SQLITE_PATH": "store/events.db"} | options))
 
 
 # Locks
 
 
-def test_a_lock_of_another_program_is_waited_for_and_then_spooled_around(start):
+def test_events_wait_for_a_foreign_lock_and_are_then_spooled(start):
     daemon = start(STORE_TIMEOUT_MS=300)
     writers = daemon.pids("writer")
     with recording(daemon, seed=6) as recorders:
@@ -47,7 +47,7 @@ def test_a_lock_of_another_program_is_waited_for_and_then_spooled_around(start):
     judge(recorders, ids(daemon.sqlite_path))
 
 
-def test_a_short_lock_is_not_noticed_by_clients(start):
+def test_clients_do_not_notice_a_short_lock(start):
     daemon = start()
     with locked(daemon.sqlite_path) as other:
         reply = []
@@ -61,7 +61,7 @@ def test_a_short_lock_is_not_noticed_by_clients(start):
     assert metrics(daemon)["storage_errors_total"] == 0
 
 
-def test_a_writer_that_waits_for_a_lock_is_not_taken_for_stuck(start):
+def test_a_writer_that_waits_for_a_lock_is_not_killed_as_stuck(start):
     daemon = start(STORE_TIMEOUT_MS=4000, STUCK_AFTER_SECONDS=1, SPOOL_MAX_BYTES=0)
     writers = daemon.pids("writer")
     with locked(daemon.sqlite_path):
@@ -83,7 +83,7 @@ def test_a_drain_does_not_wait_for_a_lock(start):
     assert sessions(daemon) == ["queued"]
 
 
-def test_a_start_beside_a_lock_waits_for_it(start):
+def test_a_start_waits_for_a_foreign_lock(start):
     daemon = start()
     post(daemon, "before")
     daemon.stop()
@@ -97,7 +97,7 @@ def test_a_start_beside_a_lock_waits_for_it(start):
 
 
 @pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded")
-def test_a_sync_that_fails_is_counted_and_costs_nothing(make_hooksd, tmp_path):
+def test_a_failed_sync_is_counted_and_loses_no_event(make_hooksd, tmp_path):
     faults = Faults(tmp_path / "faults", "writer")
     daemon = make_hooksd(STORAGE_TYPE="sqlite", ACCEPTORS=1, **faults.environment()).start()
     for number in range(1, 60):
@@ -117,14 +117,14 @@ def test_a_sync_that_fails_is_counted_and_costs_nothing(make_hooksd, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["writer", "all"])
-def test_killed_at_any_moment_loses_and_doubles_nothing(start, what):
+def test_kills_at_any_moment_lose_and_double_no_event(start, what):
     daemon = start()
     daemon.options["PORT"] = daemon.port
     rng = random.Random(7)
     with recording(daemon, seed=7) as recorders:
         for _ in range(8):
             wait_acknowledged(recorders)
-            threading.Event().wait(rng.uniform(0, 0.05))  # the instant is the point
+            threading.Event().wait(rng.uniform(0, 0.05))  # a random instant
             if what == "writer":
                 with contextlib.suppress(ProcessLookupError, IndexError):
                     os.kill(daemon.pids("writer")[0], signal.SIGKILL)
@@ -135,8 +135,10 @@ def test_killed_at_any_moment_loses_and_doubles_nothing(start, what):
     judge(recorders, ids(daemon.sqlite_path))
 
 
-def test_killed_anywhere_in_a_batch_stores_each_event_once(make_hooksd, tmp_path):
-    """Also between its commit and the release of the ring: the next writer finds by the key that it is stored."""
+def test_a_kill_anywhere_in_a_batch_stores_each_event_once(make_hooksd, tmp_path):
+    """
+    This includes kills between the commit and the release of the ring: the next writer finds the rows by their key.
+    """
     machine = Machine(tmp_path / "disk")
     daemon = make_hooksd(
         STORAGE_TYPE="sqlite", SQLITE_PATH=machine.root / "events.db", DATA_DIR=machine.root / "data", ACCEPTORS=1, ACK="queued")
@@ -144,7 +146,9 @@ def test_killed_anywhere_in_a_batch_stores_each_event_once(make_hooksd, tmp_path
     duplicates = sent = 0
 
     def run(at):
-        """A batch so large that its commit ends with a checkpoint; the kill comes at that operation on the disk."""
+        """
+        The batch is so large that its commit ends with a checkpoint. The kill comes at that operation on the disk.
+        """
         nonlocal duplicates, sent
         daemon.start()
         os.kill(daemon.pids("writer")[0], signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""SQLITE_PATH names another program's file, or one that is damaged: not one byte of it changes, and the log says what to do."""
+"""SQLITE_PATH names another program's file or a damaged one. Not one byte of it changes, and the log has the fix."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from harness.waiting import wait_until
 
 @pytest.fixture
 def start(sqlite):
-    """A daemon that spools at once if it can, and whose database is in a directory of its own."""
+    """Starts a daemon that spools at once if it can, with its database in a separate directory."""
     return lambda **options: sqlite(**({"SPOOL_AFTER_MS": 0, "SQLITE_PATH": "store/events.db"} | options))
 
 
@@ -57,7 +57,7 @@ def contents(directory):
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_a_file_of_another_program_is_left_alone(make_hooksd, tmp_path, kind):
+def test_a_file_of_another_program_is_unchanged(make_hooksd, tmp_path, kind):
     path = tmp_path / "place/document"
     path.parent.mkdir()
     FOREIGN[kind](path)
@@ -65,7 +65,7 @@ def test_a_file_of_another_program_is_left_alone(make_hooksd, tmp_path, kind):
     daemon = make_hooksd(STORAGE_TYPE="sqlite", SQLITE_PATH=path)
     told = f"SQLITE_PATH={path} is (not an SQLite database|the database of another application)"
     checked = run_program("hooksd", "--check-config", options=daemon.options)
-    if kind != "a database with a log":  # whose tables stand in the log alone: only opening it tells
+    if kind != "a database with a log":  # its tables are only in the log, so hooksd must open it to see them
         assert checked.returncode == 64
         assert "is not an SQLite database" in checked.stderr or "is the database of another application" in checked.stderr
     assert contents(path.parent) == before
@@ -83,7 +83,7 @@ def test_a_file_of_another_program_is_left_alone(make_hooksd, tmp_path, kind):
     assert daemon.post_event(minimal()).status == 202
 
 
-def test_a_file_of_another_program_that_comes_while_hooksd_runs_is_left_alone(start, tmp_path):
+def test_a_file_of_another_program_that_comes_at_run_time_is_unchanged(start, tmp_path):
     daemon = start()
     post(daemon, "before")
     other = tmp_path / "other.db"
@@ -102,7 +102,7 @@ def test_a_file_of_another_program_that_comes_while_hooksd_runs_is_left_alone(st
 
 
 @pytest.mark.parametrize("path,told", [("/dev/null", "not a regular file"), ("/tmp", "not a regular file")])
-def test_check_config_knows_what_can_be_no_database(path, told):
+def test_check_config_refuses_files_that_are_no_database(path, told):
     checked = run_program("hooksd", "--check-config", options={"STORAGE_TYPE": "sqlite", "SQLITE_PATH": path})
     assert checked.returncode == 64
     assert f"SQLITE_PATH={path} is {told}" in checked.stderr
@@ -138,7 +138,7 @@ def move_away(daemon):
 DAMAGED = "SQLITE_PATH=.* is damaged .*: move it away with its -wal and -shm files"
 
 
-def test_a_database_that_is_damaged_while_it_runs_is_named_and_what_comes_is_spooled(start):
+def test_a_database_damaged_at_run_time_is_named_and_events_are_spooled(start):
     daemon = start()
     for _ in range(5):
         assert daemon.post_batch([minimal(session_id="old", data={"text": "x" * 500})] * 200).status == 202
@@ -151,7 +151,7 @@ def test_a_database_that_is_damaged_while_it_runs_is_named_and_what_comes_is_spo
     assert set(sessions(daemon)) == {"new"}
 
 
-def test_a_database_that_is_damaged_at_the_start_is_named(start):
+def test_a_database_damaged_before_the_start_is_named(start):
     daemon = start()
     assert daemon.post_batch([minimal(data={"text": "x" * 500})] * 200).status == 202
     daemon.stop()

@@ -1,6 +1,6 @@
 """
-What befalls an SQLite database in the hands of people, disks and other programs: while it lasts, what comes is refused
-or spooled; afterwards everything acknowledged is in the database, once, without a restart.
+People, disks and other programs damage an SQLite database or its directory. During the problem new events are refused
+or spooled. Afterwards every acknowledged event is in the database once, without a restart.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from harness.waiting import wait_until
 
 @pytest.fixture
 def start(sqlite):
-    """A daemon that spools at once if it can, and whose database is in a directory of its own."""
+    """Starts a daemon that spools at once if it can, with its database in a separate directory."""
     return lambda **options: sqlite(**({"SPOOL_AFTER_MS": 0, "SQLITE_PATH": "store/events.db"} | options))
 
 
@@ -57,7 +57,7 @@ def test_the_service_starts_on_a_full_disk(disk, make_hooksd, first):
 
 
 def test_events_are_kept_over_a_read_only_directory(start):
-    """The database has been moved away, and no other can be made."""
+    """The database was moved away, and no new one can be created."""
     daemon = start()
     writers = daemon.pids("writer")
     moved = daemon.sqlite_path.with_suffix(".moved")
@@ -66,7 +66,7 @@ def test_events_are_kept_over_a_read_only_directory(start):
         daemon.sqlite_path.rename(moved)
         moved.parent.chmod(0o500)
         others = []
-        while daemon.sqlite_path.exists():  # it was quicker
+        while daemon.sqlite_path.exists():  # hooksd was quicker and has created it again
             moved.parent.chmod(0o700)
             others.append(daemon.sqlite_path.rename(moved.with_name(f"moved-{len(others)}")))
             moved.parent.chmod(0o500)
@@ -77,7 +77,7 @@ def test_events_are_kept_over_a_read_only_directory(start):
     judge(recorders, ids(moved, daemon.sqlite_path, *others))
 
 
-def test_a_start_in_a_directory_that_is_read_only(make_hooksd, start, tmp_path):
+def test_the_service_starts_in_a_read_only_directory(make_hooksd, start, tmp_path):
     """SQLite needs its log beside the database."""
     first = start(SQLITE_PATH=tmp_path / "place/events.db")
     post(first, "before")
@@ -92,7 +92,7 @@ def test_a_start_in_a_directory_that_is_read_only(make_hooksd, start, tmp_path):
     assert sessions(daemon) == ["before", "after"]
 
 
-def test_a_database_that_is_read_only(start):
+def test_events_are_kept_over_a_read_only_database(start):
     daemon = start()
     post(daemon, "before")
     daemon.stop()
@@ -109,13 +109,13 @@ def test_a_database_that_is_read_only(start):
 
 
 def is_begun(daemon):
-    """Whether there is a database with the table."""
+    """Whether the database exists and has the table."""
     with contextlib.suppress(sqlite3.OperationalError):
         return daemon.sqlite_path.exists() and bool(daemon.sqlite_query("SELECT 1 FROM hook_events LIMIT 1"))
     return False
 
 
-def test_a_database_that_is_moved_is_whole_and_another_is_begun(start):
+def test_a_moved_database_is_complete_and_a_new_one_is_created(start):
     daemon = start()
     parts = [daemon.sqlite_path.with_suffix(f".{number}") for number in range(5)]
     with recording(daemon, seed=4) as recorders:
@@ -130,7 +130,7 @@ def test_a_database_that_is_moved_is_whole_and_another_is_begun(start):
     assert "the SQLite database or its log was moved" in daemon.whole_log()
 
 
-def test_a_hup_lets_go_of_a_database_that_was_moved(start):
+def test_a_hup_closes_a_moved_database(start):
     daemon = start()
     post(daemon, "before")
     moved = daemon.sqlite_path.with_suffix(".moved")
@@ -165,12 +165,12 @@ def test_removed_events_stay_removed_and_later_ones_are_kept(start, remove):
         post(daemon, f"after-{number}")
         post(daemon, f"later-{number}")
         assert sessions(daemon) == [f"after-{number}", f"later-{number}"]
-    if remove != remove_directory:  # its rights are to the old one
+    if remove != remove_directory:  # hooksd may only use the old directory
         assert daemon.pids("writer") == writers
 
 
-def test_a_log_that_is_removed_costs_nothing(start):
-    """What stands only there is written into the database while hooksd still has the file open."""
+def test_a_removed_log_loses_no_event(start):
+    """hooksd writes the removed log's content into the database while it still has the file open."""
     daemon = start()
     log = daemon.sqlite_path.with_name("events.db-wal")
     with recording(daemon, seed=5) as recorders:
@@ -184,7 +184,7 @@ def test_a_log_that_is_removed_costs_nothing(start):
     judge(recorders, ids(daemon.sqlite_path))
 
 
-def test_a_database_that_is_replaced_is_continued(start, tmp_path):
+def test_a_replaced_database_is_continued(start, tmp_path):
     daemon = start()
     post(daemon, "replaced")
     copy = tmp_path / "copy.db"
@@ -196,7 +196,7 @@ def test_a_database_that_is_replaced_is_continued(start, tmp_path):
     assert sessions(daemon) == ["replaced", "after"]
 
 
-def test_the_log_of_a_database_that_was_moved_while_nothing_ran_is_set_aside(start):
+def test_the_log_of_a_database_moved_while_hooksd_was_stopped_is_set_aside(start):
     daemon = start()
     post(daemon, "before")
     daemon.kill()

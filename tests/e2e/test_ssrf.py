@@ -1,7 +1,7 @@
 """
-The guard of requests to endpoints: a table of targets that must not be reached, whatever the URL or the name server says.
-The courier's HTTP client runs in tests/unit/http_driver.c with tests/preload/resolver.c, which answers for names, writes down
-each address that anything tries to connect to, and lets none of these leave the machine.
+The guard of requests to endpoints refuses the targets listed here, whatever the URL or the name server says. The
+courier's HTTP client runs in tests/unit/http_driver.c with tests/preload/resolver.c, which answers look-ups, logs each
+address that is connected to, and redirects all connections to this machine.
 """
 
 import ipaddress
@@ -15,8 +15,8 @@ from harness.receivers import OK, Receiver
 
 PUBLIC4, PUBLIC6 = "93.184.216.34", "2606:2800:220:1::1"
 
-# What a name may stand for, and a URL may spell: the private networks by each of the ways in which IPv6 carries IPv4, and
-# the first and the last address of each network that is refused.
+# What a name may stand for, and a URL may spell: the private networks by each of the ways in which IPv6 carries IPv4,
+# and the first and the last address of each network that is refused.
 ADDRESSES = [
     "0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255", "127.0.0.1", "127.255.255.255",
     "169.254.0.0", "169.254.169.254", "169.254.255.255", "172.16.0.0", "172.31.255.255", "192.0.0.0", "192.0.0.255", "192.0.2.1",
@@ -30,13 +30,13 @@ ADDRESSES = [
     "fdff:ffff::1", "fe80::1", "febf::1", "fec0::1", "ff02::1", "4000::1", "1fff::1", "e000::1",
 ]  # fmt: skip
 
-# URLs whose host is one of these in another spelling, or is no host at all.
+# URLs whose host is another spelling of such an address.
 URLS = [
     "http://2130706433/", "http://0x7f000001/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://127.0.1/", "http://0/",
     "http://0x0/", "http://00000000000000000177.1/", "http://[::]/", "http://[::1]/", "http://[0:0:0:0:0:ffff:7f00:1]/", "http://2852039166/",
     "http://0xa9fea9fe/", "http://[::ffff:a9fe:a9fe]/", "http://localhost/", "http://LOCALHOST./", "http://a.localhost/", "http://127.0.0.1./",
 ]  # fmt: skip
-# What no endpoint can have: the API refuses it, and so does the courier, should a row hold it.
+# Invalid URLs. The API refuses them, and so does the courier if a row holds one.
 BROKEN = [
     "http://127.0.0.1:0/", "http://127.0.0.1:65536/", "http://[fe80::1%25eth0]/", "http://[fe80::1%eth0]/", "http://a@127.0.0.1/",
     "http://public.example@127.0.0.1/", "http://127.0.0.1\\@public.example/", "http://127\u30020\u30020\u30021/", "http://\u2460\u2461\u2466.0.0.1/",
@@ -51,12 +51,12 @@ def host_of(address):
 
 
 def spelled(address):
-    """The same address as it is written down when something connects to it."""
+    """The address as tests/preload/resolver.c logs it."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return socket.inet_ntop(family, socket.inet_pton(family, address))
 
 
-def test_no_address_that_is_not_public_is_connected_to_by_url_or_name(tmp_path):
+def test_no_private_address_is_connected_to_by_url_or_name(tmp_path):
     names = {f"n{number}.example": address for number, address in enumerate(ADDRESSES)}
     with Receiver() as target, HttpDriver(tmp_path, names, {spelled(a): target.port for a in ADDRESSES}, allow=None) as driver:
         for (name, address), scheme in itertools.product(names.items(), ("http", "https")):
@@ -68,7 +68,7 @@ def test_no_address_that_is_not_public_is_connected_to_by_url_or_name(tmp_path):
     assert len(ADDRESSES) >= 60
 
 
-def test_no_spelling_of_such_an_address_is_connected_to(tmp_path):
+def test_no_spelling_of_a_private_address_is_connected_to(tmp_path):
     with Receiver() as target, HttpDriver(tmp_path, connect={"127.0.0.1": target.port}, allow=None) as driver:
         for url in URLS:
             assert driver.attempt(url)["end"] == "guard", url
@@ -78,8 +78,8 @@ def test_no_spelling_of_such_an_address_is_connected_to(tmp_path):
         assert driver.said("connect") == driver.said("lookup") == [] and target.connections == 0
 
 
-def test_the_same_addresses_are_reached_when_they_are_allowed(tmp_path):
-    """The other tests would see a connection: here are some."""
+def test_private_addresses_are_reached_if_they_are_allowed(tmp_path):
+    """Proves that the other tests would see a connection."""
     some = [address for address in ADDRESSES if ":" not in address or not ipaddress.ip_address(address).ipv4_mapped]
     names = {f"n{number}.example": address for number, address in enumerate(some)}
     with Receiver() as target, Receiver(address="::1") as target6:
@@ -91,7 +91,7 @@ def test_the_same_addresses_are_reached_when_they_are_allowed(tmp_path):
 
 
 @pytest.mark.parametrize("bad", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1", "64:ff9b::a9fe:a9fe"])
-def test_a_name_with_a_public_and_another_address_is_refused_in_100_attempts(tmp_path, bad):
+def test_a_name_with_a_public_and_a_private_address_is_always_refused(tmp_path, bad):
     names = {"first.example": f"{bad},{PUBLIC4}", "last.example": f"{PUBLIC4},{PUBLIC6},{bad}"}
     with Receiver() as public, HttpDriver(tmp_path, names, {PUBLIC4: public.port, PUBLIC6: public.port}, allow=None) as driver:
         for name in names:
@@ -100,8 +100,8 @@ def test_a_name_with_a_public_and_another_address_is_refused_in_100_attempts(tmp
         assert driver.said("connect") == [] and public.connections == 0
 
 
-def test_a_name_that_changes_after_it_was_judged_is_connected_where_it_was_judged(tmp_path):
-    """libcurl gets the addresses that were judged, and looks nothing up: a second answer is not heard of."""
+def test_a_name_that_changes_after_the_check_is_connected_at_the_checked_address(tmp_path):
+    """libcurl gets the judged addresses and makes no look-up, so a second answer has no effect."""
     with Receiver() as public, Receiver() as private:
         names = {"rebinds.example": f"{PUBLIC4}|127.0.0.1"}
         with HttpDriver(tmp_path, names, {PUBLIC4: public.port, "127.0.0.1": private.port}, allow=None) as driver:
@@ -111,13 +111,13 @@ def test_a_name_that_changes_after_it_was_judged_is_connected_where_it_was_judge
         assert private.connections == 0 and len(public.requests) == 100
 
 
-def test_a_name_that_was_public_before_is_refused_at_its_next_lookup(tmp_path):
+def test_a_name_that_becomes_private_is_refused_at_its_next_lookup(tmp_path):
     with Receiver() as public, Receiver() as private:
         ports = {PUBLIC4: public.port, "127.0.0.1": private.port}
         with HttpDriver(tmp_path, {"a.example": f"fails|{PUBLIC4}", "b.example": f"absent|10.0.0.1,{PUBLIC4}"}, ports, allow=None) as driver:
             assert driver.attempt("http://a.example/")["end"] == "unresolved" and driver.attempt("http://b.example/")["end"] == "failed"
             driver.set({"a.example": "127.0.0.1", "b.example": "10.0.0.1"}, ports)
-            # An answer without addresses is asked for again after five seconds.
+            # The client repeats a look-up without addresses after five seconds.
             results = {}
             while set(results.values()) != {"guard"}:
                 for name in ("a.example", "b.example"):
@@ -127,8 +127,8 @@ def test_a_name_that_was_public_before_is_refused_at_its_next_lookup(tmp_path):
         assert private.connections == public.connections == 0
 
 
-def test_each_address_of_happy_eyeballs_is_judged(tmp_path):
-    """Both families are tried, and both are public; with one of them refused, neither is."""
+def test_each_address_of_happy_eyeballs_is_checked(tmp_path):
+    """Both families are tried if both addresses are public. If the guard refuses one of them, neither is tried."""
     with Receiver() as public, HttpDriver(tmp_path, {"both.example": f"{PUBLIC6},{PUBLIC4}"}, {PUBLIC4: public.port}, allow=None) as driver:
         assert driver.attempt("http://both.example/")["http_status"] == 200
         assert driver.said("connect") == [PUBLIC6, PUBLIC4]
@@ -139,7 +139,7 @@ def test_each_address_of_happy_eyeballs_is_judged(tmp_path):
 
 
 @pytest.mark.parametrize("location", ["http://169.254.169.254/latest/meta-data/", "//127.0.0.1/", "http://localhost/", "/elsewhere"])
-def test_a_redirect_leads_nowhere(tmp_path, location):
+def test_a_redirect_is_not_followed(tmp_path, location):
     reply = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
     with Receiver(reply) as public, HttpDriver(tmp_path, {"a.example": PUBLIC4}, {PUBLIC4: public.port}, allow=None) as driver:
         result = driver.attempt("http://a.example/")
@@ -147,8 +147,8 @@ def test_a_redirect_leads_nowhere(tmp_path, location):
         assert driver.said("connect") == [PUBLIC4] and len(public.requests) == 1
 
 
-def test_a_connection_that_was_kept_serves_no_other_target(tmp_path):
-    """The own inbox's listener is connected to by a URL that passes the guard; the connection stays, and no other URL gets it."""
+def test_a_kept_connection_serves_no_other_target(tmp_path):
+    """The URL of the own inbox passes the guard, and its connection is kept. No other URL gets that connection."""
     inbox = "/v1/dev/inbox/receive/token"
     with Receiver(OK) as own, HttpDriver(tmp_path, {"inside.example": "127.0.0.1"}, allow=None, HL_DEV_INBOX="true", PORT=own.port) as driver:
         for _ in range(3):
@@ -159,7 +159,7 @@ def test_a_connection_that_was_kept_serves_no_other_target(tmp_path):
         assert len(own.requests) == 3 and own.connections == 1 and driver.said("connect") == ["127.0.0.1"]
 
 
-def test_an_allowed_network_opens_itself_and_nothing_else(tmp_path):
+def test_an_allowed_network_permits_only_its_own_addresses(tmp_path):
     names = {"in.example": "10.1.2.3", "out.example": "10.2.2.3", "six.example": "::ffff:10.1.2.3", "nat.example": "64:ff9b::10.1.2.3"}
     with Receiver() as target, HttpDriver(tmp_path, names, {"10.1.2.3": target.port, "10.2.2.3": target.port}, allow="10.1.0.0/16") as driver:
         assert driver.attempt("http://in.example/")["http_status"] == driver.attempt("http://10.1.2.3/")["http_status"] == 200

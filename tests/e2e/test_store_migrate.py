@@ -1,4 +1,4 @@
-"""hooksctl store migrate: everything of the webhooks moves from one store to the other, row by row the same, and is then delivered."""
+"""hooksctl store migrate moves all rows of the webhooks unchanged to another store, which then delivers the jobs."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def migrate(home, *words, environment=None):
 
 
 def make_embedded(path, tables, rows):
-    """An embedded store with made-up rows, in which no hooksd has run."""
+    """An embedded store with made-up rows that no hooksd has used."""
     made = run_program("hooksctl", "migrate", options={"HL_STORE_BACKEND": "embedded", "HL_API_KEY": "a-key-of-this-test", "HL_DATA_PATH": path})
     assert made.returncode == 0, made
     fill(path, tables, rows)
@@ -49,7 +49,7 @@ def assert_moved(run):
 
 
 def spoil(path):
-    """A value stops the move in the middle. Returns the row's key."""
+    """Adds a value that stops the move in the middle. Returns the row's key."""
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE transforms SET steps = '[]' || char(0) WHERE transform_id = (SELECT max(transform_id) FROM transforms)")
         return connection.execute("SELECT tenant_id || ', ' || transform_id FROM transforms WHERE instr(steps, char(0))").fetchone()[0]
@@ -64,7 +64,7 @@ def identity(database):
     return database.value("SELECT count(*) FROM store_identity")
 
 
-def test_a_store_with_some_of_everything_is_the_same_in_postgres_and_back_again(tmp_path, tables, empty_database):
+def test_a_store_with_rows_in_every_table_is_unchanged_after_a_move_and_back(tmp_path, tables, empty_database):
     old = make_embedded(tmp_path / "old.db", tables, MANY)
     with sqlite3.connect(old) as connection:
         for place in range(5):
@@ -79,7 +79,7 @@ def test_a_store_with_some_of_everything_is_the_same_in_postgres_and_back_again(
     assert of_sqlite(tmp_path / "new" / "back.db", tables) == before
 
 
-def test_jobs_belong_to_a_node_that_has_left_and_deliveries_are_paused(tmp_path, tables, empty_database):
+def test_moved_jobs_belong_to_a_node_that_has_left_and_deliveries_are_paused(tmp_path, tables, empty_database):
     old = make_embedded(tmp_path / "old.db", tables, {})
     assert_moved(migrate(tmp_path, "--from", old, "--to", empty_database.url))
     nodes = empty_database.query("SELECT node_id FROM delivery_nodes WHERE left_at IS NOT NULL AND adopted_by IS NULL")
@@ -94,7 +94,7 @@ def test_jobs_belong_to_a_node_that_has_left_and_deliveries_are_paused(tmp_path,
 @pytest.mark.parametrize(("statement", "side"), [(60, AFTER)] + [
     pytest.param(statement, side, marks=pytest.mark.wanted_by("SLOW_TESTS")) for statement, side in ((3, AFTER), (40, BEFORE), (200, AFTER))])
 @pytest.mark.parametrize("to", STORES)
-def test_a_move_that_is_killed_goes_on(tmp_path, tables, empty_database, to, statement, side):
+def test_a_killed_move_is_continued(tmp_path, tables, empty_database, to, statement, side):
     old = make_embedded(tmp_path / "old.db", tables, SOME)
     before = of_sqlite(old, tables)
     source, target = old, empty_database.url
@@ -111,7 +111,7 @@ def test_a_move_that_is_killed_goes_on(tmp_path, tables, empty_database, to, sta
     assert after == before
 
 
-def test_a_new_store_that_is_not_whole_is_not_used(tmp_path, tables, empty_database, make_hookline):
+def test_hooksd_does_not_use_an_incomplete_new_store(tmp_path, tables, empty_database, make_hookline):
     old = make_embedded(tmp_path / "old.db", tables, {})
     spoil(old)
     assert migrate(tmp_path, "--from", old, "--to", empty_database.url).returncode == 1
@@ -125,12 +125,14 @@ def test_a_new_store_that_is_not_whole_is_not_used(tmp_path, tables, empty_datab
 
 
 def place_of(hookline):
-    """Its store, as a move is told."""
+    """The argument that names the daemon's store for a move."""
     return hookline.database.url if hookline.store == "postgres" else hookline.data_path
 
 
 def move_to(hookline, make_hookline, store, home):
-    """The stopped daemon's store, moved to another kind of store with which a daemon of the same keys is made."""
+    """
+    Moves the stopped daemon's store to another kind of store. Returns a daemon with the new store and the same keys.
+    """
     keys = {name: hookline.daemon.options[name] for name in ("HL_API_KEY", "HL_ADMIN_KEY", "HL_MASTER_KEY")}
     other = make_hookline(store, **SMALL | keys)
     assert_moved(migrate(home, "--from", place_of(hookline), "--to", place_of(other)))
@@ -138,7 +140,7 @@ def move_to(hookline, make_hookline, store, home):
 
 
 @pytest.mark.parametrize(("store", "fifo"), [("postgres", True), ("embedded", False)])
-def test_what_waits_is_delivered_once_from_the_new_store_after_a_resume(tmp_path, make_hookline, receiver, store, fifo):
+def test_the_new_store_delivers_waiting_jobs_once_after_a_resume(tmp_path, make_hookline, receiver, store, fifo):
     old = make_hookline("embedded" if store == "postgres" else "postgres", **SMALL).start()
     leave_jobs(old, receiver, fifo=fifo)
     new = move_to(old, make_hookline, store, tmp_path).start()
@@ -155,7 +157,7 @@ def test_what_waits_is_delivered_once_from_the_new_store_after_a_resume(tmp_path
 
 
 @pytest.mark.parametrize("store", ["embedded", pytest.param("postgres", marks=pytest.mark.wanted_by("SLOW_TESTS"))])
-def test_nothing_is_sent_from_the_old_store_until_somebody_opens_it_again(tmp_path, make_hookline, receiver, store):
+def test_the_old_store_sends_nothing_until_it_is_reopened(tmp_path, make_hookline, receiver, store):
     old = make_hookline(store, **SMALL).start()
     leave_jobs(old, receiver)
     move_to(old, make_hookline, "embedded" if store == "postgres" else "postgres", tmp_path)
@@ -180,7 +182,7 @@ def test_nothing_is_sent_from_the_old_store_until_somebody_opens_it_again(tmp_pa
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_store_in_use_is_not_moved(tmp_path, make_hookline, store, empty_database):
+def test_a_move_of_a_store_in_use_is_refused(tmp_path, make_hookline, store, empty_database):
     hookline = make_hookline(store, **SMALL).start()
     run = migrate(tmp_path, "--from", place_of(hookline), "--to", tmp_path / "new.db" if store == "postgres" else empty_database.url)
     assert run.returncode == 1
@@ -188,14 +190,14 @@ def test_a_store_in_use_is_not_moved(tmp_path, make_hookline, store, empty_datab
     assert not (tmp_path / "new.db").exists()
 
 
-def test_a_store_that_has_rows_is_no_target(tmp_path, tables, empty_database):
+def test_a_move_into_a_store_with_rows_is_refused(tmp_path, tables, empty_database):
     old = make_embedded(tmp_path / "old.db", tables, {})
     assert_moved(migrate(tmp_path, "--from", old, "--to", empty_database.url))
     again = migrate(tmp_path, "--from", old, "--to", empty_database.url)
     assert again.returncode == 1 and "the new store is not empty: its table tenants has rows" in again.stderr
 
 
-def test_a_value_that_postgres_cannot_keep_is_named_and_the_move_goes_on_without_it(tmp_path, tables, empty_database):
+def test_a_value_that_postgresql_cannot_store_is_named_and_can_be_skipped(tmp_path, tables, empty_database):
     old = make_embedded(tmp_path / "old.db", tables, {})
     key = spoil(old)
     run = migrate(tmp_path, "--from", old, "--to", empty_database.url)
@@ -208,7 +210,7 @@ def test_a_value_that_postgres_cannot_keep_is_named_and_the_move_goes_on_without
     assert of_postgres(empty_database, tables) == of_sqlite(old, tables)
 
 
-def test_a_change_of_the_old_store_between_two_runs_is_found(tmp_path, tables, empty_database):
+def test_a_change_of_the_old_store_between_two_runs_is_detected(tmp_path, tables, empty_database):
     old = make_embedded(tmp_path / "old.db", tables, {})
     spoil(old)
     assert migrate(tmp_path, "--from", old, "--to", empty_database.url).returncode == 1
@@ -220,7 +222,7 @@ def test_a_change_of_the_old_store_between_two_runs_is_found(tmp_path, tables, e
     assert identity(empty_database) == 1
 
 
-def test_a_dry_run_counts_and_touches_nothing(tmp_path, tables, empty_database):
+def test_a_dry_run_of_a_move_counts_rows_and_changes_nothing(tmp_path, tables, empty_database):
     old = make_embedded(tmp_path / "old.db", tables, SOME)
     run = migrate(tmp_path, "--from", old, "--to", empty_database.url, "--dry-run", "--json")
     assert run.returncode == 0, run.stderr
@@ -232,7 +234,7 @@ def test_a_dry_run_counts_and_touches_nothing(tmp_path, tables, empty_database):
     assert empty_database.value("SELECT to_regclass('tenants')") is None
 
 
-def test_a_terminal_shows_a_bar(tmp_path, tables, empty_database):
+def test_a_terminal_shows_a_progress_bar(tmp_path, tables, empty_database):
     old = make_embedded(tmp_path / "old.db", tables, {})
     terminal, end = pty.openpty()
     run = subprocess.run([BUILD_DIR / "hooksctl", "store", "migrate", f"--from={old}", f"--to={empty_database.url}", "--json"],
@@ -255,12 +257,12 @@ def test_a_terminal_shows_a_bar(tmp_path, tables, empty_database):
     (["--to=postgresql://x/z", "--to=postgresql://x/y"], "--to is given more than once"),
     (["--from=postgresql://x/z", "--to=postgre://me@x/y"], "postgre: no store has such a URL"),
 ])
-def test_wrong_words_are_wrong_usage(tmp_path, words, sentence):
+def test_wrong_arguments_are_wrong_usage(tmp_path, words, sentence):
     run = migrate(tmp_path, *words)
     assert run.returncode == 64 and sentence in run.stderr
 
 
-def test_an_old_store_that_is_not_there_is_named(tmp_path):
+def test_an_error_names_a_missing_old_store(tmp_path):
     run = migrate(tmp_path, "--from", tmp_path / "none.db", "--to", "postgresql://127.0.0.1:9/x")
     assert run.returncode == 1 and f"{tmp_path / 'none.db'}: No such file" in run.stderr
     assert not (tmp_path / "none.db").exists()

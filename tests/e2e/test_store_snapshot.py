@@ -1,4 +1,7 @@
-"""hooksctl store: a snapshot of the embedded store is whole, and a restore leaves the old store or the new one, and sends nothing."""
+"""
+hooksctl store: a snapshot of the embedded store is complete. A restore leaves the old store or the new one, and sends
+nothing.
+"""
 
 import contextlib
 import hashlib
@@ -33,7 +36,7 @@ def stored(tmp_path):
 
 @pytest.fixture(scope="module")
 def taken(tmp_path_factory):
-    """A store and a snapshot of it, which no test may change."""
+    """A store and its snapshot. No test may change them."""
     directory = tmp_path_factory.mktemp("taken")
     stored = StoredHere(directory)
     create(stored.options, directory / "snapshot")
@@ -42,7 +45,7 @@ def taken(tmp_path_factory):
 
 # With a daemon
 
-def test_what_waits_in_a_restored_snapshot_is_sent_when_somebody_says_so(make_hookline, receiver):
+def test_jobs_of_a_restored_snapshot_are_sent_only_after_a_resume(make_hookline, receiver):
     hookline = make_hookline("embedded", **SMALL).start()
     tenant = leave_jobs(hookline, receiver)
     receiver.answers["/in"] = Answer(500)
@@ -69,7 +72,7 @@ def test_what_waits_in_a_restored_snapshot_is_sent_when_somebody_says_so(make_ho
     assert_goes_on(hookline, receiver)
 
 
-def test_a_snapshot_beside_publishers_has_what_was_acknowledged_before_it(make_hookline, tmp_path):
+def test_a_snapshot_under_load_has_all_events_acknowledged_before_it(make_hookline, tmp_path):
     hookline = make_hookline("embedded", **SMALL).start()
     tenant = hookline.new_tenant()
     with Publishing([Publisher(hookline, tenant, number) for number in range(2)]) as publishing:
@@ -80,14 +83,14 @@ def test_a_snapshot_beside_publishers_has_what_was_acknowledged_before_it(make_h
     with contextlib.closing(sqlite3.connect(tmp_path / "snapshot/hookline.db")) as database:
         count, = database.execute("SELECT count(*) FROM events WHERE topic = 'orders.made'").fetchone()
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("PRAGMA auto_vacuum").fetchone() == (2,), "as the store's, for its incremental vacuum"
+        assert database.execute("PRAGMA auto_vacuum").fetchone() == (2,), "as the store's"
     assert before <= count <= publishing.count()
     assert hookline.value("SELECT count(*) FROM events WHERE topic = 'orders.made'") == publishing.count()
 
 
 # The snapshot
 
-def test_only_its_owner_can_read_a_snapshot_and_its_manifest_says_what_it_is(taken):
+def test_only_the_owner_can_read_a_snapshot_and_the_manifest_describes_it(taken):
     stored, path = taken
     modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in [path, *path.iterdir()]}
     assert modes == {"snapshot": 0o700, "hookline.db": 0o600, "manifest.json": 0o600}
@@ -101,7 +104,7 @@ def test_only_its_owner_can_read_a_snapshot_and_its_manifest_says_what_it_is(tak
     assert set(manifest["tables"]) == tables and manifest["schema_version"] == version
 
 
-def test_a_whole_snapshot_is_told_to_be_one_and_nothing_changes(taken):
+def test_validate_only_accepts_a_complete_snapshot_and_changes_nothing(taken):
     stored, path = taken
     before = stored.files()
     for words in (["restore"], ["snapshot", "restore"]):
@@ -117,7 +120,7 @@ def flip(snapshot):
 
 
 def change_rows(snapshot):
-    """Rows and checksum, by somebody who means it."""
+    """Changes rows and the checksum, as a deliberate forgery does."""
     with contextlib.closing(sqlite3.connect(snapshot.database)) as database, database:
         database.execute("DELETE FROM tenants WHERE tenant_id = 'tenant-1'")
     content = snapshot.database.read_bytes()
@@ -151,7 +154,7 @@ SPOILED = {
 
 
 @pytest.mark.parametrize("what", SPOILED)
-def test_a_spoiled_snapshot_is_refused_before_anything_changes(taken, tmp_path, what):
+def test_a_damaged_snapshot_is_refused_before_any_change(taken, tmp_path, what):
     stored, path = taken
     spoil, message = SPOILED[what]
     snapshot = Snapshot(path, tmp_path / "spoiled")
@@ -164,7 +167,7 @@ def test_a_spoiled_snapshot_is_refused_before_anything_changes(taken, tmp_path, 
     assert stored.files() == before
 
 
-def test_a_directory_that_is_no_snapshot_is_told_so(taken, tmp_path):
+def test_a_directory_without_a_snapshot_is_refused(taken, tmp_path):
     stored, _ = taken
     for path in (tmp_path, tmp_path / "nothing"):
         run = stored.store("restore", f"--from={path}")
@@ -180,7 +183,7 @@ def other_dests(tmp_path):
     return {"full": "is not empty", "file": "is a file", "link": "is a file or a symbolic link", "missing/below": "No such file"}
 
 
-def test_a_directory_that_holds_something_or_is_none_is_left_alone(taken, tmp_path):
+def test_a_destination_that_is_not_an_empty_directory_is_unchanged(taken, tmp_path):
     stored, _ = taken
     for name, message in other_dests(tmp_path).items():
         before = sorted(tmp_path.rglob("*"))
@@ -189,14 +192,14 @@ def test_a_directory_that_holds_something_or_is_none_is_left_alone(taken, tmp_pa
         assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_an_empty_directory_is_taken_and_closed_to_others(taken, tmp_path):
+def test_an_empty_directory_is_used_and_closed_to_others(taken, tmp_path):
     stored, _ = taken
     (tmp_path / "empty").mkdir(mode=0o755)
     create(stored.options, tmp_path / "empty")
     assert stat.S_IMODE((tmp_path / "empty").stat().st_mode) == 0o700
 
 
-def test_a_move_that_is_not_done_has_no_snapshot(stored, tmp_path):
+def test_a_snapshot_of_an_unfinished_move_is_refused(stored, tmp_path):
     with stored.connect() as database:
         database.execute("INSERT INTO store_identity (id, store_id) VALUES (1, 'move of another store')")
     run = stored.store("snapshot", "create", f"--dest={tmp_path}/snapshot")
@@ -213,13 +216,13 @@ def no_room():
 
 
 def interrupted():
-    """It waits for the program from its first instruction on."""
+    """A Ctrl-C that is pending when the program starts."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.parametrize("prepare,message", [(no_room, ""), (interrupted, "stopped by a signal")], ids=["no room", "Ctrl-C"])
-def test_a_snapshot_that_cannot_be_finished_leaves_nothing(taken, tmp_path, prepare, message):
+def test_a_snapshot_that_fails_leaves_no_file(taken, tmp_path, prepare, message):
     stored, _ = taken
     run = run_limited(stored, "snapshot", "create", f"--dest={tmp_path}/snapshot", prepare=prepare)
     assert run.returncode == 1 and message in run.stderr, run
@@ -230,7 +233,7 @@ def test_a_snapshot_that_cannot_be_finished_leaves_nothing(taken, tmp_path, prep
 
 
 @pytest.mark.parametrize("prepare", [no_room, interrupted], ids=["no room", "Ctrl-C"])
-def test_a_restore_that_cannot_be_finished_leaves_the_store(taken, stored, prepare):
+def test_a_restore_that_fails_leaves_the_store_unchanged(taken, stored, prepare):
     stored.add("later")
     before = stored.files()
     run = run_limited(stored, "restore", f"--from={taken[1]}", prepare=prepare)
@@ -240,7 +243,7 @@ def test_a_restore_that_cannot_be_finished_leaves_the_store(taken, stored, prepa
 
 # The restore
 
-def test_the_store_before_is_kept_and_no_log_lies_beside_the_new_one(taken, stored):
+def test_a_restore_keeps_the_old_store_and_leaves_no_log_beside_the_new_one(taken, stored):
     stored.add("later")
     run = stored.store("restore", f"--from={taken[1]}")
     assert (run.returncode, run.stderr) == (0, ""), run
@@ -252,7 +255,7 @@ def test_the_store_before_is_kept_and_no_log_lies_beside_the_new_one(taken, stor
     assert stored.tenants() == FIRST | LATER
 
 
-def test_what_is_in_the_log_of_a_killed_store_is_kept_with_it(taken, stored):
+def test_a_restore_keeps_the_log_of_a_killed_store(taken, stored):
     with stored.connect() as database:
         database.execute("PRAGMA wal_autocheckpoint = 0")
         database.execute("INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ('later', 'x', 1, 1)")
@@ -267,7 +270,7 @@ def test_what_is_in_the_log_of_a_killed_store_is_kept_with_it(taken, stored):
     assert stored.tenants() == FIRST | LATER
 
 
-def test_a_damaged_store_is_replaced_and_kept_as_it_is(taken, stored):
+def test_a_damaged_store_is_replaced_and_kept_unchanged(taken, stored):
     content = bytearray(stored.path.read_bytes())
     content[100:4096] = bytes(3996)
     stored.path.write_bytes(content)
@@ -288,7 +291,7 @@ def test_a_store_that_another_program_has_open_is_not_replaced(taken, stored):
     assert stored.tenants() == FIRST and not list(stored.data_dir.glob("*.set-aside.*"))
 
 
-def test_another_applications_database_is_left_alone(taken, stored):
+def test_another_applications_database_is_not_replaced(taken, stored):
     stored.path.unlink()
     with stored.connect() as database:
         database.execute("CREATE TABLE addresses (name)")
@@ -298,7 +301,7 @@ def test_another_applications_database_is_left_alone(taken, stored):
     assert stored.files() == before
 
 
-def test_a_store_is_restored_where_there_was_none_and_behind_a_symbolic_link(taken, stored, tmp_path):
+def test_a_restore_works_without_an_old_store_and_through_a_symbolic_link(taken, stored, tmp_path):
     stored.path.unlink()
     for name in ("hookline.db-wal", "hookline.db-shm"):
         (stored.data_dir / name).unlink(missing_ok=True)
@@ -314,13 +317,13 @@ def test_a_store_is_restored_where_there_was_none_and_behind_a_symbolic_link(tak
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
-def test_another_user_than_that_of_the_store_is_refused(taken, stored):
+def test_a_restore_by_another_user_than_the_stores_is_refused(taken, stored):
     os.chown(stored.data_dir, 12345, 12345)
     run = stored.store("restore", f"--from={taken[1]}")
     assert run.returncode == 1 and "belongs to the user 12345" in run.stderr
 
 
-def test_it_is_a_command_of_the_embedded_store(stored, tmp_path):
+def test_snapshots_are_refused_for_postgresql(stored, tmp_path):
     stored.options |= {"HL_STORE_BACKEND": "postgres", "HL_POSTGRES_URL": "postgresql://127.0.0.1:1/x"}
     run = stored.store("snapshot", "create", f"--dest={tmp_path}/snapshot")
     assert run.returncode == 64 and "docs/backup.md" in run.stderr
@@ -328,22 +331,22 @@ def test_it_is_a_command_of_the_embedded_store(stored, tmp_path):
 
 @pytest.mark.parametrize("words", [[], ["snapshot"], ["snapshot", "create"], ["restore"], ["restore", "--from"], ["compress"],
                                    ["restore", "--dest=x"], ["snapshot", "create", "--dest=x", "--validate-only"]])
-def test_wrong_words_get_the_usage(stored, words):
+def test_wrong_arguments_of_store_print_the_usage(stored, words):
     run = stored.store(*words)
     assert run.returncode == 64 and run.stderr.startswith("usage: hooksctl store ")
 
 
 @pytest.mark.parametrize("words", [["restore", "--from=x", "more"], ["restore", "--from", "x", "more"],
                                    ["restore", "--validate-only", "more", "--from=x"], ["snapshot", "--dest=x", "create"]])
-def test_a_word_behind_flags_is_wrong_usage(stored, words):
+def test_an_argument_after_flags_is_wrong_usage(stored, words):
     run = stored.store(*words)
     assert run.returncode == 64 and ("more: not a flag" in run.stderr or "create: not a flag" in run.stderr)
 
 
-# Deaths
+# Kills and power cuts
 
 class Deaths:
-    """A restore that dies at an operation on the disk, by kill -9 or by the machine's power."""
+    """A restore that dies at an operation on the disk, by SIGKILL or by a power cut."""
 
     def __init__(self, stored, snapshot, old):
         self.stored, self.snapshot, self.old = stored, snapshot, old
@@ -352,7 +355,7 @@ class Deaths:
         self.machine = Machine(stored.data_dir)
 
     def restore(self, at):
-        """Whether it has come to its end."""
+        """Returns whether the restore has completed."""
         shutil.rmtree(self.stored.data_dir)
         shutil.copytree(self.pristine, self.stored.data_dir)
         environment = self.machine.power_on(at)
@@ -366,7 +369,7 @@ class Deaths:
         return int.from_bytes((self.machine.platter / "operations").read_bytes(), "little")
 
     def check(self, *told):
-        """The one store is there or the other, as a whole; and the next restore does what this one should have done."""
+        """Checks that the old store or the new one is complete, and that the next restore succeeds."""
         assert self.stored.tenants() in (FIRST, self.old), (SEED, *told)
         assert self.stored.store("restore", f"--from={self.snapshot}").returncode == 0, (SEED, *told)
         assert self.stored.tenants() == FIRST, (SEED, *told)
@@ -375,7 +378,7 @@ class Deaths:
 
 @pytest.fixture(params=["stopped", "killed"])
 def deaths(request, taken, stored, tmp_path):
-    """The store that is replaced was closed in good order, or has its newest row in its log alone."""
+    """The replaced store was closed in good order, or its newest row is only in its log."""
     stored.add("earlier")
     with stored.connect() as database:
         database.execute("PRAGMA wal_autocheckpoint = 0")
@@ -408,4 +411,4 @@ def test_a_power_cut_in_a_restore_leaves_the_old_store_or_the_new_one(deaths):
             deaths.check(at, keep)
     deaths.restore(0)
     deaths.machine.cut(dice, "nothing")
-    assert deaths.stored.tenants() == FIRST, "what was told to be done is done"
+    assert deaths.stored.tenants() == FIRST, "a completed restore is durable"

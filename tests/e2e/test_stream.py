@@ -1,6 +1,6 @@
 """
-GET /v1/stream: what is published, and what becomes of deliveries, as it comes; without a gap across troubles. Over both
-stores.
+GET /v1/stream: published events and delivery attempts as they are stored, without a gap over outages and restarts. Over
+both stores.
 """
 
 import contextlib
@@ -34,12 +34,12 @@ def publish(client, topic="order.created", payload=None, **fields):
 
 @pytest.fixture
 def stream(hookline, tenant):
-    """Opens streams of the tenant, and closes them."""
+    """Opens streams of the tenant, and closes them at the end."""
     with contextlib.ExitStack() as stack:
         yield lambda *args, key=tenant.client.key, **query: stack.enter_context(Stream(hookline.daemon, key, *args, **query))
 
 
-def test_what_is_published_comes_as_the_api_shows_it(tenant, stream):
+def test_a_stream_shows_events_as_the_api_does(tenant, stream):
     first = stream().opened()
     assert first.headers["Content-Type"] == "text/event-stream"
     assert first.headers["Cache-Control"] == "no-store" and first.headers["X-Accel-Buffering"] == "no"
@@ -49,7 +49,7 @@ def test_what_is_published_comes_as_the_api_shows_it(tenant, stream):
     assert frame.data == tenant.client.get(f"/v1/events/{event}").json and frame.id and frame.type is None
 
 
-def test_a_stream_has_the_topics_and_types_it_asks_for(tenant, stream, rows):
+def test_a_stream_can_be_limited_to_topics_and_types(tenant, stream, rows):
     all_of_it, orders = stream().opened(), stream(topic="order.*").opened()
     deliveries, no_deliveries = stream(types="deliveries").opened(), stream(types="events", topic="#").opened()
     endpoint = tenant.client.post("/v1/endpoints", {"url": "https://shop.example/in", "enabled": False}).json["id"]
@@ -76,7 +76,7 @@ def test_a_reconnecting_client_continues_at_its_position(tenant, stream, hooklin
     for again in (stream(position), stream(last_event_id=position), stream(frames[0].data["id"]),
                   stream(last_event_id=frames[0].data["id"])):
         got = [frame.data["id"] for frame in again.opened().until([*ids[1:], *missed])]
-        assert sorted(set(got)) == sorted(got), "nothing comes twice on one stream"
+        assert sorted(set(got)) == sorted(got), "each event comes once on a stream"
     live = publish(tenant.client)
     again.until([live])
 
@@ -89,7 +89,7 @@ def test_a_reconnecting_client_without_events_continues_where_it_began(tenant, s
     assert stream(types="deliveries").opened().place is None
 
 
-def test_what_was_stored_long_ago_comes_once_and_in_order(tenant, stream, rows):
+def test_old_events_come_once_and_in_order(tenant, stream, rows):
     at = now_ms() - 3_600_000
     old = rows.events_at_once(at, 1000)
     place = stream(old[0]).opened()
@@ -109,9 +109,9 @@ def test_events_of_a_transaction_that_commits_late_are_not_skipped(hookline, ten
     assert late in [frame.data["id"] for frame in stream(position).opened().until([late])]
 
 
-def test_an_open_transaction_of_postgres_is_not_passed_over(hookline, tenant, stream):
+def test_events_of_an_open_transaction_of_postgresql_are_not_skipped(hookline, tenant, stream):
     if hookline.store != "postgres":
-        return  # it takes one writer at a time
+        return  # SQLite has one writer at a time
     watching = stream().opened()
     late = "01900000-0000-7000-8000-00000000" + "0000"
     with hookline.database.server.connect(hookline.database.name) as connection:
@@ -125,9 +125,9 @@ def test_an_open_transaction_of_postgres_is_not_passed_over(hookline, tenant, st
     beside.until([late])
 
 
-def test_attempts_that_cannot_be_read_hold_up_no_events(hookline, tenant, stream):
+def test_unreadable_attempts_do_not_delay_events(hookline, tenant, stream):
     if hookline.store != "postgres":
-        return  # a table of the embedded store cannot be taken away from a running service
+        return  # a running service has no embedded store without a table
     both, events = stream().opened(), stream(types="events").opened()
     hookline.database.query("ALTER TABLE attempts RENAME TO attempts_away")
     try:
@@ -148,7 +148,7 @@ def test_clients_without_the_right_to_stream_are_refused(hookline, tenant, strea
     assert tenant.client.request("HEAD", "/v1/stream").status == 200
 
 
-def test_a_browser_sends_its_key_in_the_query_and_no_log_has_it(hookline, tenant, stream):
+def test_a_key_in_the_query_works_and_is_not_logged(hookline, tenant, stream):
     client = tenant.key(["stream.subscribe"])
     browser = stream(key=None, token=client.key).opened()
     assert browser.headers["X-Tenant-Id"] == tenant.id
@@ -166,7 +166,7 @@ def test_streams_of_a_key_end_when_it_is_revoked(hookline, tenant, stream):
     assert staying.next().data["id"] == event
 
 
-def test_hundreds_of_streams_leave_the_api_to_others(hookline, stream):
+def test_hundreds_of_streams_do_not_block_the_api(hookline, stream):
     crowd = hookline.new_tenant()
     with ThreadPoolExecutor(32) as pool:
         streams = list(pool.map(lambda _: stream(key=crowd.client.key), range(TENANT_MAX)))
@@ -182,7 +182,7 @@ def test_hundreds_of_streams_leave_the_api_to_others(hookline, stream):
     streams[0].close()
 
     def is_served():
-        publish(crowd.client)  # what cannot be written tells that a client has gone
+        publish(crowd.client)  # the failed write shows that a client has gone
         with Stream(hookline.daemon, crowd.client.key) as another:
             return another.status == 200
 
@@ -190,14 +190,15 @@ def test_hundreds_of_streams_leave_the_api_to_others(hookline, stream):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
+def test_a_client_misses_no_event_over_restarts_and_deaths(make_hookline, store):
     hookline = make_hookline(store).start()
     client, daemon = hookline.start_key, hookline.daemon
     position, got, published = None, set(), set()
 
     def try_to_go_on():
         """
-        A stream that has told of everything, and how far it is. None: it has ended, as it may until all is replaced.
+        Returns a stream that has shown all events, and its position. None: the stream has ended, which is permitted
+        until all processes are replaced.
         """
         stream = None
         try:
@@ -234,7 +235,7 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
         assert last.ends()
 
 
-def test_a_stream_begins_while_the_store_is_away_and_misses_nothing_from_its_first_comment_on(make_hookline, postgres):
+def test_a_stream_opened_during_an_outage_misses_no_event_after_its_first_comment(make_hookline, postgres):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl").start()
     client = hookline.start_key
     with Stream(hookline.daemon, client.key).opened() as before:
@@ -244,7 +245,7 @@ def test_a_stream_begins_while_the_store_is_away_and_misses_nothing_from_its_fir
     wait_until(lambda: client.get("/v1/events").status == 503, "the outage to be noticed")
     with Stream(hookline.daemon, client.key) as new, Stream(hookline.daemon, client.key, position) as old, \
             Stream(hookline.daemon, client.key, event) as behind_event:
-        # Control may still have what the closed stream has read: then a stream without an event's id opens at once.
+        # Control may still have the closed stream's rows. Then a stream without an event's id opens at once.
         first = {stream: (stream.status, stream.frame().lines) for stream in (new, old, behind_event)}
         assert first[behind_event] == (200, [": waiting for the store"])
         assert all(got in ((200, [":"]), first[behind_event]) for got in first.values())
@@ -259,7 +260,7 @@ def test_a_stream_begins_while_the_store_is_away_and_misses_nothing_from_its_fir
 
 
 @pytest.mark.unsanitized("a slow service sends whole frames before it is stopped")
-def test_a_stream_that_ends_within_a_frame_does_not_end_the_frame(make_hookline):
+def test_a_frame_that_a_stop_cuts_off_is_not_completed(make_hookline):
     hookline = make_hookline("embedded").start()
     client, daemon = hookline.start_key, hookline.daemon
     with socket.socket() as lazy:
@@ -280,13 +281,13 @@ def test_a_stream_that_ends_within_a_frame_does_not_end_the_frame(make_hookline)
             while more := lazy.recv(1 << 20):
                 got += more
     *frames, rest = got.split(b"\r\n\r\n", 1)[1].split(b"\n\n")
-    assert rest.startswith(b"id:"), "the stream did not end within a frame"
+    assert rest.startswith(b"id:"), "the stream has ended within a frame"
     assert all(json.loads(frame.split(b"data: ")[1]) for frame in frames if b"data: " in frame)
 
 
 @contextlib.contextmanager
 def follow(hookline, tenant, *words):
-    """The lines that `hooksctl stream` writes."""
+    """Runs `hooksctl stream` and yields its output."""
     options = {"HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_API_KEY": tenant.client.key}
     command = [BUILD_DIR / "hooksctl", "stream", *words]
     with subprocess.Popen(command, env=clean_environment(options), stdout=subprocess.PIPE, text=True) as process:

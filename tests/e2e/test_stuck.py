@@ -1,4 +1,4 @@
-"""Processes that hang instead of dying, and masters that are one too many."""
+"""Processes that hang instead of dying, and second services on the same data."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from harness.events import differences, expected, minimal, random_events
 from harness.load import Load
 from harness.waiting import PATIENCE, wait_until
 
-# A sanitized daemon may well be silent for a second.
+# A sanitized daemon may be silent for a second.
 STUCK_AFTER = PATIENCE
 
 
@@ -30,14 +30,14 @@ def stop_and_wait_for_successor(daemon, role):
 
 
 def let_pass(seconds):
-    """The one thing that cannot be waited for otherwise: that enough time has passed for something not to happen."""
+    """Waits so many seconds, in which something must not happen. There is no state to wait for."""
     end = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > end, "time to pass", seconds + 1)
 
 
 @pytest.mark.parametrize("role", ["acceptor", "writer"])
 @pytest.mark.parametrize("storage", ["jsonl", "sqlite", "postgres"])
-def test_a_stopped_child_is_replaced_and_nothing_is_lost(request, hooksd, role, storage):
+def test_a_hanging_child_is_replaced_and_no_event_is_lost(request, hooksd, role, storage):
     database = request.getfixturevalue("database") if storage == "postgres" else None
     daemon = hooksd(database, STORAGE_TYPE=storage, WRITERS=2 if database else 1, STUCK_AFTER_SECONDS=STUCK_AFTER)
     load = Load(daemon, random_events(3000, sessions=8, seed=11), batch=20)
@@ -55,13 +55,13 @@ def test_a_stopped_child_is_replaced_and_nothing_is_lost(request, hooksd, role, 
     assert differences([expected(event) for event in load.events()], stored) == []
 
 
-def test_after_a_stop_of_the_whole_tree_nobody_is_blamed(hooksd):
+def test_no_process_is_killed_after_a_stop_of_the_whole_tree(hooksd):
     daemon = hooksd(ACCEPTORS=2, STUCK_AFTER_SECONDS=STUCK_AFTER)
     acceptors, writers = daemon.pids("acceptor"), daemon.pids("writer")
     os.killpg(daemon.pid, signal.SIGSTOP)
     let_pass(2 * STUCK_AFTER)
     os.killpg(daemon.pid, signal.SIGCONT)
-    # The replacement of one that is stuck says that the master has looked at all of them since.
+    # The replacement of a stuck acceptor proves that the master has checked all processes since.
     assert stop_and_wait_for_successor(daemon, "acceptor") == acceptors[0]
     assert daemon.pids("acceptor")[1] == acceptors[1]
     assert daemon.pids("writer") == writers
@@ -70,7 +70,9 @@ def test_after_a_stop_of_the_whole_tree_nobody_is_blamed(hooksd):
 
 
 def test_a_writer_that_waits_for_its_store_is_not_stuck(database, hooksd):
-    """It keeps saying that it lives: a statement has its own time, whatever STUCK_AFTER_SECONDS says."""
+    """
+    The writer sends heartbeats during a statement, which has its own time-out, independent of STUCK_AFTER_SECONDS.
+    """
     daemon = hooksd(database, WRITERS=1, STUCK_AFTER_SECONDS=1)
     writers = daemon.pids("writer")
     answers = []
@@ -89,20 +91,20 @@ def test_a_writer_that_waits_for_its_store_is_not_stuck(database, hooksd):
     assert "stuck" not in daemon.log()
 
 
-def test_a_writer_that_is_stopped_while_it_connects_is_replaced(hooksd):
-    """The time that connecting may take is no excuse for the rest of the process."""
+def test_a_writer_that_hangs_while_it_connects_is_replaced(hooksd):
+    """The longer time-out of connecting does not apply to a stopped process."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         daemon = hooksd(store_ready=False, WRITERS=1, STUCK_AFTER_SECONDS=STUCK_AFTER,
                         DATABASE_URL=f"postgresql://postgres@127.0.0.1:{silent.getsockname()[1]}/events")
         writer = daemon.pids("writer")
         silent.settimeout(20)
         silent.accept()[0].close()
-        with silent.accept()[0]:  # the next try has just begun
+        with silent.accept()[0]:  # the next connection attempt has just begun
             os.kill(writer[0], signal.SIGSTOP)
             wait_until(lambda: daemon.pids("writer") not in ([], writer), "a new writer")
 
 
-def test_a_writer_that_is_stuck_while_draining_is_replaced(hooksd):
+def test_a_writer_that_hangs_during_a_drain_is_replaced(hooksd):
     daemon = hooksd(ACK="queued", STUCK_AFTER_SECONDS=STUCK_AFTER)
     os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
     assert daemon.post_batch([minimal()] * 100).status == 202
@@ -120,11 +122,11 @@ def stopped_for_long(daemon, *pids):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("stuck_after", [STUCK_AFTER, 0])
-def test_a_writer_that_is_stopped_does_not_look_healthy(hooksd, stuck_after):
+def test_health_reports_a_hanging_writer(hooksd, stuck_after):
     daemon = hooksd(WRITERS=2, STUCK_AFTER_SECONDS=stuck_after)
     writer = daemon.pids("writer")[1]
     assert daemon.get("/readyz").status == 200
-    detail = stopped_for_long(daemon, daemon.pid, writer)  # by the master it would be replaced
+    detail = stopped_for_long(daemon, daemon.pid, writer)  # stops the master too, which would replace the writer
     assert "writer-1 is silent" in detail
     ready = daemon.get("/readyz")
     assert ready.status == 503 and "writer-1 is silent" in ready.json()["detail"]
@@ -136,13 +138,13 @@ def test_a_writer_that_is_stopped_does_not_look_healthy(hooksd, stuck_after):
     wait_until(lambda: daemon.get("/readyz").status == 200, "it to be ready again")
 
 
-def test_an_acceptor_that_is_stopped_does_not_look_healthy(hooksd):
+def test_health_reports_a_hanging_acceptor(hooksd):
     daemon = hooksd(ACCEPTORS=2, STUCK_AFTER_SECONDS=STUCK_AFTER)
     os.kill(daemon.pid, signal.SIGSTOP)
     os.kill(daemon.pids("acceptor")[0], signal.SIGSTOP)
 
     def told():
-        """By the other one, which gets one connection of two or so."""
+        """Whether the other acceptor reports it. That acceptor gets about every second connection."""
         with contextlib.suppress(TimeoutError):
             with daemon.client(timeout=0.5) as client:
                 ready = client.get("/readyz")
@@ -154,11 +156,11 @@ def test_an_acceptor_that_is_stopped_does_not_look_healthy(hooksd):
     daemon.wait_store_ready()
 
 
-def test_a_master_that_is_stopped_is_told(hooksd):
+def test_health_reports_a_hanging_master(hooksd):
     daemon = hooksd(STUCK_AFTER_SECONDS=STUCK_AFTER)
     detail = stopped_for_long(daemon, daemon.pid)
     assert detail == "the master is silent: it replaces no process and cannot stop"
-    # Events are taken and stored all the same.
+    # Events are still accepted and stored.
     assert daemon.get("/readyz").status == 200
     assert daemon.post_event(minimal()).status == 202
     os.kill(daemon.pid, signal.SIGCONT)
@@ -189,7 +191,7 @@ def test_a_second_service_on_the_same_jsonl_file_is_refused(make_hooksd, tmp_pat
     assert second.post_event(minimal()).status == 202
 
 
-def test_a_data_directory_that_cannot_be_made_is_told_at_start(make_hooksd, tmp_path):
+def test_a_data_directory_that_cannot_be_created_is_an_error_at_start(make_hooksd, tmp_path):
     (tmp_path / "file").write_text("not a directory")
     daemon = make_hooksd(DATA_DIR=tmp_path / "file" / "data")
     daemon.spawn()

@@ -1,4 +1,4 @@
-"""POST /v1/subscriptions/test: whether a pattern and a filter would take an event. Over both stores."""
+"""POST /v1/subscriptions/test: whether a pattern and a filter match an event. Over both stores."""
 
 import pytest
 
@@ -19,14 +19,14 @@ def trial(client, pattern, event=EVENT, **members):
     ("order.*", {"eq": "payload.big", "value": 9007199254740993}, True, True, True, "filter is true"),
     ("order.*", {"eq": "payload.big", "value": 9007199254740992}, False, True, False, "filter is not true"),
 ])
-def test_the_reply_says_what_matched_and_why(tenant, pattern, filter, matched, topic_matched, filter_matched, why):
+def test_the_reply_says_whether_the_event_matches_and_why_not(tenant, pattern, filter, matched, topic_matched, filter_matched, why):
     reply = trial(tenant.client, pattern, filter=filter)
     assert why in reply.pop("why")
     assert reply == {"matched": matched, "topic_matched": topic_matched, "filter_matched": filter_matched}
 
 
-def test_a_trial_agrees_with_what_is_published(tenant):
-    """The topics of the service are matched by their first segment alone, here as there."""
+def test_a_trial_agrees_with_publishing(tenant):
+    """Topics of the service match only patterns that name their first segment, in trials and in publishing."""
     notice = {"topic": "hookline.endpoint.disabled"}
     assert not trial(tenant.client, "#", notice)["matched"] and "first segment" in trial(tenant.client, "#", notice)["why"]
     assert trial(tenant.client, "hookline.#", notice)["matched"]
@@ -43,13 +43,13 @@ def test_a_trial_agrees_with_what_is_published(tenant):
     ({"topic_pattern": "a", "event": EVENT, "filter": {"lik": "payload.a"}}, "filter"),
     ({"topic_pattern": "a", "event": EVENT, "filter": []}, "filter"),
 ])
-def test_what_is_wrong_is_named(tenant, body, word):
+def test_an_error_of_a_trial_names_the_member(tenant, body, word):
     reply = tenant.client.post("/v1/subscriptions/test", body)
     assert (reply.status, reply.json["error"]) == (400, "validation_error")
     assert reply.json["detail"].startswith(word)
 
 
-def test_a_trial_needs_the_scope_of_reading_and_changes_nothing(tenant):
+def test_a_trial_needs_only_the_scope_for_reading_and_changes_nothing(tenant):
     before = tenant.client.get("/v1/admin/audit").json["count"]
     trial(tenant.key(["subscriptions.read"]), "#")
     refused = tenant.key(["events.read"]).post("/v1/subscriptions/test", {"topic_pattern": "#", "event": EVENT})

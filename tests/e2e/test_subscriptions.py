@@ -1,6 +1,5 @@
 """
-Subscriptions in the API: fields, filters and transforms as they are sent, limits, and their endpoints. Over both
-stores.
+Subscriptions in the API: fields, filters, transforms, limits, and their endpoints. Over both stores.
 """
 
 import uuid
@@ -73,7 +72,7 @@ def test_each_field_can_be_set_changed_and_reset(client, endpoint):
     assert changed == got | {"name": "renamed", "version": 2, "updated_at": changed["updated_at"]}
 
 
-def test_filters_transforms_and_own_fields_come_back_as_they_were_sent(client, endpoint):
+def test_filters_transforms_and_own_fields_come_back_unchanged(client, endpoint):
     filter_ = '{"op":"and","conditions":[{"op":"gt","path":"payload.n","value":9007199254740993},{"eq":"payload.r","value":1.10}]}'
     transform = '{"op":"set_field","path":"payload.\\u00e9","value":1e400}'
     reply = client.post("/v1/subscriptions", f'{{"endpoint_id":"{endpoint["id"]}","topic_pattern":"#","filter":{filter_},'
@@ -115,7 +114,7 @@ def test_invalid_members_are_refused_by_name_and_nothing_is_stored(client, hookl
     assert hookline.rows_of(tenant.id) == before
 
 
-def test_an_endpoint_that_is_not_there_or_anothers_is_not_found(client, hookline, endpoint):
+def test_an_unknown_or_foreign_endpoint_is_not_found(client, hookline, endpoint):
     gone, foreign = make(client), make(hookline.new_tenant().client)
     assert client.delete(path_of(gone)).status == 204
     subscription = subscribe(client, endpoint)
@@ -136,7 +135,7 @@ def test_invalid_and_foreign_ids_are_not_found(client, hookline):
     assert other.get(path_to(foreign)).json == foreign
 
 
-def test_a_subscription_is_gone_with_its_endpoint_and_by_itself(client, endpoint):
+def test_a_subscription_can_be_deleted_by_itself_or_with_its_endpoint(client, endpoint):
     other = make(client)
     one, two, third = subscribe(client, endpoint), subscribe(client, other), subscribe(client, endpoint)
     assert client.delete(path_to(third)).status == 204
@@ -147,7 +146,7 @@ def test_a_subscription_is_gone_with_its_endpoint_and_by_itself(client, endpoint
     assert client.get(path_of(other)).status == 200
 
 
-def test_lists_are_filtered_and_go_both_ways(client, endpoint):
+def test_lists_can_be_filtered_and_reversed(client, endpoint):
     other = make(client)
     first, second = subscribe(client, endpoint), subscribe(client, other, enabled=False)
     third = subscribe(client, endpoint, topic_pattern="a.#")
@@ -165,7 +164,7 @@ def test_lists_are_filtered_and_go_both_ways(client, endpoint):
     assert client.get(f"/v1/endpoints?cursor={cursor}").status == 400
 
 
-def test_the_same_steps_are_one_transform_and_others_another(client, hookline, tenant, endpoint):
+def test_equal_steps_share_one_transform(client, hookline, tenant, endpoint):
     spaced = client.post("/v1/subscriptions", f'{{"endpoint_id":"{endpoint["id"]}","topic_pattern":"a","transform":'
                                               '[ {"op" : "remove_field",\n"field":"payload.secret"} ]}')
     one, two = subscribe(client, endpoint, transform=REMOVE), subscribe(client, make(client), transform=REMOVE)
@@ -175,7 +174,7 @@ def test_the_same_steps_are_one_transform_and_others_another(client, hookline, t
     changed = patched(client, one, {"transform": [{"op": "remove_field", "field": "payload.third"}]})
     assert changed["transform_id"] not in (one["transform_id"], three["transform_id"])
     rows = hookline.query("SELECT * FROM transforms WHERE tenant_id = :id", id=tenant.id)
-    assert len(rows) == 3 and REMOVE in [as_json(row["steps"]) for row in rows], "a row never changes"
+    assert len(rows) == 3 and REMOVE in [as_json(row["steps"]) for row in rows], "a transform's row never changes"
     other = hookline.new_tenant()
     assert subscribe(other.client, make(other.client), transform=REMOVE)["transform_id"] != two["transform_id"]
 
@@ -189,7 +188,7 @@ def test_a_change_that_names_another_version_is_refused(client, endpoint):
     assert client.get(path).json["name"] == "a" and client.delete(path, headers={"If-Match": '"2"'}).status == 204
 
 
-def test_writers_of_one_subscription_lose_nothing_of_each_other(client, endpoint):
+def test_concurrent_changes_of_one_subscription_are_all_kept(client, endpoint):
     subscription = subscribe(client, endpoint)
 
     def set_own(number):
@@ -201,7 +200,7 @@ def test_writers_of_one_subscription_lose_nothing_of_each_other(client, endpoint
     assert [after[f"own-{number}"] for number in range(6)] == [4] * 6 and after["version"] == 31
 
 
-def test_a_subscription_of_an_endpoint_that_is_being_deleted_never_outlives_it(client, hookline, tenant):
+def test_no_subscription_outlives_its_endpoint(client, hookline, tenant):
     for _ in range(8):
         endpoint = make(client)
         run_at_once([lambda: client.delete(path_of(endpoint))] + [
@@ -210,7 +209,7 @@ def test_a_subscription_of_an_endpoint_that_is_being_deleted_never_outlives_it(c
     assert ids(client) == []
 
 
-def test_each_change_raises_the_routing_and_has_an_audit_row(client, hookline, tenant, endpoint):
+def test_each_change_raises_the_routing_version_and_has_an_audit_row(client, hookline, tenant, endpoint):
     def version():
         return hookline.value("SELECT version FROM routing_versions WHERE tenant_id = :id", id=tenant.id)
 
@@ -231,7 +230,7 @@ def test_each_change_raises_the_routing_and_has_an_audit_row(client, hookline, t
 
 
 def copies_of(hookline, tenant, subscription, count, columns):
-    """Adds rows beside the service, with an id of their own in each of those columns."""
+    """Adds copies of a subscription's row by SQL, with a new id in each of those columns."""
     number = "lpad(to_hex(i), 12, '0')" if hookline.store == "postgres" else "printf('%012x', i)"
     cast = "::uuid" if hookline.store == "postgres" else ""
     names = list(hookline.query("SELECT * FROM subscriptions WHERE subscription_id = :id", id=subscription["id"])[0])
@@ -242,10 +241,10 @@ def copies_of(hookline, tenant, subscription, count, columns):
         " FROM subscriptions, n WHERE tenant_id = :tenant AND subscription_id = :id", tenant=tenant.id, id=subscription["id"])
 
 
-def test_the_rules_of_a_tenants_subscriptions_have_4_mib_at_most(client, hookline, tenant, endpoint):
+def test_a_tenants_filters_and_transforms_are_limited_to_4_mib(client, hookline, tenant, endpoint):
     large = {"eq": "payload.x", "value": "v" * 15860}
     first = subscribe(client, endpoint, filter=large)
-    copies_of(hookline, tenant, first, 261, ["subscription_id"])  # 262 of 16,000 bytes and a few
+    copies_of(hookline, tenant, first, 261, ["subscription_id"])  # 262 filters of 16,000 bytes and a few
     last = subscribe(client, endpoint)
     before = hookline.rows_of(tenant.id)
     for reply in (client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": "a", "filter": large}),
@@ -256,8 +255,8 @@ def test_the_rules_of_a_tenants_subscriptions_have_4_mib_at_most(client, hooklin
     assert client.patch(path_to(last), {"filter": large}).status == 200
 
 
-def test_who_has_more_rules_than_4_mib_may_change_what_does_not_grow(client, hookline, tenant, endpoint):
-    """By a version that had no limit, or by hand."""
+def test_changes_that_do_not_grow_are_accepted_above_4_mib(client, hookline, tenant, endpoint):
+    """Rows of an older version without the limit, or made by hand."""
     large = {"eq": "payload.x", "value": "v" * 15860}
     first, last = subscribe(client, endpoint, filter=large), path_to(subscribe(client, endpoint))
     copies_of(hookline, tenant, first, 280, ["subscription_id"])
@@ -268,20 +267,20 @@ def test_who_has_more_rules_than_4_mib_may_change_what_does_not_grow(client, hoo
                   client.patch(last, {"topic_pattern": "order.longer"}), client.patch(last, {"filter": {"exists": "payload.x"}})):
         assert reply.status == 400 and "4194304" in reply.json["detail"]
     assert hookline.rows_of(tenant.id) == before
-    assert client.patch(path_to(first), {"filter": None}).status == 200, "less, although still more than 4 MiB"
+    assert client.patch(path_to(first), {"filter": None}).status == 200, "less, although still above 4 MiB"
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-def test_a_tenant_has_10000_pairs_of_endpoint_and_transform_at_most(client, hookline, tenant, endpoint):
+def test_a_tenant_is_limited_to_10000_pairs_of_endpoint_and_transform(client, hookline, tenant, endpoint):
     first = subscribe(client, endpoint)
     copies_of(hookline, tenant, first, 9998, ["subscription_id", "transform_id"])
-    subscribe(client, endpoint, topic_pattern="another.pattern")  # a pair that is there
+    subscribe(client, endpoint, topic_pattern="another.pattern")  # an existing pair
     last = subscribe(client, make(client))
     body = {"endpoint_id": endpoint["id"], "topic_pattern": "a"}
     before = hookline.rows_of(tenant.id)
     reply = client.post("/v1/subscriptions", body | {"transform": REMOVE})
     assert reply.status == 400 and "10000" in reply.json["detail"] and hookline.rows_of(tenant.id) == before
-    assert client.patch(path_to(last), {"transform": REMOVE}).status == 200, "it takes the place of another pair"
+    assert client.patch(path_to(last), {"transform": REMOVE}).status == 200, "it replaces another pair"
     assert client.delete(path_to(last)).status == 204
     statuses = []
 
@@ -293,7 +292,7 @@ def test_a_tenant_has_10000_pairs_of_endpoint_and_transform_at_most(client, hook
     assert sorted(statuses) == [201, 400, 400]
 
 
-def test_all_texts_of_an_object_may_have_64_kib(client, endpoint):
+def test_an_object_over_64_kib_is_refused(client, endpoint):
     body = {"endpoint_id": endpoint["id"], "topic_pattern": "a"}
     assert client.post("/v1/subscriptions", body | {"own": "x" * 65536}).status == 413
     subscription = subscribe(client, endpoint, own="x" * 40000)

@@ -1,4 +1,6 @@
-"""What statements over a tenant's subscriptions read: in proportion to these, also before ANALYZE has seen the tenant."""
+"""
+Statements on a tenant's subscriptions read in proportion to their number, also before ANALYZE has seen the tenant.
+"""
 
 import json
 
@@ -16,7 +18,7 @@ FIRST = "'00000000-0000-0000-0000-000000000000'"
 
 @pytest.fixture(scope="module")
 def store(postgres_server):
-    """So many subscriptions, each with an endpoint and a transform of its own, made since the last ANALYZE."""
+    """Many subscriptions since the last ANALYZE, each with a different endpoint and transform."""
     postgres_server.start()
     database = postgres_server.new_database()
     apply_webhooks(database)
@@ -46,7 +48,7 @@ def store(postgres_server):
     ("subscriptions", "lists", [FIRST, "-1", "NULL", "1000"], 1000),
     ("routing", "read_routes", [], COUNT),
 ])  # fmt: skip
-def test_each_subscription_costs_a_few_rows(store, source, name, values, rows):
+def test_each_subscription_costs_reading_a_few_rows(store, source, name, values, rows):
     sql = statement(source, name, "'acme'", *values)
     assert len(store.query(sql)) == rows
     plan = store.value(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")[0]["Plan"]

@@ -1,4 +1,4 @@
-"""What is shipped: how the programs are hardened, and what they are made of (deploy/sbom.py, deploy/packages.lock)."""
+"""The shipped programs: their hardening and their components (deploy/sbom.py, deploy/packages.lock)."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from harness.elf import Elf, weaknesses
 
 PROGRAMS = ["hooksd", "hooksctl"]
 
-# Of the schema of CycloneDX 1.5, the parts that a bill of ours uses.
+# The parts of the schema of CycloneDX 1.5 that this bill of materials uses.
 REF = {"type": "string", "minLength": 1}
 COMPONENT = {
     "type": "object",
@@ -72,7 +72,7 @@ def test_programs_are_hardened(name):
     assert weaknesses(Elf(BUILD_DIR / name)) == []
 
 
-def test_a_program_that_is_not_hardened_is_found_out(tmp_path):
+def test_a_program_without_hardening_is_detected(tmp_path):
     source = tmp_path / "weak.c"
     source.write_text("int main(void) { return 0; }\n")
     subprocess.run(["cc", "-O0", "-fno-stack-protector", "-no-pie", "-Wl,-z,execstack,-z,norelro,-z,lazy,-rpath,/tmp", "-o", tmp_path / "weak",
@@ -83,7 +83,7 @@ def test_a_program_that_is_not_hardened_is_found_out(tmp_path):
 
 
 @pytest.mark.unsanitized("a sanitizer writes into what the script reads")
-def test_the_bill_of_materials_is_cyclonedx(sbom):
+def test_the_bill_of_materials_is_valid_cyclonedx(sbom):
     jsonschema.Draft7Validator(CYCLONEDX).validate(sbom)
     refs = [component["bom-ref"] for component in sbom["components"]] + [sbom["metadata"]["component"]["bom-ref"]]
     assert len(refs) == len(set(refs))
@@ -91,7 +91,7 @@ def test_the_bill_of_materials_is_cyclonedx(sbom):
     assert named == set(refs)
 
 
-def test_the_bill_has_every_library_that_is_loaded_in_its_version(sbom):
+def test_the_bill_of_materials_has_every_loaded_library_with_its_version(sbom):
     versions = {component["name"]: component["version"] for component in sbom["components"]}
     loaded = set()
     for name in PROGRAMS:
@@ -101,13 +101,13 @@ def test_the_bill_has_every_library_that_is_loaded_in_its_version(sbom):
     packages = set(re.findall(r"^([^:,\n]+)(?::\S+)?: ", owners, re.M))
     assert {"libssl3", "libpq5", "libcurl4", "libc6"} <= packages
     assert packages <= set(versions)
-    assert "libck-dev" in versions, "whose code is compiled in"
+    assert "libck-dev" in versions, "its code is compiled in"
     for package in ("libssl3", "libc6", "libck-dev"):
         shown = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=True)
         assert versions[package] == shown.stdout
 
 
-def test_the_same_programs_make_the_same_bill(sbom):
+def test_the_bill_of_materials_is_reproducible(sbom):
     assert sbom["metadata"]["timestamp"] == "2024-06-01T12:34:56Z"
     assert sbom == json.loads(bill(SOURCE_DATE_EPOCH="1717245296", TZ="Asia/Tokyo", LC_ALL="C.UTF-8"))
 
@@ -125,7 +125,7 @@ def test_every_package_of_the_image_is_locked():
 
 
 def check_of_the_image():
-    """The command that the image's build runs, with the lock where this machine has it."""
+    """The command of the image's build, with the path of the lock on this machine."""
     dockerfile = (REPOSITORY / "deploy/Dockerfile").read_text()
     [command] = re.findall(r"^RUN (grep -v .*?done)$", dockerfile, re.M | re.S)
     return command.replace("\\\n", " ")
@@ -133,7 +133,7 @@ def check_of_the_image():
 
 @pytest.mark.parametrize("lock, code", [("zlib1g 1:1.2\n", 0), ("# of old\nzlib1g 1:1.2\nlibssl3 1\n", 0),
                                         ("zlib1g 1:1.2\nlibssl3 999\nlibzstd1 1\n", 1), ("not-a-package 1\n", 1)])
-def test_the_image_takes_no_package_that_is_older_than_the_lock(tmp_path, lock, code):
+def test_the_image_refuses_packages_older_than_the_lock(tmp_path, lock, code):
     Path(tmp_path, "packages.lock").write_text(lock)
     command = check_of_the_image().replace("/usr/local/share/agentic-hooks-backend/packages.lock", f"{tmp_path}/packages.lock")
     done = subprocess.run([shutil.which("sh"), "-c", command], capture_output=True, text=True)

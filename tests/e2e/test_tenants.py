@@ -1,4 +1,4 @@
-"""Tenants by the API: made, shown, changed, deleted with everything that was theirs, however often that is interrupted."""
+"""Tenants in the API: created, shown, changed, and deleted with all their rows, also if the deletion is interrupted."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def count(hookline):
     return hookline.admin.get("/v1/tenants?limit=1").json["total"]
 
 
-def test_a_tenant_gets_a_key_that_is_shown_once_and_works(hookline):
+def test_a_new_tenant_gets_a_working_key_that_is_shown_once(hookline):
     name = new_id()
     made = hookline.admin.post("/v1/tenants", {"id": name, "name": "Acmé", "metadata": {"n": 1234567890123456789}})
     assert made.status == 201
@@ -61,7 +61,7 @@ def test_a_tenant_gets_a_key_that_is_shown_once_and_works(hookline):
     assert hookline.keyless.get("/v1/tenants", headers=headers).status == 403
 
 
-def test_an_empty_body_makes_a_tenant_with_a_uuid(hookline):
+def test_an_empty_body_creates_a_tenant_with_a_uuid(hookline):
     made = hookline.admin.post("/v1/tenants").json
     assert uuid.UUID(made["id"]).version == 7
     assert made["name"] == made["id"]
@@ -69,7 +69,7 @@ def test_an_empty_body_makes_a_tenant_with_a_uuid(hookline):
 
 
 @pytest.mark.parametrize(("body", "code", "detail"), WRONG_BODIES)
-def test_a_wrong_body_makes_and_changes_nothing(hookline, body, code, detail):
+def test_a_wrong_body_creates_and_changes_no_tenant(hookline, body, code, detail):
     tenant = hookline.new_tenant()
     before, rows = count(hookline), hookline.rows_of(tenant.id)
     is_refused(hookline.admin.post("/v1/tenants", body), 400, code, detail)
@@ -79,7 +79,7 @@ def test_a_wrong_body_makes_and_changes_nothing(hookline, body, code, detail):
     assert hookline.rows_of(tenant.id) == rows
 
 
-def test_an_id_is_taken_once_however_many_ask_for_it_at_once(hookline):
+def test_one_of_many_requests_at_once_gets_an_id(hookline):
     name = new_id()
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: hookline.admin.post("/v1/tenants", {"id": name}), range(8)))
@@ -88,7 +88,7 @@ def test_an_id_is_taken_once_however_many_ask_for_it_at_once(hookline):
     assert len(hookline.rows_of(name)["api_keys"]) == 1
 
 
-def test_a_repetition_with_its_idempotency_key_makes_nothing_and_shows_no_key(hookline):
+def test_a_repetition_with_its_idempotency_key_creates_nothing_and_shows_no_key(hookline):
     key, before = {"Idempotency-Key": uuid.uuid4().hex}, count(hookline)
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: hookline.admin.post("/v1/tenants", {"name": "once"}, headers=key), range(8)))
@@ -101,7 +101,7 @@ def test_a_repetition_with_its_idempotency_key_makes_nothing_and_shows_no_key(ho
     assert count(hookline) == before + 1
 
 
-def test_a_change_touches_what_it_names(hookline):
+def test_a_change_affects_only_the_named_members(hookline):
     name = new_id()
     made = hookline.admin.post("/v1/tenants", {"id": name, "name": "old", "metadata": {"a": 1}}).json
     changed = hookline.admin.patch(f"/v1/tenants/{name}", {"name": "new"})
@@ -114,7 +114,7 @@ def test_a_change_touches_what_it_names(hookline):
 
 
 @pytest.mark.parametrize("name", ["nobody", "%00", "%FF", "a%20b", "x" * 300, "%2e%2e", "'--"])
-def test_a_tenant_that_is_not_there_is_404(hookline, name):
+def test_an_unknown_tenant_is_404(hookline, name):
     for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/stats"), ("GET", "/api-keys"),
                          ("POST", "/api-keys")):
         reply = hookline.admin.request(method, f"/v1/tenants/{name}{path}")
@@ -122,7 +122,7 @@ def test_a_tenant_that_is_not_there_is_404(hookline, name):
         assert reply.json["error"] in ("not_found", "bad_request", "validation_error"), reply
 
 
-def test_the_list_shows_each_tenant_once_by_pages(hookline):
+def test_pages_of_the_list_show_each_tenant_once(hookline):
     prefix = new_id()
     names = [f"{prefix}-{n}" for n in range(5)]
     for name in names:
@@ -140,7 +140,7 @@ def test_the_list_shows_each_tenant_once_by_pages(hookline):
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=ten", "limit=1&limit=2", "order=up", "cursor=x",
                                    "cursor=***", "cursor=dGQw", "cursor=a2Ew", "limit=%FF"])
-def test_a_wrong_query_is_refused_with_its_name(hookline, query):
+def test_a_wrong_query_is_refused_with_the_parameters_name(hookline, query):
     is_refused(hookline.admin.get(f"/v1/tenants?{query}"), 400, "validation_error", query.split("=")[0])
 
 
@@ -148,7 +148,7 @@ def test_an_empty_value_of_the_query_counts_as_absent(hookline):
     assert hookline.admin.get("/v1/tenants?limit=&cursor=&order=").status == 200
 
 
-def test_stats_count_what_there_is(hookline):
+def test_stats_count_a_tenants_objects(hookline):
     tenant = hookline.new_tenant()
     tenant.key()
     endpoint = tenant.client.post("/v1/endpoints", {"url": "https://receiver.example/"}).json
@@ -161,7 +161,7 @@ def test_stats_count_what_there_is(hookline):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_an_idempotency_key_is_free_again_after_a_day_and_removed(make_hookline, store):
+def test_an_idempotency_key_is_forgotten_after_a_day(make_hookline, store):
     hookline = make_hookline(store).start()
     key = {"Idempotency-Key": "once"}
     first = hookline.admin.post("/v1/tenants", headers=key).json
@@ -183,7 +183,7 @@ def gone(hookline, name):
     wait_until(lambda: not any(hookline.rows_of(name).values()), f"all of {name} to be removed", 20)
 
 
-def test_a_deleted_tenant_is_gone_at_once_and_its_id_is_free_again(hookline):
+def test_a_deleted_tenant_is_gone_at_once_and_its_id_can_be_used_again(hookline):
     tenant = hookline.new_tenant(id=new_id(), name="first")
     other = tenant.key(["endpoints.read"], name="second key")
     endpoint = tenant.client.post("/v1/endpoints", {"url": "https://receiver.example/"}).json
@@ -198,18 +198,18 @@ def test_a_deleted_tenant_is_gone_at_once_and_its_id_is_free_again(hookline):
     assert (again.status, again.json["api_key_count"]) == (201, 1)
     assert [hookline.value("SELECT events_from = created_at FROM tenants WHERE tenant_id = :id", id=name)
             for name in (tenant.id, hookline.new_tenant().id, "default")] == [True, None, None]
-    assert len(hookline.admin.items(f"/v1/tenants/{tenant.id}/api-keys")) == 1, "the old keys are not the new tenant's"
-    assert tenant.client.get("/v1/endpoints").status == 401, "nor does an old key open it"
+    assert len(hookline.admin.items(f"/v1/tenants/{tenant.id}/api-keys")) == 1, "the old keys are gone"
+    assert tenant.client.get("/v1/endpoints").status == 401, "an old key does not open the new tenant"
     by_whom = hookline.admin.items(f"/v1/admin/audit?object_kind=tenant&object_id={tenant.id}&order=asc")
     assert [entry["action"] for entry in by_whom] == ["tenant.create", "tenant.delete", "tenant.create"]
 
 
-def test_the_tenant_of_the_start_keys_stays(hookline):
+def test_the_tenant_of_the_start_keys_cannot_be_deleted(hookline):
     is_refused(hookline.admin.delete("/v1/tenants/default"), 409, "conflict", "HL_TENANT_ID")
 
 
 def fill(hookline, tenant, rows):
-    """So many rows of several tables, of endpoints that are there and of none."""
+    """Adds many rows to several tables, of existing endpoints and of missing ones."""
     many = ("SELECT n FROM generate_series(1, :rows) AS n" if hookline.store == "postgres" else
             "WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < :rows) SELECT n FROM g")
     id_of = {"postgres": "('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid",
@@ -228,7 +228,7 @@ def fill(hookline, tenant, rows):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
-def test_a_delete_goes_on_after_each_death_of_control_and_of_everything(make_hookline, store):
+def test_a_deletion_goes_on_after_each_death_of_control_and_of_the_tree(make_hookline, store):
     hookline = make_hookline(store).start()
     kept, deleted = hookline.new_tenant(), hookline.new_tenant()
     for tenant in (kept, deleted):
@@ -240,7 +240,7 @@ def test_a_delete_goes_on_after_each_death_of_control_and_of_everything(make_hoo
     def left(table):
         return hookline.value(f"SELECT count(*) FROM {table} WHERE tenant_id = :id", id=deleted.id)
 
-    # The first table goes first: control dies while it goes, then the whole daemon.
+    # Control dies during the removal from the first table, then the whole daemon.
     for table in ("subscriptions", "transforms"):
         wait_until(lambda: left(table) < 3500, "some slices to be gone")
         [pid] = hookline.daemon.pids("control")
@@ -269,7 +269,7 @@ def test_two_nodes_remove_a_tenant_together(make_hookline):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_what_belongs_to_a_deleted_endpoint_goes_with_it(make_hookline, store):
+def test_all_rows_of_a_deleted_endpoint_are_removed(make_hookline, store):
     hookline = make_hookline(store).start()
     tenant = hookline.new_tenant()
     endpoint = tenant.client.post("/v1/endpoints", {"url": "https://receiver.example/"}).json

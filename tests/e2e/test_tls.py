@@ -1,4 +1,4 @@
-"""TLS to PostgreSQL: a server whose certificate is checked, and what is said when it does not pass."""
+"""TLS to PostgreSQL: hooksd checks the server's certificate and reports why it refuses one."""
 
 import re
 
@@ -10,7 +10,7 @@ from harness.events import differences, expected, minimal, random_events
 from harness.load import Load
 from harness.postgres import PostgresServer
 
-# Its certificate is for this name; hostaddr= in the URL saves looking it up.
+# The name in the server's certificate. hostaddr= in the URL saves a look-up.
 HOST = "db.test"
 PASSWORD = "not-a-real-secret"
 
@@ -66,14 +66,14 @@ def tls_database(tls):
     database.drop()
 
 
-def test_a_verified_server_is_written_to_through_tls(tls, tls_database, hooksd):
+def test_events_are_stored_over_tls_in_a_verified_server(tls, tls_database, hooksd):
     daemon = hooksd(DATABASE_URL=tls.url(tls_database), WRITERS=2, LOG_LEVEL="debug")
     load = Load(daemon, random_events(2000, sessions=4, seed=21), batch=50)
     with load:
         pass
     assert differences([expected(event) for event in load.events()], tls_database.events()) == []
     assert tls_database.query("SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'hooks'") == [(True,)] * 2
-    # Requests of a megabyte take many TLS records, and more than the socket takes at once.
+    # Requests of a megabyte take many TLS records, and exceed the socket's buffer.
     big = [minimal(data={"n": n, "text": "x" * 2**20}) for n in range(6)]
     assert daemon.post_batch(big).status == 202
     assert tls_database.value("SELECT sum(length(data->>'text')) FROM hook_events WHERE data ? 'text'") >= 6 * 2**20
@@ -81,7 +81,9 @@ def test_a_verified_server_is_written_to_through_tls(tls, tls_database, hooksd):
 
 
 def assert_refused(url, daemon, reason):
-    """The store is unavailable for that reason, and everybody who asks is told in the words meant for them."""
+    """
+    The store is unavailable for that reason. The log, /health and the reply to a client say so, each in suitable words.
+    """
     daemon.wait_for_log(rf"the store is unavailable .*{reason}")
     reply = daemon.post_event(minimal())
     assert reply.status == 503
@@ -99,7 +101,7 @@ def assert_refused(url, daemon, reason):
     assert PASSWORD not in daemon.whole_log() + "".join(told)
 
 
-def test_another_host_name_than_the_certificates_is_refused(tls, tls_database, hooksd):
+def test_a_certificate_for_another_host_name_is_refused(tls, tls_database, hooksd):
     url = tls.url(tls_database, host="other.test")
     daemon = hooksd(store_ready=False, DATABASE_URL=url, LOG_LEVEL="debug")
     assert_refused(url, daemon, r'certificate for \\?"db\.test\\?" does not match host name \\?"other\.test')
@@ -113,7 +115,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(tls, tls_database, hoo
     assert tls_database.value("SELECT to_regclass('hook_events')") is None
 
 
-def test_a_wrong_password_is_refused_and_not_told(tls, tls_database, hooksd):
+def test_a_refused_password_is_reported_but_not_shown(tls, tls_database, hooksd):
     url = tls.url(tls_database, password="another-secret")
     daemon = hooksd(store_ready=False, DATABASE_URL=url, LOG_LEVEL="debug")
     assert_refused(url, daemon, "password authentication failed for user")
@@ -126,7 +128,7 @@ def test_a_server_without_tls_is_refused(tls, database, hooksd):
     assert_refused(url, daemon, "server does not support SSL")
 
 
-def test_the_right_authority_put_in_place_is_used_without_a_restart(tls, tls_database, hooksd, tmp_path):
+def test_a_corrected_file_of_the_authority_is_used_without_a_restart(tls, tls_database, hooksd, tmp_path):
     trusted = tmp_path / "trusted.crt"
     trusted.write_text(tls.stranger.certificate.read_text())
     url = tls.url(tls_database).replace(str(tls.authority.certificate), str(trusted))
@@ -138,8 +140,8 @@ def test_the_right_authority_put_in_place_is_used_without_a_restart(tls, tls_dat
     assert tls_database.count() == 1
 
 
-def test_credentials_that_a_service_names_and_that_are_links_are_read(tls, tls_database, hooksd, tmp_path):
-    """Processes that connect are confined to directories, of which the links and what they lead to are two."""
+def test_credentials_of_a_pg_service_that_are_links_are_read(tls, tls_database, hooksd, tmp_path):
+    """Connecting processes are confined to directories. Here the links and their targets are in two directories."""
     for directory in ("kept", "named", "services"):
         (tmp_path / directory).mkdir()
     (tmp_path / "kept/ca.crt").write_text(tls.authority.certificate.read_text())

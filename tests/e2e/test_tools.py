@@ -1,4 +1,4 @@
-"""What docs/tools.md has for those who look inside: gdb's commands, and probes with the scripts that use them."""
+"""The tools of docs/tools.md: commands for gdb, and probes with scripts for bpftrace."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PROBES = {name: len(arguments.split(", ")) for name, arguments in re.findall(
 
 @pytest.fixture
 def waiting(hooksd):
-    """A daemon that has stored 7 events, and whose writer stands still with 5 more in front of it."""
+    """A daemon that has stored 7 events and whose writer is stopped with 5 more on the ring."""
     debugged = {"STUCK_AFTER_SECONDS": 0} | ({"SANDBOX": "off"} if os.geteuid() else {})
     daemon = hooksd(ACCEPTORS=1, ACK="queued", RING_BYTES=4 << 20, MAX_BODY_BYTES=65536, MAX_EVENT_BYTES=65536, **debugged)
     assert daemon.post_batch([minimal()] * 7).status == 202
@@ -40,7 +40,7 @@ def run_gdb(*arguments, commands=()):
 
 
 def gdb(*arguments, commands=()):
-    """What gdb prints for each command, which must know no error."""
+    """Runs the commands in gdb, without an error. Returns the output of each."""
     run = run_gdb(*arguments, commands=commands)
     if "ptrace: Operation not permitted" in run.stderr:
         pytest.skip("this kernel or container refuses ptrace: gdb cannot attach to a process")
@@ -78,7 +78,7 @@ def test_gdb_shows_the_ring_of_a_live_process_and_of_a_core(waiting, tmp_path):
     assert (lane["waiting"], lane["events_waiting"]) == (1, 5)
 
 
-def test_gdb_tells_what_its_commands_are_for_and_what_they_lack():
+def test_gdbs_commands_have_help_and_name_missing_arguments():
     run = run_gdb(BUILD_DIR / "hooksd", commands=["help hooks", "hooks lanes"])
     assert {f"hooks {word}" for word in ("lanes", "ledger", "parcels", "save", "segment", "slots")} == set(
         re.findall(r"^(hooks \w+) -- ", run.stdout, re.MULTILINE))
@@ -95,13 +95,13 @@ def test_the_program_has_each_probe_with_its_arguments():
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="bpftrace is for root alone")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
-def test_a_script_is_understood_by_bpftrace(script):
+def test_bpftrace_accepts_each_script(script):
     run = subprocess.run(["bpftrace", "-d", script, BUILD_DIR / "hooksd"], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 class Trace:
-    """A script of bpftrace, running."""
+    """Runs a script of bpftrace during the block."""
 
     def __init__(self, script, output):
         self.output = output
@@ -113,7 +113,10 @@ class Trace:
             pytest.skip(f"this kernel or container refuses bpftrace: {output.read_text()}")
 
     def shows(self, text):
-        """Has bpftrace print what it has counted, and waits a moment for it: one that is asked without pause prints nothing else."""
+        """
+        Makes bpftrace print its counts, and waits a moment. Without pauses between the signals it would print nothing
+        else.
+        """
         before = self.output.stat().st_size
         self.process.send_signal(signal.SIGUSR1)
         until = time.monotonic() + 2
@@ -122,7 +125,7 @@ class Trace:
         return text in self.output.read_text()
 
     def end(self):
-        """bpftrace forgets a Ctrl-C that comes while it prints."""
+        """Ends bpftrace. It ignores a Ctrl-C that comes while it prints, so the test repeats it."""
         def ended():
             self.process.send_signal(signal.SIGINT)
             return self.process.poll() is not None

@@ -194,7 +194,7 @@ def test_what_a_running_service_has_stored_is_exported(tmp_path, make_hooksd):
     (["import", "--from=a.jsonl", "--from", "b.jsonl"], "--from is given more than once"),
     (["import", "--from=a.jsonl", "--to=postgre://me:secret@x/y"], "postgre: no store has such a URL"),
 ])
-def test_wrong_words_are_wrong_usage(tmp_path, words, sentence):
+def test_wrong_arguments_are_wrong_usage(tmp_path, words, sentence):
     run = run_program("hooksctl", *words, cwd=tmp_path)
     assert run.returncode == 64 and sentence in run.stderr and "secret" not in run.stderr
     assert list(tmp_path.iterdir()) == []
