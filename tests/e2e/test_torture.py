@@ -1,9 +1,9 @@
 """
-Torture: the calls into the C library that the master and the writers make fail in turn, each once and each from some
-call on. The service goes on or ends with a message; when the fault is over it works; nothing that was acknowledged is
-lost, nothing stands twice.
+Torture: calls of the master and the writers into the C library fail in turn: each single call, and all calls from some
+call on. The service goes on or ends with a message. When the fault is over it works. No acknowledged event is lost, and
+no event is stored twice.
 
-Only every STRIDE-th call, and each once, unless TORTURE=all.
+Without TORTURE=all only every STRIDE-th call fails, and only singly.
 """
 
 import http.client
@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.timeout(1200),
 ]
 
-# [groups, for ever]
+# [groups of calls, whether all later calls fail too]
 MODES = {
     "a-call": (SYSTEM, False),
     "calls-from-one-on": (SYSTEM, True),
@@ -44,7 +44,7 @@ MODES = {
 
 
 def in_processes(**modes):
-    """The test's arguments process and mode: each of the named processes in each of its modes."""
+    """Parametrizes a test with process and mode: each named process in each of its modes."""
     cases = [
         (process, mode) for process, some in modes.items() for mode in some if ALL_CALLS or not MODES[mode][1]]
     return pytest.mark.parametrize(
@@ -56,7 +56,7 @@ ALL = list(MODES)
 
 
 class Events:
-    """What was sent, and what of it was acknowledged. No event is sent twice."""
+    """The sent and the acknowledged events. No event is sent twice."""
 
     def __init__(self):
         self.sent, self.acknowledged = set(), set()
@@ -67,7 +67,7 @@ class Events:
         return [minimal(event_id=event_id, data={"text": "x" * 200}) for event_id in ids]
 
     def post(self, daemon, count=5):
-        """One batch, whatever the answer: it may be a refusal, or none at all."""
+        """Posts one batch. It may be refused or get no answer."""
         events = self.batch(count)
         try:
             reply = daemon.post_batch(events)
@@ -85,7 +85,7 @@ class Events:
 
 
 def jsonl_contents(daemon):
-    """Of all its JSONL files, by path."""
+    """The content of all JSONL files by path."""
     return {path: path.read_bytes() for path in daemon.jsonl_path.parent.glob(daemon.jsonl_path.name + "*")}
 
 
@@ -94,7 +94,7 @@ def count_lines(daemon):
 
 
 def stored_lines(daemon):
-    """The ids in them, of which no line may be torn."""
+    """The ids in all JSONL files. A torn line fails the test."""
     lines = []
     for path, content in jsonl_contents(daemon).items():
         assert content == b"" or content.endswith(b"\n"), path
@@ -104,15 +104,15 @@ def stored_lines(daemon):
 
 @pytest.fixture
 def tortured(make_hooksd, tmp_path, request):
-    """Makes a daemon and the faults of its processes of that name."""
+    """Makes a daemon, and the faults of its processes of that name."""
 
     def make(process, database=None, **options):
         if request.node.callspec.params["mode"][0] == MEMORY:
-            # libseccomp has no way out of some of its allocations that fail; the master kills the process then, as stuck.
+            # libseccomp hangs after some failed allocations, and the master kills the process as stuck.
             options["SANDBOX"] = "off"
         faults = Faults(tmp_path / f"faults-{process}", process)
         if database:
-            # Kerberos makes a thousand calls that are no concern of ours.
+            # Kerberos makes a thousand calls that these tests skip.
             options["DATABASE_URL"] = f"{database.url}?gssencmode=disable"
         return make_hooksd(database, **(SMALL | faults.environment() | options)), faults
 
@@ -121,8 +121,8 @@ def tortured(make_hooksd, tmp_path, request):
 
 def every_call(faults, mode, scenario):
     """
-    Runs scenario(arm) with the first, second, ... call after arm() failing, until one makes fewer calls than that. A
-    scenario disarms them, too.
+    Runs scenario(arm) repeatedly. The first, second, ... call after arm() fails, until a run makes fewer calls. A
+    scenario also disarms the faults.
     """
     groups, for_ever = mode
     number = 1
@@ -132,10 +132,10 @@ def every_call(faults, mode, scenario):
             break
         print(number, faults.last_what)
         number += STRIDE
-    assert number > 1, "no call was made to fail"
+    assert number > 1, "no call has failed"
 
 
-# How the service may end, and what it says then.
+# {exit code: the message} with which the service may end.
 EXCUSES = {1: r"\bcannot (start|make|open /dev/null)\b", 3: r"stopped with events in the ring", 64: r"^hooksd: ",
            -signal.SIGABRT: r"out of memory"}
 
@@ -148,8 +148,8 @@ def require_excuse(daemon, faults):
 
 def start_through(daemon, faults, done):
     """
-    Starts with the faults armed, until done() or some have failed. Then they are over, and the service must do it, or
-    have ended and said why; in that case it starts again and does it.
+    Starts with the faults armed, until done() or until some calls have failed. Then the faults end. Now the service
+    must reach done(), or it has ended with a reason; in that case a second start must reach done().
     """
     daemon.spawn()
 
@@ -181,7 +181,7 @@ def healthy(daemon):
 
 
 @in_processes(hooksd=ALL, writer=[*CALLS, "memory-once"], acceptor=CALLS)
-def test_a_start_fails_with_a_word_or_works(tortured, process, mode):
+def test_a_start_works_or_fails_with_a_message(tortured, process, mode):
     daemon, faults = tortured(process)
     events = Events()
 
@@ -222,7 +222,7 @@ def test_the_ring_of_a_killed_service_is_stored(tortured, process, mode):
 
 
 @in_processes(writer=ALL)
-def test_jsonl_with_rotation_and_reopening(tortured, process, mode):
+def test_a_jsonl_store_survives_failing_calls(tortured, process, mode):
     daemon, faults = tortured(process, JSONL_ROTATE_BYTES=4096)
     events = Events()
     daemon.start()
@@ -232,13 +232,13 @@ def test_jsonl_with_rotation_and_reopening(tortured, process, mode):
         arm()
         os.kill(daemon.pids("writer")[0], signal.SIGHUP)
         posting.start()
-        # What fails from now on must not do so for longer than a client waits.
+        # Faults must not last longer than a client waits.
         wait_until(lambda: not posting.is_alive() or faults.failed >= 5, "an answer, or failures")
         faults.disarm()
         posting.join()
         daemon.wait_store_ready()
         if mode[0] == MEMORY:
-            daemon.restart()  # the writer has died, and must not do so too often within a second
+            daemon.restart()  # the writer has died; many deaths in a second would end the service
 
     every_call(faults, mode, scenario)
     daemon.stop()
@@ -246,8 +246,8 @@ def test_jsonl_with_rotation_and_reopening(tortured, process, mode):
 
 
 @in_processes(hooksd=CALLS, writer=[*CALLS, "a-short-transfer"])
-def test_drain(tortured, process, mode):
-    """What was queued is stored, or left in the ring, of which the exit code tells; and then the next start stores it."""
+def test_a_drain_with_failing_calls_loses_no_event(tortured, process, mode):
+    """Queued events are stored, or left on the ring as the exit code says. Then the next start stores them."""
     daemon, faults = tortured(process, ACK="queued")
     events = Events()
 
@@ -276,7 +276,7 @@ def test_drain(tortured, process, mode):
 
 
 def disconnect(database, allowed):
-    """PostgreSQL refuses connections to that database from now on, and ends those there are; or takes them again."""
+    """Makes PostgreSQL refuse connections to the database and end existing ones, or accept them again."""
     with database.server.connect("postgres") as connection:
         connection.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS {allowed}")
         if not allowed:
@@ -284,7 +284,7 @@ def disconnect(database, allowed):
 
 
 def post_through(daemon, faults, events):
-    """Posts a batch with the faults armed, and ends them before a client would lose its patience."""
+    """Posts a batch with the faults armed, and disarms them before the client's time-out."""
     posting = threading.Thread(target=events.post, args=[daemon])
     posting.start()
     wait_until(lambda: not posting.is_alive() or faults.failed >= 5, "an answer, or failures")
@@ -297,7 +297,7 @@ def stored_rows(database):
 
 
 @in_processes(writer=[*CALLS, "memory-once", "memory-from-then-on"])
-def test_postgres(database, tortured, process, mode):
+def test_storing_in_postgresql_survives_failing_calls(database, tortured, process, mode):
     daemon, faults = tortured(process, database)
     events = Events()
     daemon.start()
@@ -313,7 +313,7 @@ def test_postgres(database, tortured, process, mode):
 
 
 @in_processes(writer=ALL)
-def test_sqlite_with_reopening(tortured, process, mode):
+def test_an_sqlite_store_survives_failing_calls(tortured, process, mode):
     daemon, faults = tortured(process, STORAGE_TYPE="sqlite")
     events = Events()
     daemon.start()
@@ -324,7 +324,7 @@ def test_sqlite_with_reopening(tortured, process, mode):
         post_through(daemon, faults, events)
         daemon.wait_store_ready()
         if mode[0] == MEMORY:
-            daemon.restart()  # the writer has died, and must not do so too often within a second
+            daemon.restart()  # the writer has died; many deaths in a second would end the service
 
     every_call(faults, mode, scenario)
     daemon.restart()
@@ -333,7 +333,7 @@ def test_sqlite_with_reopening(tortured, process, mode):
 
 
 @in_processes(writer=[*CALLS, "a-short-transfer"])
-def test_spooling(database, tortured, process, mode):
+def test_spooling_survives_failing_calls(database, tortured, process, mode):
     daemon, faults = tortured(process, database, SPOOL_AFTER_MS=0)
     events = Events()
     daemon.start()
@@ -356,7 +356,7 @@ def test_spooling(database, tortured, process, mode):
 
 
 @in_processes(writer=[*CALLS, "a-short-transfer", "memory-once"])
-def test_a_spool_that_is_found(database, tortured, process, mode):
+def test_the_replay_of_a_spool_survives_failing_calls(database, tortured, process, mode):
     daemon, faults = tortured(process, database, SPOOL_AFTER_MS=0)
     events = Events()
     spool, kept = daemon.directory / ".agentic/hooksd/spool", daemon.directory / "kept"

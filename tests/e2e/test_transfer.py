@@ -1,4 +1,4 @@
-"""hooksctl import and export: hook events go from one store to another, each once, as they were stored."""
+"""hooksctl import and export copy hook events from one store to another, each once and unchanged."""
 
 import contextlib
 import fcntl
@@ -23,7 +23,7 @@ DATA = ('{}', '{"n":12345678901234567890,"x":1.10}', '{"text":"Grüße 😀 \\u0
 
 
 def line(number, data=None):
-    """A line as hooksd writes it, of an event of its own."""
+    """A line as hooksd writes it, of a distinct event."""
     fields = {"event_id": str(uuid.UUID(int=number + 1, version=4)), "client_event_id": None, "event_type": f"type_{number % 3}",
               "session_id": f"session {number % 5} é", "workflow_id": None if number % 2 else f"w/{number}", "phase_id": "p\"\\\n",
               "milestone_id": None}
@@ -41,7 +41,7 @@ def transfer(command, *words, **options):
 
 
 def counts(run, code=0):
-    """What was done, by kind."""
+    """The figures of a transfer that are not zero."""
     assert run.returncode == code, run.stdout + run.stderr
     told = json.loads(run.stdout)
     return {name: count for name, count in told.items() if name != "dry_run" and count}
@@ -65,13 +65,13 @@ def rows_of(database):
     return database.query(f"SELECT {values} FROM hook_events ORDER BY event_id")
 
 
-def test_events_of_jsonl_come_back_byte_by_byte_from_sqlite(tmp_path, lines):
+def test_events_are_unchanged_after_a_transfer_to_sqlite_and_back(tmp_path, lines):
     assert counts(transfer("import", f"--from={lines}", f"--to={tmp_path / 'events.db'}")) == {"read": 3000, "stored": 3000}
     assert counts(transfer("export", f"--from={tmp_path / 'events.db'}", f"--to={tmp_path / 'back.jsonl'}")) == {"read": 3000, "stored": 3000}
     assert (tmp_path / "back.jsonl").read_text() == lines.read_text()
 
 
-def test_events_are_the_same_in_postgres_and_in_a_second_database(tmp_path, lines, empty_database):
+def test_events_are_the_same_in_postgresql_and_in_a_second_database(tmp_path, lines, empty_database):
     first, second = tmp_path / "first.db", tmp_path / "second.db"
     assert counts(transfer("import", f"--from={lines}", "--to", first)) == {"read": 3000, "stored": 3000}
     assert counts(transfer("import", "--from", first, "--to", empty_database.url)) == {"read": 3000, "stored": 3000}
@@ -83,7 +83,7 @@ def test_events_are_the_same_in_postgres_and_in_a_second_database(tmp_path, line
     assert [row[:-1] for row in rows(second)] == [row[:-1] for row in was]
 
 
-def test_what_is_there_already_is_a_duplicate(tmp_path, lines):
+def test_existing_events_count_as_duplicates(tmp_path, lines):
     target = tmp_path / "events.db"
     (tmp_path / "half.jsonl").write_text("".join(f"{line(number)}\n" for number in range(0, 3000, 2)))
     assert counts(transfer("import", f"--from={tmp_path / 'half.jsonl'}", "--to", target)) == {"read": 1500, "stored": 1500}
@@ -92,7 +92,7 @@ def test_what_is_there_already_is_a_duplicate(tmp_path, lines):
 
 @pytest.mark.unsanitized("the library that kills is preloaded")
 @pytest.mark.parametrize(("statement", "side"), [(2, BEFORE), (1500, AFTER)])
-def test_an_import_that_is_killed_is_run_again(tmp_path, lines, statement, side):
+def test_a_killed_import_can_be_repeated(tmp_path, lines, statement, side):
     target = tmp_path / "events.db"
     assert transfer("import", "--from", lines, "--to", target, "--dry-run").returncode == 0
     assert not target.exists()
@@ -105,7 +105,7 @@ def test_an_import_that_is_killed_is_run_again(tmp_path, lines, statement, side)
 
 
 @pytest.mark.parametrize("store", ["jsonl", "sqlite", "postgres"])
-def test_only_the_chosen_events_go(tmp_path, lines, store, request):
+def test_filters_choose_the_transferred_events(tmp_path, lines, store, request):
     source = lines
     if store != "jsonl":
         source = request.getfixturevalue("empty_database").url if store == "postgres" else tmp_path / "events.db"
@@ -124,12 +124,12 @@ def test_only_the_chosen_events_go(tmp_path, lines, store, request):
         assert json.loads(run.stderr.splitlines()[-1])["stored"] == len(chosen)
 
 
-def test_lines_that_are_no_events_are_told_and_the_others_are_stored(tmp_path):
+def test_invalid_lines_are_reported_and_the_others_stored(tmp_path):
     good = [line(number) for number in range(3)]
     bad = ["{", "[]", "\ufeff{}", '{"event_id":"x","event_type":"a","session_id":"b","timestamp":"2026-01-01"}',
            good[0].replace("2026", "then"), good[0].replace('"data":{', '"data":{{'), good[0].replace('"event_type"', '"kind"')]
     path = tmp_path / "mixed.jsonl"
-    path.write_text("\n".join([good[0], *bad, "", good[1], good[2]]))  # the last one without its newline
+    path.write_text("\n".join([good[0], *bad, "", good[1], good[2]]))  # the last line has no newline
     run = transfer("import", "--from", path, "--to", tmp_path / "events.db")
     assert counts(run, code=1) == {"read": 3, "stored": 3, "unreadable": len(bad)}
     assert [text for text in run.stderr.splitlines() if "is no event" in text] == [
@@ -143,7 +143,7 @@ def test_escapes_that_jsonb_cannot_hold_are_stored_as_by_the_service(tmp_path, e
     assert json.loads(empty_database.value("SELECT data::text FROM hook_events")) == {"a": "x\ufffdy", "b": "\ufffd"}
 
 
-def test_a_file_that_is_there_is_not_written_over(tmp_path, lines):
+def test_an_existing_file_is_not_overwritten(tmp_path, lines):
     (tmp_path / "back.jsonl").write_text("mine\n")
     run = transfer("export", "--from", lines, "--to", tmp_path / "back.jsonl")
     assert run.returncode == 1 and "is there already" in run.stderr
@@ -153,7 +153,7 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path, lines):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["back.jsonl", "given.jsonl"]
 
 
-def test_a_file_that_another_export_writes_is_left_alone(tmp_path, lines):
+def test_a_file_of_a_running_export_is_not_touched(tmp_path, lines):
     part = tmp_path / "back.jsonl.part"
     part.write_text("its lines\n")
     with part.open("r+") as other:
@@ -166,7 +166,7 @@ def test_a_file_that_another_export_writes_is_left_alone(tmp_path, lines):
 
 
 @pytest.mark.unsanitized("sanitizers take more addresses than the limit")
-def test_a_line_beyond_the_memory_is_no_end_of_the_file(tmp_path):
+def test_a_line_larger_than_the_memory_is_an_error(tmp_path):
     path = tmp_path / "given.jsonl"
     path.write_text(line(1) + "\n")
     os.truncate(path, 1 << 30)
@@ -175,7 +175,7 @@ def test_a_line_beyond_the_memory_is_no_end_of_the_file(tmp_path):
     assert run.returncode == 1 and "Cannot allocate memory" in run.stderr
 
 
-def test_what_a_running_service_has_stored_is_exported(tmp_path, make_hooksd):
+def test_events_of_a_running_service_can_be_exported(tmp_path, make_hooksd):
     daemon = make_hooksd(STORAGE_TYPE="sqlite", SQLITE_PATH=tmp_path / "events.db").start()
     events = [event for stream in random_events(300, 3, seed=5) for event in stream]
     assert daemon.post_batch(events).status == 202

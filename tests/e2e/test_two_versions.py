@@ -1,6 +1,6 @@
 """
-Nodes of an older version and of this one over one database, as in every rolling upgrade. OLD_HOOKSD is a directory with
-the older hooksd.
+Nodes of an older version and of this one with one database, as in a rolling upgrade. OLD_HOOKSD is the directory of the
+older hooksd.
 """
 
 import os
@@ -23,7 +23,7 @@ EVENTS = int(os.environ.get("TWO_VERSIONS_EVENTS", 2000))
 
 @pytest.fixture
 def old_nodes(empty_database, make_hookline):
-    """Two, of which the first has made the tables."""
+    """Two nodes of the older version. The first one has created the tables."""
     nodes = [make_hookline("postgres", empty_database, **SMALL)]
     nodes.append(make_hookline("postgres", empty_database, **SMALL, HL_MASTER_KEY=nodes[0].daemon.options["HL_MASTER_KEY"]))
     for node in nodes:
@@ -39,9 +39,9 @@ def upgrade(node):
     node.wait_ready()
 
 
-def test_nodes_of_two_versions_deliver_everything_side_by_side_and_one_after_the_other(old_nodes, empty_database, make_hookline, receiver):
+def test_nodes_of_two_versions_deliver_all_events_in_a_rolling_upgrade(old_nodes, empty_database, make_hookline, receiver):
     tenant = old_nodes[0].new_tenant()
-    failing = random.Random(1)  # too little for the breaker
+    failing = random.Random(1)  # fails too rarely to open the breaker
     receiver.answers["/fails"] = lambda arrival: Answer(status=500) if failing.random() < 0.2 else OK
     endpoints = Endpoints(tenant, receiver)
     for path in ("/in", "/fails", "/patched"):
@@ -55,7 +55,7 @@ def test_nodes_of_two_versions_deliver_everything_side_by_side_and_one_after_the
         clients.append(client_of(new, tenant))
         with Publishing(others) as publishing:
             for number in range(10):
-                if number == 6:  # an older version does not come back to newer tables: it spools
+                if number == 6:  # an older version that reconnects refuses the newer tables and spools
                     new.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
                               " AND pid != pg_backend_pid()")
                     clients = clients[-1:]
@@ -73,5 +73,5 @@ def test_nodes_of_two_versions_deliver_everything_side_by_side_and_one_after_the
         node.daemon.wait_spool_empty()
     ledger = Ledger(new, endpoints, publishers + others)
     ledger.wait_delivered(120)
-    ledger.check(duplicates_most=50)  # those under way when a node is stopped, or its sessions end
+    ledger.check(duplicates_most=50)  # attempts under way when a node is stopped or its sessions end
     assert ledger.dead() == set()

@@ -1,4 +1,4 @@
-"""What CI makes of a test that fails beside others: it has failed if it also fails alone."""
+"""CI repeats a test that fails beside others alone. Only if it fails again has it failed."""
 
 import os
 import pathlib
@@ -31,7 +31,7 @@ def test_broken():
 
 @pytest.fixture
 def run(tmp_path):
-    """run(text) is the exit code of .ci/e2e for tests of that text, its output, and what .ci/run counts in it."""
+    """run(text) runs .ci/e2e on tests of that text. It returns the exit code, the output, and the counts of .ci/run."""
     def of(text):
         (tmp_path / "test_it.py").write_text(text)
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
@@ -45,13 +45,13 @@ def run(tmp_path):
     return of
 
 
-def test_a_test_that_fails_beside_others_alone_is_named_and_has_not_failed(run):
+def test_a_test_that_fails_only_beside_others_is_named_and_passes(run):
     code, output, counted = run(TESTS)
     assert code == 0 and counted == "3 0", output
     named = output.split("unsteady, passed when alone:\n")[1].splitlines()
     assert [name.split("::")[1] for name in named] == ["test_late[a b]", "test_late[c]"]
 
 
-def test_a_test_that_fails_again_when_alone_has_failed(run):
+def test_a_test_that_fails_again_alone_has_failed(run):
     code, output, counted = run(TESTS + BROKEN)
     assert code != 0 and counted == "3 1", output

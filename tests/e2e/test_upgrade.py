@@ -1,4 +1,4 @@
-"""From every version of the schema to the newest, with events in place; and refusals that say what to do."""
+"""Upgrades from every version of the schema to the newest, with existing events; and refusals with the fix."""
 
 import pytest
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.plain_postgres("begins with older versions of the schem
 OLDER = range(1, NEWEST)
 EVERYTHING = "SELECT md5(string_agg(row::text, ' ' ORDER BY event_id)) FROM hook_events AS row"
 VERSION = "SELECT max(version) FROM hooks_schema_migrations"
-# What a schema is, in comparable form: that of an upgraded database must be that of a new one.
+# The schema in a comparable form. An upgraded database must have the schema of a new one.
 SHAPE = """
 SELECT format('%s.%s %s %s %s', attrelid::regclass, attname, atttypid::regtype, attnotnull, pg_get_expr(adbin, adrelid))
 FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
@@ -23,7 +23,7 @@ ORDER BY 1"""
 
 @pytest.fixture
 def database(empty_database):
-    """The migrations are what these tests are about."""
+    """A database without tables, because these tests run the migrations."""
     return empty_database
 
 
@@ -43,7 +43,7 @@ def old_store(database, request):
     return database
 
 
-def test_hooksctl_upgrades_with_events_in_place(old_store):
+def test_hooksctl_upgrades_a_database_with_events(old_store):
     before = old_store.value(EVERYTHING)
     result = migrate(old_store)
     assert result.returncode == 0, result.stderr
@@ -57,7 +57,7 @@ def test_hooksctl_upgrades_with_events_in_place(old_store):
     assert old_store.value(EVERYTHING) == before
 
 
-def test_hooksd_upgrades_at_start_also_many_at_once(old_store, make_hooksd):
+def test_hooksd_upgrades_the_database_at_start_also_on_many_nodes_at_once(old_store, make_hooksd):
     before = old_store.value(EVERYTHING)
     replicas = [make_hooksd(old_store, WRITERS=2) for _ in range(3)]
     for replica in replicas:
@@ -76,7 +76,7 @@ def test_hooksd_upgrades_at_start_also_many_at_once(old_store, make_hooksd):
     assert old_store.count() == 401 + 60
 
 
-def test_an_upgraded_schema_is_a_new_one(old_store, postgres):
+def test_an_upgraded_schema_equals_a_new_one(old_store, postgres):
     assert migrate(old_store).returncode == 0
     fresh = postgres.new_database()
     try:
@@ -86,7 +86,7 @@ def test_an_upgraded_schema_is_a_new_one(old_store, postgres):
         fresh.drop()
 
 
-def test_hooksd_waits_for_the_upgrade_it_may_not_do(old_store, hooksd):
+def test_hooksd_waits_for_an_upgrade_that_it_may_not_make(old_store, hooksd):
     apply_roles(old_store)
     waiting = [hooksd(DATABASE_URL=url_as(old_store, "hooks_writer"), store_ready=False, AUTO_MIGRATE=auto) for auto in ("false", "true")]
     for daemon in waiting:
@@ -133,14 +133,14 @@ def test_hooksctl_refuses_a_newer_database(newer_store):
 
 
 @pytest.mark.parametrize("version", range(2, NEWEST + 1))
-def test_psql_refuses_an_upgrade_of_nothing(database, version):
+def test_psql_refuses_an_upgrade_of_an_empty_database(database, version):
     result = database.psql("-f", VERSIONS[version])
     assert result.returncode != 0
     assert "apply 001_hook_events.sql first" in result.stderr
     assert database.query("SELECT relname FROM pg_class WHERE relname LIKE 'hook%'") == []
 
 
-def test_psql_refuses_to_leave_a_version_out(database):
+def test_psql_refuses_to_skip_a_version(database):
     apply_schema(database, upto=NEWEST - 2)
     result = database.psql("-f", VERSIONS[NEWEST])
     assert result.returncode != 0
@@ -149,7 +149,7 @@ def test_psql_refuses_to_leave_a_version_out(database):
 
 
 def test_an_upgrade_stays_in_its_schema(database):
-    """Also when the search_path has another schema in front by now."""
+    """This includes a search_path that now begins with another schema."""
     database.query("CREATE SCHEMA events")
     apply_schema(database, upto=1, schema="events")
     database.query("CREATE SCHEMA in_front")
@@ -169,7 +169,7 @@ LAST_OBJECT = {2: "FUNCTION drop_analytics_indexes(year int, month int)", 3: "FU
 
 
 def test_a_migration_that_fails_leaves_the_old_version(old_store):
-    """The upgrade's last object cannot be made: nothing of it stays, and the next attempt works."""
+    """The upgrade's last object cannot be created. Then no object of it stays, and the next attempt works."""
     last = LAST_OBJECT[old_store.old_version + 1]
     objects = ("SELECT (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace)"
                " + (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace)")

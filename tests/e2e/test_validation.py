@@ -1,4 +1,4 @@
-"""What is accepted as an event, how it is understood, and how a refusal tells the client what to mend."""
+"""Valid and invalid hook events: how values are read, and how a refusal names the mistake."""
 
 import json
 import uuid
@@ -32,7 +32,7 @@ def client(daemon):
 
 
 def errors(reply):
-    """The entries of a 422."""
+    """The entries of a reply with 422."""
     assert reply.status == 422, reply
     assert reply.headers["Content-Type"].startswith("application/json")
     entries = reply.json()["detail"]
@@ -49,7 +49,7 @@ def only_error(reply):
 
 
 def stored_one(daemon, client, event):
-    """What the JSONL file holds for this event."""
+    """Posts the event. Returns its line in the JSONL file."""
     assert client.post_event(event).status == 202
     return daemon.jsonl_events()[-1]
 
@@ -78,7 +78,7 @@ def test_an_error_in_ndjson_says_which_event(client):
     assert (error["type"], error["loc"]) == ("missing", ["body", 1, "session_id"])
 
 
-def test_several_bad_events_are_all_told(client):
+def test_errors_of_several_events_are_all_listed(client):
     events = [minimal(), {"event_type": "a"}, minimal(), {"session_id": "s", "event_type": 5}]
     entries = errors(client.post_batch(events))
     assert [(entry["type"], entry["loc"]) for entry in entries] == [
@@ -89,7 +89,7 @@ def test_several_bad_events_are_all_told(client):
 
 @pytest.mark.parametrize("field", LIMITS)
 @pytest.mark.parametrize("value", [5, 1.5, True, False, [], {}, ["text"]])
-def test_anything_but_a_string_in_a_string_field_is_422(client, field, value):
+def test_other_types_in_a_string_field_are_422(client, field, value):
     error = only_error(client.post_event(minimal(**{field: value})))
     assert (error["type"], error["loc"]) == ("string_type", ["body", field])
 
@@ -172,7 +172,7 @@ def test_every_element_of_a_batch_must_be_an_object(client, element):
     (b'{"event_type":"a","session_id":"\xf4\x90\x80\x80"}', None),
     (b"\x00", 0),
 ])
-def test_json_invalid_says_where_and_why(client, body, position):
+def test_an_error_of_invalid_json_has_position_and_reason(client, body, position):
     error = only_error(client.post_event(body))
     assert error["type"] == "json_invalid"
     assert error["ctx"]["error"]
@@ -205,7 +205,7 @@ def test_a_refusal_does_not_echo_huge_input(client):
         assert len(reply.body) < 2000
 
 
-def test_a_refused_batch_stores_nothing_of_itself(daemon, client):
+def test_a_refused_batch_stores_no_event(daemon, client):
     before = daemon.metrics()["events_received_total"]
     events = [minimal(session_id=f"s{n}") for n in range(1000)]
     for broken in (0, 500, 999):
@@ -217,7 +217,7 @@ def test_a_refused_batch_stores_nothing_of_itself(daemon, client):
     assert daemon.metrics()["events_received_total"] == before + 1
 
 
-# What is accepted
+# Accepted events
 
 
 UNKNOWN = b'{"event_type":"a","session_id":"s","tool":"Bash","data":{"n":1,"tool":"sh"},"deep" : { "x" : [ 1e2 ] },"n\\u0061n":NaN}'
@@ -234,14 +234,14 @@ def test_unknown_fields_are_kept_in_data(daemon, client):
     assert (series(daemon) - before)['events_unknown_fields_total{action="keep"}'] == 6
 
 
-def test_unknown_fields_are_ignored_on_demand(hooksd):
+def test_unknown_fields_can_be_ignored(hooksd):
     daemon = hooksd(UNKNOWN_FIELDS="ignore")
     assert daemon.post_event(minimal(extra=1, data={"n": 1})).status == 202
     assert daemon.jsonl_events()[-1]["data"] == {"n": 1}
     assert series(daemon)['events_unknown_fields_total{action="ignore"}'] == 1
 
 
-def test_unknown_fields_are_refused_on_demand(hooksd):
+def test_unknown_fields_can_be_refused(hooksd):
     daemon = hooksd(UNKNOWN_FIELDS="refuse")
     reply = daemon.post_batch([minimal(), minimal(**{"sessionId": 1, 'né"w\n': 2})])
     forbidden = {"type": "extra_forbidden", "msg": "Extra inputs are not permitted"}
@@ -253,7 +253,7 @@ def test_unknown_fields_are_refused_on_demand(hooksd):
     assert len(daemon.jsonl_events()) == 1
 
 
-def test_defaults(daemon, client):
+def test_missing_fields_get_their_defaults(daemon, client):
     before = now()
     stored = stored_one(daemon, client, minimal())
     assert list(stored) == [
@@ -265,14 +265,14 @@ def test_defaults(daemon, client):
     assert timestamp_text(before) <= stored["timestamp"] <= timestamp_text(now())
 
 
-def test_null_means_default(daemon, client):
+def test_null_means_the_default(daemon, client):
     nulls = dict.fromkeys(["event_id", "workflow_id", "phase_id", "milestone_id", "data", "timestamp"])
     stored = stored_one(daemon, client, minimal(**nulls))
     assert stored["data"] == {}
     assert uuid.UUID(stored["event_id"]).version == 7
 
 
-def test_an_empty_session_id_is_taken(daemon, client):
+def test_an_empty_session_id_is_accepted(daemon, client):
     assert stored_one(daemon, client, minimal(session_id=""))["session_id"] == ""
 
 
@@ -294,7 +294,7 @@ def test_a_placeholder_for_an_event_id_means_a_new_one(daemon, client, placehold
 
 
 @pytest.mark.parametrize("form", ["{}", "{{{}}}", "urn:uuid:{}"])
-def test_uuids_are_taken_in_every_usual_form(daemon, client, form):
+def test_uuids_are_accepted_in_every_usual_form(daemon, client, form):
     identity = "0190f5fe-7c00-7a00-8abc-012345678abc"
     for text in (identity, identity.upper(), identity.replace("-", "")):
         stored = stored_one(daemon, client, minimal(event_id=form.format(text)))
@@ -336,7 +336,7 @@ def test_new_ids_are_unique_and_ascend(daemon, client):
     (1736937000123, "2025-01-15T10:30:00.123000Z"),
     (0, "1970-01-01T00:00:00.000000Z"),
 ])
-def test_timestamps(daemon, client, sent, stored):
+def test_timestamps_are_stored_in_utc(daemon, client, sent, stored):
     assert stored_one(daemon, client, minimal(timestamp=sent))["timestamp"] == stored
 
 
@@ -348,13 +348,13 @@ def test_an_empty_timestamp_and_gos_zero_time_mean_now(daemon, client, nothing):
 
 
 @pytest.mark.parametrize("epoch", [1736937000123456, 1736937000123456789])
-def test_micro_and_nanoseconds_are_told_what_to_send(client, epoch):
+def test_timestamps_in_micro_or_nanoseconds_get_advice(client, epoch):
     error = only_error(client.post_event(minimal(timestamp=epoch)))
     assert error["loc"] == ["body", "timestamp"]
     assert "send seconds or milliseconds" in error["msg"]
 
 
-def test_pythons_isoformat_is_understood(daemon, client):
+def test_pythons_isoformat_is_accepted(daemon, client):
     moment = datetime(2025, 6, 1, 12, 0, 0, 654321, timezone(timedelta(hours=5, minutes=45)))
     stored = stored_one(daemon, client, minimal(timestamp=moment.isoformat()))
     assert stored["timestamp"] == timestamp_text(moment)
@@ -377,7 +377,7 @@ def test_data_is_kept_byte_for_byte(daemon, client, text):
     assert data_bytes(daemon.jsonl_lines()[-1]) == text
 
 
-def test_only_insignificant_white_space_goes(daemon, client):
+def test_only_insignificant_white_space_is_removed(daemon, client):
     data = {"text": "  kept  ", "list": [1, {"a b": " "}], "multi\nline": "x\ty"}
     pretty = json.dumps(minimal(data=data), indent="\t").replace("\n", "\r\n ")
     assert client.post_event(pretty).status == 202
@@ -415,7 +415,7 @@ def test_of_repeated_fields_the_last_one_counts(daemon, client):
     ("/events/batch", b'[{"event_type":"a","session_id":"s"}]', JSON),
     ("/events/batch", b'{"event_type":"a","session_id":"s"}\r\n', NDJSON),
 ])
-def test_a_byte_order_mark_is_taken_once_and_at_the_start(daemon, client, route, body, content_type):
+def test_one_byte_order_mark_at_the_start_is_accepted(daemon, client, route, body, content_type):
     mark = b"\xef\xbb\xbf"
     assert client.post(route, mark + body, content_type=content_type).json()["accepted"] == 1
     for wrong in (mark + mark + body, body + mark):
@@ -423,7 +423,7 @@ def test_a_byte_order_mark_is_taken_once_and_at_the_start(daemon, client, route,
     assert len(daemon.jsonl_events()) == 1
 
 
-def test_white_space_around_everything(daemon, client):
+def test_white_space_between_all_tokens_is_accepted(daemon, client):
     body = b' \r\n\t[ \n{ "event_type" : "a" , "session_id":\t"s" } , { "event_type":"b","session_id":"s"}\n ] \n'
     assert client.post_batch(body).json()["accepted"] == 2
     assert [event["event_type"] for event in daemon.jsonl_events()] == ["a", "b"]

@@ -1,4 +1,6 @@
-"""What each reply of a receiver makes of the job, as the API, the store and the receiver show it. Over both stores."""
+"""
+The outcome of a job for each reply of a receiver, as the API, the store and the receiver show it. Over both stores.
+"""
 
 import time
 from email.utils import formatdate
@@ -9,7 +11,7 @@ from harness.waiting import wait_until
 
 HOUR, DAY = 3_600_000, 86_400_000
 WAITS, DELIVERED = "waits", "delivered"
-CUT = Answer(body=b"x" * 100, cut=10)  # 200, a length of 100, and ten bytes
+CUT = Answer(body=b"x" * 100, cut=10)  # status 200 and ten of 100 bytes
 
 
 def asks_for(seconds, status):
@@ -20,7 +22,8 @@ def says(word, status):
     return Answer(status=status, headers=(("webhook-delivery", word),))
 
 
-# What becomes of the job by an answer: it waits, is delivered, or is dead with that reason; and how many attempts are charged.
+# What becomes of the job by an answer: it waits, is delivered, or is dead with that reason; and how many attempts are
+# charged.
 ANSWERS = {
     **{f"/{status}": (Answer(status=status), WAITS, 1) for status in (401, 403, 404, 408, 409, 421, 425, 429, 500, 503)},
     **{f"/moved/{status}": (Answer(status=status), WAITS, 1) for status in (301, 302, 303, 307, 308)},
@@ -39,7 +42,7 @@ def attempts_of(tenant, endpoint):
 
 
 def outcomes(jobs, letters, ids):
-    """What became of each endpoint's one job, and how many attempts were charged, by path."""
+    """{path: (the outcome of the endpoint's job, the charged attempts)}."""
     found = {one["endpoint_id"]: (WAITS, one["attempt_count"]) for one in jobs}
     dead = {one["endpoint_id"]: (one["reason"], one["attempt_count"]) for one in letters}
     assert not found.keys() & dead.keys()
@@ -47,11 +50,11 @@ def outcomes(jobs, letters, ids):
 
 
 def wait_least_ms(path):
-    """Until the next attempt, of the jobs that wait."""
+    """The least time until the next attempt of a waiting job."""
     return {"ages": DAY, "hour": HOUR}.get(path.split("/")[1], HOUR / 6)
 
 
-def test_what_a_reply_makes_of_a_job(hookline, tenant, endpoints, receiver):
+def test_each_reply_has_its_outcome(hookline, tenant, endpoints, receiver):
     for path, (answer, _, _) in ANSWERS.items():
         if path.startswith("/moved/"):
             answer = Answer(status=answer.status, headers=(("Location", receiver.url("/target?token=s3cret")),))
@@ -64,7 +67,7 @@ def test_what_a_reply_makes_of_a_job(hookline, tenant, endpoints, receiver):
                       "the outcomes to be stored")
     assert outcomes(jobs, tenant.client.items("/v1/dlq"), endpoints.ids) == {
         path: (becomes, charged) for path, (_, becomes, charged) in ANSWERS.items()}
-    assert sorted(arrival.path for arrival in receiver.arrivals) == sorted(ANSWERS), "one request each, none at the target"
+    assert sorted(arrival.path for arrival in receiver.arrivals) == sorted(ANSWERS), "one request each"
 
     attempts = tenant.client.items("/v1/deliveries")
     shown = {path: [one for one in attempts if one["endpoint_id"] == id] for path, id in endpoints.ids.items()}
@@ -82,11 +85,12 @@ def test_what_a_reply_makes_of_a_job(hookline, tenant, endpoints, receiver):
     assert disabled == [endpoints.ids["/410"]]
 
 
-# What a Retry-After says that asks for less than a second, or for no time that can be read: the second kind is as if there was none.
+# What a Retry-After says that asks for less than a second, or for no time that can be read: the second kind is as if
+# there was none.
 TOO_SHORT, UNREADABLE = ("0", "-5", "an hour ago"), ("", "abc", "1.5")
 
 
-def test_a_strange_retry_after_brings_no_two_requests_within_a_second(hookline, tenant, endpoints, receiver):
+def test_an_odd_retry_after_causes_no_two_requests_within_a_second(hookline, tenant, endpoints, receiver):
     said = {"an hour ago": formatdate(time.time() - 3600, usegmt=True)}
     for number, asked in enumerate(TOO_SHORT + UNREADABLE):
         receiver.answers[f"/{number}"] = [asks_for(said.get(asked, asked), 503)] * 2 + [Answer()]
@@ -106,12 +110,12 @@ def test_a_strange_retry_after_brings_no_two_requests_within_a_second(hookline, 
     assert [one["attempt_n"] for one in attempts_of(tenant, endpoints.ids["/rfc850"])] == [1]
 
 
-def test_an_address_that_is_not_allowed_any_more_makes_a_dead_letter_that_says_so(hookline, tenant, endpoints, receiver):
-    """Its row is from before; the guard judges each connection."""
+def test_a_dead_letter_names_an_address_that_is_no_longer_allowed(hookline, tenant, endpoints, receiver):
+    """The row is older than the guard's setting. The guard checks each connection."""
     endpoint = endpoints.add("/in", retry_schedule=[])["id"]
     url = f"http://127.0.0.1:{receiver.port}/in?k=s3cret"
     hookline.query("UPDATE endpoints SET url = :url WHERE endpoint_id = :id", id=endpoint, url=url)
-    # The reply says that couriers have read the row.
+    # The reply comes when couriers have read the row.
     assert tenant.client.patch(f"/v1/endpoints/{endpoint}", {"name": "as before"}).status == 200
     assert tenant.client.post("/v1/events", {"topic": "orders.made"}).status == 201
     wait_until(lambda: tenant.client.items("/v1/dlq"), "the dead letter")
@@ -124,7 +128,7 @@ def test_an_address_that_is_not_allowed_any_more_makes_a_dead_letter_that_says_s
     assert receiver.opened == 0
 
 
-def test_a_transform_that_somebody_has_spoiled_makes_a_dead_letter_that_says_so(hookline, tenant, endpoints, receiver):
+def test_a_dead_letter_names_a_damaged_transform(hookline, tenant, endpoints, receiver):
     made = tenant.client.post("/v1/endpoints", {"url": receiver.url("/in")}).json
     body = {"endpoint_id": made["id"], "topic_pattern": "#", "transform": [{"op": "remove_field", "field": "payload.x"}]}
     assert tenant.client.post("/v1/subscriptions", body).status == 201

@@ -1,4 +1,6 @@
-"""50,000 events over 16 connections, with a restart in the middle, compared field by field with what was sent."""
+"""
+50,000 events over 16 connections with a restart in the middle: the stored events equal the sent ones in every field.
+"""
 
 import pytest
 
@@ -9,7 +11,7 @@ from harness.waiting import SANITIZED
 EVENTS = 20_000 if SANITIZED else 50_000
 CONNECTIONS = 16
 
-# Every pair of values of two factors meets of PostgreSQL and JSONL in one of the first six runs.
+# The first six runs, with PostgreSQL and JSONL, have each pair of values of two factors.
 RUNS = [
     # storage, ack, acceptors, writers, restart
     ("jsonl", "durable", 1, 1, "term"),
@@ -35,12 +37,12 @@ def sent(streams):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("storage,ack,acceptors,writers,restart", RUNS)
-def test_everything_sent_is_stored_once_and_unchanged(
+def test_every_event_is_stored_once_and_unchanged(
     request, hooksd, streams, sent, storage, ack, acceptors, writers, restart
 ):
     database = request.getfixturevalue("database") if storage == "postgres" else None
     daemon = hooksd(database, STORAGE_TYPE=storage, ACK=ack, ACCEPTORS=acceptors, WRITERS=writers)
-    daemon.options["PORT"] = daemon.port  # the clients come back to the same place
+    daemon.options["PORT"] = daemon.port  # clients reconnect to the same port
     load = Load(daemon, streams, batch=50)
     with load:
         load.wait_acknowledged(EVENTS // 2)
@@ -56,14 +58,14 @@ def test_everything_sent_is_stored_once_and_unchanged(
         return
     lines = daemon.jsonl_lines()
     stored = load.without_repeats([from_jsonl(event) for event in daemon.jsonl_events()])
-    # Only what was cut off between storing and acknowledging is there twice, and only where there is no key.
+    # JSONL has no key, so requests cut off between storing and acknowledging are stored twice.
     assert len(lines) - len(stored) <= (CONNECTIONS * 50 if restart == "kill" else 0)
     assert differences(sent, stored)[:5] == []
     data = {event["event_id"]: b'"data":' + compact(event["data"]) for event in sent}
     assert all(data[event["event_id"]] in line for event, line in zip(daemon.jsonl_events(), lines))
 
 
-def test_single_events_at_volume(hooksd):
+def test_many_single_events_are_stored_once_and_unchanged(hooksd):
     daemon = hooksd(ACCEPTORS=2)
     streams = random_events(EVENTS // 10, sessions=CONNECTIONS, seed=43)
     load = Load(daemon, streams, batch=1)

@@ -1,4 +1,4 @@
-"""The metrics that dashboards of HookLine know: in both forms, and equal to what was done. Both stores."""
+"""The metrics that dashboards of HookLine use: the same in both forms, and right. Both stores."""
 
 import re
 
@@ -12,7 +12,7 @@ SAMPLE = re.compile(r'^(hookline_\w+)(?:{(.*)})? (\S+)$', re.MULTILINE)
 
 
 def from_text(hookline):
-    """{(name, values of labels...): number}"""
+    """{(name, values of labels...): number} of the text format."""
     return {(name, *re.findall(r'"([^"]*)"', labels)): float(value)
             for name, labels, value in SAMPLE.findall(text_of(hookline.daemon))}
 
@@ -42,7 +42,7 @@ def test_both_forms_have_the_same_numbers(hookline, tenant, receiver):
     wait_until(lambda: from_text(hookline) == from_json(hookline), "a moment in which nothing happens")
 
 
-def test_what_is_published_and_delivered_is_counted(hookline, tenant, receiver):
+def test_published_and_delivered_events_are_counted(hookline, tenant, receiver):
     endpoints = Endpoints(tenant, receiver)
     receiver.answers["/late"] = [Answer(status=500), Answer()]
     receiver.answers["/never"] = Answer(status=400)
@@ -55,7 +55,7 @@ def test_what_is_published_and_delivered_is_counted(hookline, tenant, receiver):
 
     assert tenant.client.get("/v1/jobs").status == 200
     assert tenant.client.post("/v1/events", {"topic": "orders.made"}).status == 201
-    # Other tests may have left jobs that are attempted meanwhile.
+    # Jobs of other tests may be attempted at the same time.
     wait_until(lambda: more()["hookline_deliveries_total", "success"] >= 2, "both deliveries")
     wait_until(lambda: more()["hookline_store_ops_total", "outcome", "ok"] >= 1, "their outcomes")
     found = more()
@@ -67,7 +67,7 @@ def test_what_is_published_and_delivered_is_counted(hookline, tenant, receiver):
     assert found["hookline_store_ops_total", "request", "ok"] >= 1
 
 
-def test_attempts_are_counted_by_what_came_of_them(hookline, tenant, receiver):
+def test_attempts_are_counted_by_outcome(hookline, tenant, receiver):
     endpoints = Endpoints(tenant, receiver)
     answers = {"/in": Answer(), "/moved": Answer(status=302), "/gone": Answer(status=404), "/broken": Answer(status=503)}
     receiver.answers.update(answers)
@@ -85,8 +85,8 @@ def test_attempts_are_counted_by_what_came_of_them(hookline, tenant, receiver):
         wait_until(lambda: more()[f'attempts_total{{outcome="{outcome}"}}'] >= 1, outcome)
 
 
-def test_the_store_is_told_of_as_a_whole(hookline, tenant, receiver):
-    """What upkeep counts, and the heartbeat of the only node."""
+def test_metrics_cover_the_whole_store(hookline, tenant, receiver):
+    """The figures of upkeep, and the heartbeat of the only node."""
     Endpoints(tenant, receiver).add("/in")
 
     def told():

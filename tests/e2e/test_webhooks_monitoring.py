@@ -1,4 +1,4 @@
-"""The four statements of docs/dba.md by which deliveries are watched: right, and no slower for the months before."""
+"""The four statements of docs/dba.md that monitor deliveries: right, and no slower with months of old rows."""
 
 import json
 import re
@@ -15,7 +15,7 @@ WAITING, DEAD, FAILED, SLOWEST = re.findall(r"^```sql\n(.*?);\n```$", TEXT, re.M
 TENANTS, JOBS = 20, 20000
 RECENT, OLDER = 1000, 40000
 
-# Of 100 jobs of a tenant one is held.
+# One of 100 jobs of a tenant is held.
 JOBS_SQL = f"""
 INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status)
 SELECT 'tenant-' || n % {TENANTS}, md5('e' || n % 200)::uuid, md5('j' || n)::uuid, md5('j' || n)::uuid, 1,
@@ -25,7 +25,7 @@ DLQ_SQL = """
 INSERT INTO dlq (tenant_id, job_id, event_id, endpoint_id, reason, attempt_count, topic, occurred_at)
 SELECT 'tenant-' || n % 20, md5('d' || n)::uuid, md5('d' || n)::uuid, md5('e')::uuid, 'expired', 3, 'a.b', now()
 FROM generate_series(1, 700) AS n"""
-# One in ten fails; durations are 0 to 999 ms.
+# One attempt in ten fails. Durations are 0 to 999 ms.
 ATTEMPTS_SQL = """
 INSERT INTO attempts (attempt_id, started_at, job_id, event_id, endpoint_id, duration_ms, attempt_n, http_status, status, tenant_id, peer_address)
 SELECT gen_random_uuid(), {at}, gen_random_uuid(), gen_random_uuid(), md5('e' || n % 200)::uuid, n % 1000, 1, 200,
@@ -40,7 +40,7 @@ def add_attempts(database, at, rows):
 
 @pytest.fixture(scope="module")
 def store(postgres_server):
-    """Attempts of the last days, of which the last minutes and the hour before them are known by count."""
+    """Attempts of the last days, with known numbers in the last minutes and in the hour before them."""
     postgres_server.start()
     database = postgres_server.new_database()
     apply_webhooks(database)
@@ -83,21 +83,21 @@ def test_failures_of_the_hour_are_counted(store):
     assert store.value(FAILED) == 2 * RECENT // 10
 
 
-def test_the_slowest_of_the_last_minutes_is_told(store):
+def test_the_slowest_endpoints_of_the_last_minutes_are_listed(store):
     assert store.value(SLOWEST) == pytest.approx(989.01)
 
 
 @pytest.mark.parametrize("sql", [FAILED, SLOWEST], ids=["failed", "slowest"])
-def test_only_the_pages_of_that_time_are_read(store, sql):
+def test_only_pages_of_the_time_range_are_read(store, sql):
     plan = plan_of(store, sql)
     used = {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
     assert used and all(name.endswith("started_at_idx") for name in used), json.dumps(plan, indent=1)
-    # The recent rows are a twentieth of all.
+    # Recent rows are a twentieth of all rows.
     total = store.value("SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('attempts')") / 8192
     assert pages(plan) < total / 4, json.dumps(plan, indent=1)
 
 
-def test_a_year_of_months_costs_nothing_more(store):
+def test_a_year_of_months_makes_the_statements_no_slower(store):
     before = {sql: pages(plan_of(store, sql)) for sql in (FAILED, SLOWEST)}
     for back in range(2, 13):
         store.query(f"SELECT create_monthly_partition('attempts', {Month(-back).args})")

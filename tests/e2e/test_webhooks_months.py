@@ -1,4 +1,4 @@
-"""Months of events and attempts: made ahead, archived, restored, dropped, and UTC whatever the time zone."""
+"""Months of events and attempts: created ahead of time, archived, restored, dropped, and always in UTC."""
 
 import subprocess
 
@@ -44,7 +44,7 @@ def parent(request):
 
 
 def fill(store, parent, month, rows=50):
-    """Rows of the month's first and last millisecond, UTC."""
+    """Adds rows of the month's first and last millisecond in UTC."""
     store.query(f"SELECT create_monthly_partition('{parent}', {month.args})")
     first = f"'{month.day} 00:00:00+00'::timestamptz"
     last = f"'{month.day} 00:00:00'::timestamp + interval '1 month - 1 millisecond'"
@@ -60,11 +60,11 @@ def stats(store, parent):
     return dict(store.query(f"SELECT partition_name, row_count FROM get_partition_stats('{parent}', true)"))
 
 
-def test_months_are_made_ahead(store, parent):
+def test_months_of_webhooks_are_created_ahead(store, parent):
     assert set(stats(store, parent)) == {name_of(parent, Month(ahead)) for ahead in range(4)} | {f"{parent}_default"}
     made = store.query(f"SELECT * FROM ensure_partitions('{parent}', 5, current_date)")
     assert made == [(name_of(parent, Month(ahead)), "exists" if ahead < 4 else "created") for ahead in range(6)]
-    assert store.query("SELECT * FROM ensure_partitions(5)")[-1] == (Month(5).name, "created"), "hook events have theirs"
+    assert store.query("SELECT * FROM ensure_partitions(5)")[-1] == (Month(5).name, "created"), "hook events' own"
 
 
 def test_old_months_are_archived_restored_and_dropped(store, parent):
@@ -90,7 +90,7 @@ def test_old_months_are_archived_restored_and_dropped(store, parent):
     assert set(stats(store, parent)) >= {old, older}
 
 
-def test_one_table_keeps_its_months_when_another_gives_them_up(store):
+def test_archiving_one_tables_months_leaves_the_other_tables(store):
     for table in ROWS:
         fill(store, table, Month(-3))
     store.query(f"SELECT create_monthly_partition({Month(-3).args})")
@@ -101,7 +101,7 @@ def test_one_table_keeps_its_months_when_another_gives_them_up(store):
     assert store.value(f"SELECT count(*) FROM hooks_archive.{name_of('events', Month(-3))}") == 50
 
 
-def test_rows_of_a_month_without_partition_move_into_it(store, parent):
+def test_rows_in_the_default_partition_move_into_a_new_month(store, parent):
     month = Month(9)
     store.query(ROWS[parent].format(at=f"'{month.text}-15'::timestamptz", rows=30))
     assert stats(store, parent)[f"{parent}_default"] == 30
@@ -123,7 +123,7 @@ def test_late_rows_join_their_archived_month(store, parent):
 @pytest.mark.parametrize("zone,style", [
     ("America/New_York", "German"), ("Asia/Kathmandu", "SQL,DMY"), ("Pacific/Kiritimati", "Postgres,MDY")])
 def test_bounds_are_utc_whatever_the_time_zone_of_session_or_database(store, parent, zone, style):
-    """The zone changes in the middle of a month, and months are made from sessions of either."""
+    """The time zone changes between sessions that create months."""
     store.query(f"ALTER DATABASE {store.name} SET timezone = '{zone}'")
     with psycopg.connect(store.url, autocommit=True, options=f"-c datestyle={style}") as session:
         session.execute(f"SELECT create_monthly_partition('{parent}', {Month(-3).args})")
@@ -142,13 +142,13 @@ def test_bounds_are_utc_whatever_the_time_zone_of_session_or_database(store, par
 
 
 def upkeep(*commands, **where):
-    """What control's upkeep calls, by tests/unit/db_driver: its answers and its log."""
+    """Runs the calls of control's upkeep by tests/unit/db_driver. Returns the answers and the log."""
     run = subprocess.run([BUILD_DIR / "tests/unit/db_driver"], input="\n".join(["open", *commands, ""]), capture_output=True,
                          text=True, timeout=60, env=clean_environment({f"HOOKS_TEST_{name}": value for name, value in where.items()}))
     return run.stdout.splitlines()[1:], run.stderr
 
 
-def test_upkeep_makes_months_ahead_as_the_role_of_control(store):
+def test_upkeep_creates_months_ahead_with_the_role_of_control(store):
     apply_roles(store)
     answers, log = upkeep("months 5", "months 5", POSTGRES_URL=url_as(store, "hooks_control"))
     assert answers == ["0 - ", "0 - "]
@@ -157,7 +157,7 @@ def test_upkeep_makes_months_ahead_as_the_role_of_control(store):
         assert log.count(f"month={name_of(table, Month(5))} outcome=created") == 1
 
 
-def test_upkeep_waits_for_nobody_who_holds_a_table(store):
+def test_upkeep_does_not_wait_for_a_locked_table(store):
     with store.server.connect(store.name) as other:
         other.execute("BEGIN; LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE")
         answers, log = upkeep("months 4", POSTGRES_URL=store.url)
@@ -170,12 +170,12 @@ def test_upkeep_waits_for_nobody_who_holds_a_table(store):
     assert name_of("events", Month(4)) in stats(store, "events")
 
 
-def test_upkeep_makes_none_in_sqlite(tmp_path):
+def test_upkeep_creates_no_months_in_sqlite(tmp_path):
     answers, log = upkeep("months 5", DATA_PATH=str(tmp_path / "hookline.db"))
     assert answers == ["0 - "] and "month=" not in log
 
 
-# Months that are older than somebody wants to keep them
+# Months beyond the retention
 
 OLD_EVENT = """INSERT INTO events (event_id, created_at, occurred_at, job_count, tenant_id, topic)
 VALUES ((lpad(to_hex(hl_ms({at})), 12, '0') || '70008000000000000000')::uuid, {at}, now(), 0, 'acme', 'a.b') RETURNING event_id"""
@@ -187,12 +187,12 @@ VALUES ('acme', '11111111-1111-1111-1111-111111111111', 1, 'https://acme.example
 
 
 def drop_month(store, parent="events", before="now() - interval '30 days'", role="hooks_control"):
-    """As upkeep does it: {month: outcome}."""
+    """Drops a month as upkeep does. Returns {month: outcome}."""
     with psycopg.connect(url_as(store, role), autocommit=True) as session:
         return dict(session.execute(f"SELECT * FROM hl_drop_month('{parent}', {before})").fetchall())
 
 
-def test_an_old_month_is_dropped_by_the_role_of_control_and_none_that_is_younger(store, parent):
+def test_the_role_of_control_can_drop_old_months_and_no_younger_ones(store, parent):
     apply_roles(store)
     for back in (5, 3, 2):
         fill(store, parent, Month(-back))
@@ -217,14 +217,14 @@ def test_a_month_stays_while_a_job_or_a_replay_needs_its_events(store):
     store.query("INSERT INTO dlq_events (tenant_id, event_id, job_id, topic, occurred_at) VALUES ('acme', %s, %s, '', now())", event, event)
     store.query("INSERT INTO replays (tenant_id, replay_id, status, request, created_at, updated_at)"
                 " VALUES ('acme', gen_random_uuid(), 'pending', '{}', now(), now())")
-    assert drop_month(store) == {name_of("events", month): "needed"}, "the event of a requeued job is beside it; the replay is not"
+    assert drop_month(store) == {name_of("events", month): "needed"}, "the replay needs it"
     store.query("UPDATE replays SET place = %s", event)
-    assert drop_month(store) == {name_of("events", month): "needed"}, "others of the month may follow"
+    assert drop_month(store) == {name_of("events", month): "needed"}, "a replay of other events may follow"
     store.query("UPDATE replays SET finished_at = now()")
     assert drop_month(store) == {name_of("events", month): "dropped"}
 
 
-def test_a_month_that_is_in_use_is_left_for_the_next_time_and_others_go_on(store, parent):
+def test_a_month_in_use_is_kept_until_the_next_run_without_blocking_others(store, parent):
     fill(store, parent, Month(-4))
     with store.server.connect(store.name) as other:
         other.execute(f"BEGIN; SELECT count(*) FROM {parent}")
@@ -235,12 +235,12 @@ def test_a_month_that_is_in_use_is_left_for_the_next_time_and_others_go_on(store
     fill(store, parent, Month(-3))
     assert drop_month(store, parent, role="postgres") == {
         name_of(parent, Month(-4)): "depended_on", name_of(parent, Month(-3)): "dropped"}
-    assert stats(store, parent)[name_of(parent, Month(-4))] == 50, "it is still attached"
+    assert stats(store, parent)[name_of(parent, Month(-4))] == 50, "the month is still attached"
 
 
 @pytest.mark.parametrize("zone,style", [("America/New_York", "German"), ("Pacific/Kiritimati", "SQL,DMY")])
 def test_the_right_month_is_dropped_whatever_the_time_zone(store, parent, zone, style):
-    """The zone changes between the making of a month and its end."""
+    """The time zone changes between the creation of a month and its end."""
     fill(store, parent, Month(-4))
     fill(store, parent, Month(-3))
     store.query(f"ALTER DATABASE {store.name} SET timezone = '{zone}'")
@@ -251,7 +251,7 @@ def test_the_right_month_is_dropped_whatever_the_time_zone(store, parent, zone, 
     assert stats(store, parent)[name_of(parent, Month(-3))] == 50
 
 
-def test_no_other_table_loses_a_month_and_nobody_else_drops_one(store):
+def test_only_control_can_drop_months_and_only_of_these_tables(store):
     apply_roles(store)
     store.query(f"SELECT create_monthly_partition({Month(-4).args})")
     for parent in ("hook_events", "jobs"):

@@ -1,6 +1,6 @@
 """
-Power cuts of a machine whose webhooks are in SQLite (test_power_cut.py says how): in the middle of publishing, of writing
-outcomes, of the node's claim of its row. What was acknowledged is stored and delivered all the same, by the same node.
+Power cuts of a machine with webhooks in SQLite (as in test_power_cut.py), in the middle of publishing, of storing
+outcomes, or of the node's claim of its row. Acknowledged events are stored and delivered by the same node.
 """
 
 import http.client
@@ -20,10 +20,10 @@ from test_power_cut import ROUNDS, Cuts, in_spans, missing
 
 
 class PublishCuts(Cuts):
-    """acknowledged: the ids of jobs."""
+    """acknowledged holds ids of jobs."""
 
     def set_up(self, hookline, receiver):
-        """A new disk with a tenant and an endpoint, and no node that has claimed a row yet."""
+        """A new disk with a tenant and an endpoint, and without a claimed node's row."""
         self.new_disk()
         hookline.start()
         tenant = hookline.new_tenant()
@@ -57,7 +57,7 @@ def whole(hookline):
 
 @pytest.mark.wanted_by("POWERCUT_ROUNDS")
 @pytest.mark.timeout(120 + 4 * ROUNDS)
-def test_what_was_acknowledged_is_delivered_after_power_cuts(make_hookline):
+def test_acknowledged_events_are_delivered_after_power_cuts(make_hookline):
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_ALLOW_NETWORKS="loopback")
     cuts = PublishCuts(hookline.daemon, "webhooks")
     with Receiver() as receiver:
@@ -75,7 +75,7 @@ def test_what_was_acknowledged_is_delivered_after_power_cuts(make_hookline):
 
 
 def test_without_syncs_published_events_would_be_lost(make_hookline):
-    """A test of the test above."""
+    """Checks that the test above can fail."""
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_ALLOW_NETWORKS="loopback")
     cuts = PublishCuts(hookline.daemon, "webhooks without syncs")
     with Receiver() as receiver:

@@ -1,4 +1,4 @@
-"""schema/roles.sql on the webhooks' tables: control manages, publishers store, readers see no secret."""
+"""schema/roles.sql on the webhooks' tables: control manages, publishers store, and readers see no secret."""
 
 import psycopg
 import pytest
@@ -26,13 +26,13 @@ AN_EVENT = ("INSERT INTO events (event_id, created_at, occurred_at, job_count, t
 
 @pytest.fixture
 def database(empty_database):
-    """Its tables are made by the role that is to own them."""
+    """A database without tables: the owner role creates them."""
     return empty_database
 
 
 @pytest.fixture(scope="module")
 def store(postgres_server):
-    """The order of docs/dba.md: roles, migrations by the owner, rights on what the migrations made."""
+    """The steps of docs/dba.md: roles, migrations by the owner, rights on the new objects."""
     postgres_server.start()
     database = postgres_server.new_database()
     apply_roles(database, webhooks="1")
@@ -45,7 +45,7 @@ def store(postgres_server):
 
 
 def run_as(store, role, *statements):
-    """In a transaction that leaves nothing; the last one's rows."""
+    """Runs the statements in a transaction that is rolled back. Returns the rows of the last one."""
     with psycopg.connect(url_as(store, role)) as session:
         for statement in statements:
             cursor = session.execute(statement)
@@ -61,8 +61,8 @@ def test_running_roles_sql_again_changes_nothing(store):
     assert {owner for _, owner, _, _ in before} == {"hooks_owner"}
 
 
-def test_it_runs_on_tables_of_each_older_version(empty_database):
-    """As where the program is newer than the last migration that a DBA has applied."""
+def test_roles_sql_works_on_tables_of_each_older_version(empty_database):
+    """The program may be newer than the last migration that a DBA has applied."""
     apply_schema(empty_database)
     for path in WEBHOOKS["postgres"]:
         result = empty_database.psql("-f", path)
@@ -72,7 +72,7 @@ def test_it_runs_on_tables_of_each_older_version(empty_database):
     assert not empty_database.value("SELECT has_column_privilege('hooks_publisher', 'endpoints', 'url', 'UPDATE')")
 
 
-def test_control_manages(store):
+def test_the_role_of_control_can_manage_all_objects(store):
     version = run_as(
         store, "hooks_control", A_TENANT, AN_ENDPOINT, "UPDATE endpoints SET url = 'https://acme.example' WHERE tenant_id = 'acme'",
         "INSERT INTO routing_versions VALUES ('acme', 1) ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1",
@@ -87,8 +87,8 @@ def test_control_manages(store):
 
 
 @pytest.mark.parametrize("role", ["hooks_publisher", "hooks_control"])
-def test_publishers_and_couriers_store(store, role):
-    """hooksd has one URL: its processes log in as control."""
+def test_the_roles_of_publishers_and_couriers_can_store(store, role):
+    """hooksd has one URL, so all its processes log in as control."""
     assert run_as(
         store, role, AN_EVENT, "UPDATE events SET job_count = 2, stored_at = now() WHERE tenant_id = 'acme'",
         "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
@@ -124,7 +124,7 @@ def test_publishers_and_couriers_store(store, role):
     ("hooks_writer", "SELECT 1 FROM tenants"), ("hooks_writer", "SELECT * FROM ensure_partitions('events', 5, current_date)"),
     ("hooks_reader", A_TENANT), ("hooks_reader", "DELETE FROM jobs"), ("hooks_reader", "UPDATE changes SET version = 1"),
 ])
-def test_a_role_cannot(store, role, statement):
+def test_each_role_is_refused_what_it_must_not_do(store, role, statement):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         run_as(store, role, statement)
 
@@ -135,12 +135,12 @@ def test_a_role_cannot(store, role, statement):
     "SELECT token FROM inbox_messages", "TABLE inbox_keys", "SELECT 1 FROM endpoints WHERE secret LIKE 'whsec_%'", "COPY endpoints TO STDOUT",
     "TABLE api_keys",
 ])
-def test_the_reader_reads_no_secret(store, statement):
+def test_the_reader_role_cannot_read_secrets(store, statement):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         run_as(store, "hooks_reader", statement)
 
 
-def test_the_reader_reads_all_else(store):
+def test_the_reader_role_can_read_all_other_columns(store):
     hidden = {("api_keys", "hash"), ("inbox_messages", "token"), ("inbox_keys", "key")} | {
         ("endpoints", column) for column in ("url", "secret", "old_secret", "headers")}
     columns = {(table, column) for table, column in store.query("""
@@ -153,7 +153,7 @@ def test_the_reader_reads_all_else(store):
 
 
 def test_months_keep_the_rights_of_their_table(store):
-    """Those made after roles.sql, and those in the archive."""
+    """This includes months that were created after roles.sql, and archived ones."""
     month = Month(-5)
     store.query(f"SELECT create_monthly_partition('events', {month.args})")
     store.query(f"SELECT create_monthly_partition('attempts', {month.args})")
@@ -167,8 +167,8 @@ def test_months_keep_the_rights_of_their_table(store):
         run_as(store, "hooks_control", f"SELECT count(*) FROM hooks_archive.{name}")
 
 
-def test_another_applications_table_of_such_a_name_stays_its_own(database):
-    """Where hook events are alone."""
+def test_another_applications_table_of_the_same_name_keeps_its_owner(database):
+    """The database has only hook events' tables of this project."""
     database.query("CREATE TABLE events (theirs int)")
     result = run_program("hooksctl", "migrate", options={"DATABASE_URL": database.url})
     assert result.returncode == 0, result.stderr
@@ -177,8 +177,8 @@ def test_another_applications_table_of_such_a_name_stays_its_own(database):
     assert not database.value("SELECT has_table_privilege('hooks_reader', 'events', 'SELECT')")
 
 
-def test_hooksd_runs_as_control(store, hooksd):
-    """It answers, and makes the months that are missing, without a right to the tables' definitions."""
+def test_hooksd_works_with_the_role_of_control(store, hooksd):
+    """hooksd works and creates missing months without the right to change the tables' definitions."""
     store.query(f"DROP TABLE events_{Month(3).text.replace('-', '_')}")
     daemon = hooksd(HL_API_KEY="hl_live_" + "k" * 32, HL_POSTGRES_URL=url_as(store, "hooks_control"))
     wait_until(lambda: store.value("SELECT count(*) FROM get_partition_stats('events', false) WHERE partition_name = %s",

@@ -1,4 +1,6 @@
-"""The webhooks' tables: made by several nodes at once, in one database or two, and never in another application's file."""
+"""
+The webhooks' tables: created by several nodes at once, in one database or two, never in another application's file.
+"""
 
 import re
 import sqlite3
@@ -18,7 +20,7 @@ KEY = "hl_live_" + "k" * 32
 LOCKS = ("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
          " (SELECT oid FROM pg_database WHERE datname = current_database())")
 VERSIONS = "SELECT (SELECT max(version) FROM hooks_schema_migrations), (SELECT max(version) FROM hookline_schema_migrations)"
-# The node whose migration holds the lock and waits for the test's own session, which ends only when the test says so.
+# The node whose migration holds the lock and waits for the test's session.
 IN_THE_MIDDLE = """
 SELECT DISTINCT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
 WHERE datname = current_database() AND locktype = 'advisory' AND granted AND %s = ANY (pg_blocking_pids(pid))"""
@@ -31,7 +33,7 @@ SMALL = {"tenants", "api_keys", "delivery_nodes", "routing_versions", "pauses", 
 
 @pytest.fixture
 def database(empty_database):
-    """The migrations are what these tests are about."""
+    """A database without tables, because these tests run the migrations."""
     return empty_database
 
 
@@ -53,8 +55,8 @@ def bouncer(postgres):
         bouncer.remove()
 
 
-def test_of_three_nodes_that_start_at_once_one_may_die_in_the_middle(bouncer, database):
-    """It is killed while its migration holds the lock; behind PgBouncer, which gives sessions to others."""
+def test_three_nodes_create_the_tables_at_once_although_one_is_killed(bouncer, database):
+    """One node is killed while its migration holds the lock, behind PgBouncer, which reuses its session."""
     with database.server.connect(database.name) as session:
         session.autocommit = False
         session.execute("CREATE TABLE tenants (of_somebody_else int)")
@@ -74,13 +76,13 @@ def test_of_three_nodes_that_start_at_once_one_may_die_in_the_middle(bouncer, da
         0, f"webhooks (HL_POSTGRES_URL): the schema is at version {NEWEST_WEBHOOKS} already: nothing to do\n")
 
 
-def test_hook_events_alone_get_none_of_it(database):
+def test_a_service_with_hook_events_alone_gets_no_webhooks_tables(database):
     assert migrate(DATABASE_URL=database.url).stdout == (
         f"hook events (DATABASE_URL): applied {NEWEST} migrations: the schema is at version {NEWEST}\n")
     assert database.value("SELECT to_regclass('tenants')") is None
 
 
-def test_one_database_may_hold_both(database):
+def test_one_database_can_hold_hook_events_and_webhooks(database):
     result = migrate(DATABASE_URL=database.url, HL_API_KEY=KEY)
     assert result.stdout.splitlines() == [
         f"hook events (DATABASE_URL): applied {NEWEST} migrations: the schema is at version {NEWEST}",
@@ -88,7 +90,7 @@ def test_one_database_may_hold_both(database):
     assert database.query(VERSIONS) == [(NEWEST, NEWEST_WEBHOOKS)]
 
 
-def test_two_databases_are_each_brought_up(database, postgres):
+def test_two_databases_are_both_migrated(database, postgres):
     other = postgres.new_database()
     result = migrate(DATABASE_URL=database.url, HL_POSTGRES_URL=other.url)
     assert result.stdout.splitlines() == [
@@ -99,7 +101,7 @@ def test_two_databases_are_each_brought_up(database, postgres):
     other.drop()
 
 
-def test_a_newer_schema_is_left_alone(database):
+def test_a_newer_schema_is_not_changed(database):
     apply_webhooks(database)
     database.query("INSERT INTO hookline_schema_migrations (version, name) VALUES (9, 'of_the_future')")
     result = migrate(HL_POSTGRES_URL=database.url)
@@ -107,7 +109,7 @@ def test_a_newer_schema_is_left_alone(database):
     assert f"is at version 9, this program knows versions up to {NEWEST_WEBHOOKS}: install the newer one" in result.stderr
 
 
-def test_neither_file_is_taken_for_the_other(tmp_path):
+def test_the_files_of_hook_events_and_webhooks_are_not_confused(tmp_path):
     events, webhooks = tmp_path / "events.db", tmp_path / "hookline.db"
     files = {"STORAGE_TYPE": "sqlite", "DATA_DIR": tmp_path, "HL_API_KEY": KEY, "HL_STORE_BACKEND": "embedded"}
     result = migrate(**files, SQLITE_PATH=events, HL_DATA_PATH=webhooks)
@@ -157,7 +159,7 @@ def test_both_databases_have_the_same_columns(database):
 
 
 def test_every_key_of_a_tenants_table_begins_with_the_tenant(database):
-    """A distributed database shards by it: an index that is unique without it could not be."""
+    """A distributed database shards by the tenant and refuses unique indexes without it."""
     apply_webhooks(database)
     unique = dict(database.query("""
         SELECT indexrelid::regclass::text, attname FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
@@ -169,10 +171,10 @@ def test_every_key_of_a_tenants_table_begins_with_the_tenant(database):
     assert database.query("SELECT conname FROM pg_constraint WHERE contype = 'f'") == []
     indexes = database.query("""
         SELECT indexrelid::regclass::text, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 'jobs'::regclass ORDER BY 1""")
-    assert indexes == [("jobs_fifo_seq_idx", "(fifo_seq IS NOT NULL)"), ("jobs_pkey", None)], "other jobs cost one index"
+    assert indexes == [("jobs_fifo_seq_idx", "(fifo_seq IS NOT NULL)"), ("jobs_pkey", None)], "one entry a job"
 
 
-def test_times_are_milliseconds_and_back(database):
+def test_times_survive_the_conversion_to_milliseconds_and_back(database):
     apply_webhooks(database)
     for zone in ("UTC", "America/New_York", "Asia/Kathmandu"):
         database.query(f"ALTER DATABASE {database.name} SET timezone = '{zone}'")
@@ -191,7 +193,7 @@ CHECK = "SELECT hl_check(%s, %s, %s, %s, now() - %s * interval '1 ms', 1000)"
     ("HL001", ["acme", "globex"], [3], 7, 70, 0), ("HL002", [], [], 7, 71, 0), ("HL002", [], [], 6, 70, 0),
     ("HL002", [], [], 8, 80, 0), ("HL003", [], [], 7, 70, 1001),
 ])
-def test_a_publishers_check_fails_where_what_it_rests_on_has_changed(checked, sqlstate, tenants, versions, node, epoch, age_ms):
+def test_a_publishers_check_fails_after_changes(checked, sqlstate, tenants, versions, node, epoch, age_ms):
     params = tenants, versions, node, epoch, age_ms
     if sqlstate is None:
         checked.query(CHECK, *params)

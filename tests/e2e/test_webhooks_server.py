@@ -1,4 +1,7 @@
-"""What becomes of published events and their deliveries when the server of the webhooks' tables takes no writes, or no more connections."""
+"""
+What becomes of published events and their deliveries when the server of the webhooks' tables takes no writes, or no
+more connections.
+"""
 
 import pytest
 
@@ -8,7 +11,7 @@ from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.plain_postgres("servers of its own"), pytest.mark.wanted_by("SLOW_TESTS")]
 SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
-CONNECTIONS = 1 + 1 + 7  # as docs/scaling.md says
+CONNECTIONS = 1 + 1 + 7  # the number in docs/scaling.md
 
 
 def processes(hookline):
@@ -16,15 +19,15 @@ def processes(hookline):
 
 
 def deliver(tenant, receiver, count):
-    """One after the other."""
+    """Publishes so many events, each after the delivery of the one before."""
     for _ in range(count):
         before = len(receiver.arrivals)
         assert tenant.client.post("/v1/events", {"topic": "orders.made"}).status == 201
         receiver.wait(before + 1)
 
 
-def test_a_switch_over_spools_what_is_published_and_everything_is_delivered_once(pair, make_hookline, receiver):
-    """The old primary stays up, with its connections, and takes no writes."""
+def test_events_published_during_a_switch_over_are_spooled_and_delivered_once(pair, make_hookline, receiver):
+    """The old primary keeps running with its connections, and refuses writes."""
     hookline = make_hookline("postgres", pair.before, HL_POSTGRES_URL=pair.url, **SMALL).start()
     before, tenant = processes(hookline), hookline.new_tenant()
     endpoints = Endpoints(tenant, receiver)
@@ -50,7 +53,7 @@ def test_a_switch_over_spools_what_is_published_and_everything_is_delivered_once
     assert processes(hookline) == before
 
 
-def test_a_node_for_which_there_are_no_connections_says_so_and_others_go_on(empty_database, make_hookline, receiver):
+def test_a_node_without_free_connections_logs_it_and_others_go_on(empty_database, make_hookline, receiver):
     empty_database.query("CREATE ROLE few_connections LOGIN")
     try:
         empty_database.query(f"ALTER DATABASE {empty_database.name} OWNER TO few_connections")

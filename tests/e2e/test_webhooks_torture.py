@@ -1,7 +1,7 @@
 """
-Torture of the way of published events: the calls into the C library that a publisher or a courier makes fail in turn
-(test_torture.py says how). Nothing that was acknowledged is lost, each event is stored once and with its job, and arrives;
-when the fault is over events are published and delivered.
+Torture of published events: calls of a publisher or a courier into the C library fail in turn, as in test_torture.py.
+Each acknowledged event is stored once with its job, and arrives. When the fault is over, events are published and
+delivered.
 """
 
 import http.client
@@ -25,7 +25,7 @@ OPTIONS = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COUR
 
 
 class Published:
-    """What one tenant publishes, whose one endpoint holds; no request is sent twice."""
+    """The events that a tenant with one disabled endpoint publishes. No request is sent twice."""
 
     def __init__(self, hookline):
         self.hookline = hookline
@@ -37,7 +37,7 @@ class Published:
         self.acknowledged = set()
 
     def post(self):
-        """Returns whether the store has it."""
+        """Publishes a batch. Returns whether the store has it."""
         self.sent += 3
         try:
             reply = self.tenant.client.post("/v1/events/batch", [{"topic": "torture", "payload": "x" * 200}] * 3)
@@ -60,12 +60,12 @@ class Published:
 
 
 @in_processes(publisher=[*CALLS, "memory-once", "memory-from-then-on"] if ALL_CALLS else ["a-call"])
-def test_publishing_into_postgresql(make_hookline, tmp_path, process, mode):
+def test_publishing_into_postgresql_survives_failing_calls(make_hookline, tmp_path, process, mode):
     torture(make_hookline, tmp_path, "postgres", process, mode)
 
 
 @in_processes(publisher=ALL if ALL_CALLS else ["a-call"])
-def test_publishing_into_sqlite(make_hookline, tmp_path, process, mode):
+def test_publishing_into_sqlite_survives_failing_calls(make_hookline, tmp_path, process, mode):
     torture(make_hookline, tmp_path, "embedded", process, mode)
 
 
@@ -73,7 +73,7 @@ def torture(make_hookline, tmp_path, store, process, mode):
     faults = Faults(tmp_path / "faults", process)
     hookline = make_hookline(store, **OPTIONS | faults.environment())
     if store == "postgres":
-        hookline.daemon.options["HL_POSTGRES_URL"] += "?gssencmode=disable"  # Kerberos makes a thousand calls
+        hookline.daemon.options["HL_POSTGRES_URL"] += "?gssencmode=disable"  # avoids a thousand calls of Kerberos
     published = Published(hookline.start())
     published.wait_well()
 
@@ -81,12 +81,12 @@ def torture(make_hookline, tmp_path, store, process, mode):
         posting = threading.Thread(target=published.post)
         arm()
         posting.start()
-        # What fails from now on must not do so for longer than a client waits.
+        # Faults must not last longer than a client waits.
         wait_until(lambda: not posting.is_alive() or faults.failed >= 5, "an answer, or failures")
         faults.disarm()
         posting.join()
         if mode[0] == MEMORY:
-            hookline.daemon.restart()  # the publisher has died, and must not do so too often within a second
+            hookline.daemon.restart()  # the publisher has died; many deaths in a second would end the service
             hookline.wait_ready()
         published.wait_well()
         published.require(faults.last_what)
@@ -95,7 +95,7 @@ def torture(make_hookline, tmp_path, store, process, mode):
 
 
 class Delivered:
-    """What one tenant publishes, and what arrives at its one endpoint."""
+    """The events that a tenant publishes, and their deliveries to its only endpoint."""
 
     IN_FLIGHT = 5
 
@@ -119,7 +119,9 @@ class Delivered:
         wait_until(self.done, f"all jobs to end: {what()}", 40)
 
     def require(self, what, deaths=1):
-        """One 2xx of each job of the last publish at least, and again only what was under way at so many deaths."""
+        """
+        Each job of the last publish has at least one 2xx. Only attempts under way at so many deaths came again.
+        """
         times = Counter(arrival.job for arrival in self.receiver.arrivals)
         assert set(self.jobs) - set(times) == set(), f"lost: {what}"
         assert sum(times[job] - 1 for job in self.jobs) <= self.IN_FLIGHT * deaths, f"doubled: {what}"
@@ -130,12 +132,12 @@ class Delivered:
 
 
 @in_processes(courier=[*CALLS, "memory-once", "memory-from-then-on"] if ALL_CALLS else ["a-call"])
-def test_delivering_from_postgresql(make_hookline, tmp_path, receiver, process, mode):
+def test_delivering_from_postgresql_survives_failing_calls(make_hookline, tmp_path, receiver, process, mode):
     torture_courier(make_hookline, tmp_path, receiver, "postgres", process, mode)
 
 
 @in_processes(courier=ALL if ALL_CALLS else ["a-call"])
-def test_delivering_from_sqlite(make_hookline, tmp_path, receiver, process, mode):
+def test_delivering_from_sqlite_survives_failing_calls(make_hookline, tmp_path, receiver, process, mode):
     torture_courier(make_hookline, tmp_path, receiver, "embedded", process, mode)
 
 
@@ -151,7 +153,7 @@ def torture_courier(make_hookline, tmp_path, receiver, store, process, mode):
     def scenario(arm):
         arm()
         delivered.publish()
-        # What fails from now on must not do so for ever.
+        # Faults must not last for ever.
         wait_until(lambda: delivered.done() or faults.failed >= 5, "the jobs to end, or failures", 40)
         faults.disarm()
         if mode[0] == MEMORY:
