@@ -1,6 +1,7 @@
 """
-What Citus refuses, or does otherwise than PostgreSQL, of a statement over tables that are distributed by tenant_id. Found by
-trying (Citus 13.2) and in its planner. A statement of one tenant runs on one node, whole: there nearly everything goes.
+Rules for statements on tables distributed by tenant_id that Citus refuses or executes differently from PostgreSQL. They
+come from experiments with Citus 13.2 and from its planner. A statement of one tenant runs whole on one node, where
+nearly everything works.
 """
 
 import re
@@ -13,7 +14,7 @@ VOLATILE = re.compile(r"\b(clock_timestamp|random|gen_random_uuid|nextval|timeof
 
 
 def inside(sql, opening):
-    """What stands between the parenthesis at that place and the one that closes it."""
+    """The text between the parenthesis at that position and its closing one."""
     depth = 0
     for place in range(opening, len(sql)):
         depth += (sql[place] == "(") - (sql[place] == ")")
@@ -23,7 +24,7 @@ def inside(sql, opening):
 
 
 def scopes(sql):
-    """(own text, text of the SELECT around it) of each subquery; own texts are without the subqueries in them."""
+    """(own text, own text of the SELECT around it) of each subquery. An own text leaves out nested subqueries."""
     def own(text):
         while found := re.search(r"\(\s*(?=SELECT\b)", text):
             text = text[: found.start()] + "()" + text[found.start() + len(inside(text, found.start())) + 2 :]
@@ -41,7 +42,7 @@ def scopes(sql):
 
 
 def names_of(text):
-    """What the FROM of a SELECT calls its tables."""
+    """The names of the tables in the FROM of a SELECT."""
     found = re.findall(r"\b(?:FROM|JOIN|USING)\s+(\w+)(?:\s+(?:AS\s+)?(?!ON\b|WHERE\b|JOIN\b|ORDER\b)(\w+))?", text)
     return {name for pair in found for name in pair if name} | set(re.findall(r"\) AS (\w+)", text))
 
@@ -57,7 +58,9 @@ def set_clause(sql):
 
 
 def chooses_by_now(text):
-    """Whether CASE or COALESCE calls a function of the time; a subquery does so before."""
+    """
+    Whether CASE or COALESCE calls a function of the time. A call in a subquery is evaluated before and does not count.
+    """
     text = re.sub(r"\s+", " ", text)
     while found := re.search(r"\(SELECT (?:(?! FROM ).)*?\bnow\(|\(SELECT (?:(?! FROM ).)*?\bhl_now\(", text):
         text = text[: found.start()] + text[found.start() + len(inside(text, found.start())) + 2 :]
@@ -67,7 +70,7 @@ def chooses_by_now(text):
 
 
 def problems(sql, distributed, on_all_nodes=()):
-    """What is wrong with one statement, as sentences; distributed and on_all_nodes: names of tables."""
+    """The problems of one statement, as sentences. distributed, on_all_nodes: names of tables."""
     if re.search(r"\bFOR (KEY )?SHARE\b", sql) and set(TOUCHES.findall(sql)) & set(on_all_nodes):
         yield "shares rows of a reference table: two of them deadlock, each with a lock of Citus that the other needs"
     touched = [name for name in TOUCHES.findall(sql) if name in distributed]
@@ -110,7 +113,7 @@ def problems(sql, distributed, on_all_nodes=()):
     for inner, outer in scopes(sql):
         outside = re.search(r"\b(?:FROM|UPDATE)\s+(\w+|\(\))", outer)
         if outside and outside[1] == "()" and re.search(r"\bFROM \(SELECT [^()]*(\([^()]*\)[^()]*)*\bLIMIT\b[^()]*\)", sql):
-            outside = None  # the rows of all nodes are put together before
+            outside = None  # it works on the rows of all nodes
         if set(TOUCHES.findall(inner)) & distributed and correlated(inner, outer) and (
                 outside is None or outside[1] not in distributed | {"()"}):
             yield "looks rows of a distributed table up for each of what is not distributed: join them"

@@ -1,4 +1,4 @@
-"""The SQL texts of a C source, as the compiler sees them: macros filled in, neighbouring literals joined."""
+"""The SQL texts of a C source as the compiler sees them: macros expanded, adjacent literals joined."""
 
 import os
 import re
@@ -24,7 +24,7 @@ class Text(NamedTuple):
 
 
 def macros(source, seen):
-    """What the headers of the tree that a source includes define."""
+    """The macros of the tree's headers that a source includes."""
     for name in OWN_HEADER.findall(source):
         if name not in seen and (ROOT / name).is_file():
             seen.add(name)
@@ -34,14 +34,14 @@ def macros(source, seen):
 
 
 def preprocessed(source):
-    """Without what system headers bring, of which no statement is made."""
+    """The preprocessed source without system headers, which no statement needs."""
     text = "\n".join(macros(source, set())) + "\n" + INCLUDE.sub("", source)
     run = subprocess.run([*COMPILER, "-E", "-P", "-w", "-x", "c", "-"], input=text, capture_output=True, text=True, check=True)
     return run.stdout
 
 
 def texts(source):
-    """Texts of struct db_statement know where they run; every other one runs everywhere."""
+    """The texts with where they run. A text outside of struct db_statement runs everywhere."""
     if not STATEMENT.search(source):
         return []
     found = []
@@ -64,7 +64,7 @@ def texts(source):
 
 
 def functions(schema):
-    """The statements of the functions that a schema makes."""
+    """The statements in the functions of a schema."""
     bodies = re.findall(r"\bFUNCTION\b[^$]*?AS \$\$(.*?)\$\$", re.sub(r"--.*", "", schema), re.DOTALL)
     statements = (" ".join(part.split()) for body in bodies for part in body.split(";"))
     return [Text(sql, "postgres") for sql in statements if STATEMENT.search(sql)]

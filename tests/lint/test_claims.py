@@ -1,5 +1,7 @@
-"""What the documents say of the API, of deliveries and of limits is what the program has: options and their defaults, paths,
-scopes, codes of errors, metrics, constants. docs/configuration.md and docs/metrics.md are printed by the program."""
+"""
+The documents agree with the program: options and their defaults, paths, scopes, error codes, metrics, constants. The
+program prints the tables of docs/configuration.md and docs/metrics.md, which other tests compare.
+"""
 
 import re
 import unittest
@@ -14,14 +16,14 @@ OPTION = re.compile(r'^(OPTION|SECRET)\(\w+, (\w+),(.*?)(?=^(?:OPTION|SECRET)\(|
 ROUTE = re.compile(r'^(?:OPERATION\(\w+, | {4}\{)"(\w+)", "(/[^"]*)", (?:COUNTER_\w+, SCOPE_)?(\w+),', re.MULTILINE)
 OURS = re.compile(r"/(v1/(?!admin$)|events|health|livez|readyz|metrics|openapi|console)")
 METHOD = re.compile(r"GET|HEAD|POST|PATCH|PUT|DELETE")
-# Variables that other programs and libraries read, words of HTTP, SQL and C, and what stands for a value in an example.
+# Variables of other programs and libraries, words of HTTP, SQL and C, and placeholders in examples.
 NO_OPTIONS = set("""
     ANALYZE BYPASSRLS CHECK CHECKPOINT COPY DATABASE DELETE DIRECTORY ENDPOINT FILE GET HL_URL HOME HTTP2 IANA ID INFO JSONL KEY KRB5CCNAME
     LOGGED MONTH NAME NEW NOTIFY_SOCKET NULL ONLINE OPTIONS PATCH PGPASSFILE PID POD POST PR_SET_DUMPABLE PVC RAISE SECRET SIGKILL
     SIGSTOP SSL_CERT_FILE STATE STORE TERM TIME UNLOGGED VACUUM VOLUME HUP INT KILL CONT ABORT ROLLBACK LOCK TABLE ALTER ADD PRIMARY SET
     SELECT FROM RESTARTS DNS TLS TRUNCATE WAL READY CONFLICT SECURITY AUTH_REQUIRED CHANGELOG HL_ INSUFFICIENT_SCOPE ORDER PATH UTF8
 """.split())
-# By a page, the place of a default in it, and its option. The tables of docs/security.md have theirs in a column.
+# (page, pattern around a default, option). The tables of docs/security.md name the option in a column.
 DEFAULTS = (
     ("README.md", r"^\| `PORT`, `HOST` \| `(\d+)`", "PORT"), ("README.md", r"^\| `PORT`, `HOST` \| `\d+`, `(.*?)`", "HOST"),
     ("README.md", r"^\| `DATA_DIR` \| `(.*?)`", "DATA_DIR"), ("README.md", r"^\| `ACK` \| `(.*?)`", "ACK"),
@@ -34,7 +36,7 @@ UNITS = {"": 1, "ms": 0.001, "s": 1, "min": 60, "m": 60, "h": 3600, "day": 86400
          "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 NUMBER = re.compile(r"([\d,]*\d)(?: ?(KiB|MiB|GiB|ms|min|s|m|h|day|second|minute|hour)s?\b)?")
 WORDS = dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11)))
-# (page, words around a number, file, macro, how many of the macro's unit are one of the number's)
+# (page, words around a number, file, macro, the number's unit in units of the macro)
 CONSTANTS = (
     ("deliveries", "connection must stand after {}", "courier/transfer.c", "CONNECT_TIMEOUT_MS", 0.001),
     ("deliveries", "reads up to {} of the reply's body", "courier/response.h", "REPLY_BODY_MAX", 1),
@@ -108,7 +110,7 @@ CONSTANTS = (
     ("security", "of head, {} of body, `timeout_ms`", "courier/response.h", "REPLY_BODY_MAX", 1),
     ("security", "jobs of one publish request | {}", "event/publish_outcome.h", "PUBLISH_JOBS_MAX", 1),
 )
-# In backquotes with an underscore, and not of this program: of its tests, of PostgreSQL, the kernel, libraries, shippers.
+# Words in backquotes with an underscore that belong to the tests, PostgreSQL, the kernel, libraries or log shippers.
 FOREIGN = re.compile(r"(test|pg|landlock|json)_\w+|source_type|array_change_key_case|file_get_contents|get_data|raw_post|idle_session_timeout"
                      r"|max_connections|pool_mode|target_session_attrs|search_path|default_transaction_read_only|created_at|backend_xmin"
                      r"|current_date|synchronous_standby_names|wait_event\w*|full_page_writes|connection_limit")
@@ -119,12 +121,12 @@ def text_of(page):
 
 
 def spans(page):
-    """What stands in backquotes outside of blocks of code."""
+    """The words in backquotes outside of code blocks."""
     return re.findall(r"`([^`\n]+)`", FENCE.sub("", text_of(page)))
 
 
 def options():
-    """The initial value of each option by its name: a text, or None where it has none."""
+    """The default of each option by its name: a text, or None."""
     found = {}
     for kind, name, columns in OPTION.findall(OPTION_LIST):
         initial = re.search(r'\.initial(?:_text)? = "(.*?)"', columns)
@@ -134,7 +136,7 @@ def options():
 
 
 def number(text):
-    """The first number there, of bytes or of seconds where it has a unit; `off` is 0. Else the text."""
+    """The first number in the text, in bytes or seconds if it has a unit. `off` is 0. Without a number: the text."""
     found = NUMBER.search(text)
     if found:
         return float(found[1].replace(",", "")) * UNITS[found[2] or ""]
@@ -142,17 +144,17 @@ def number(text):
 
 
 def in_digits(text):
-    """On one line, with 5 for five."""
+    """The text on one line, with numbers as digits."""
     return re.sub(rf"\b({'|'.join(WORDS)})\b", lambda match: str(WORDS[match[1]]), " ".join(text.split()))
 
 
 def numbers(text):
-    """Of a list; of a text that is no number the text itself."""
+    """The values of a list. A text that is no number stays."""
     return [number(part) for part in re.split(r", ?| and ", text)] if re.match(r"\d+ ?(s|min|ms)\b", text) else [number(text)]
 
 
 def limits():
-    """Of each row of the tables of limits: the limit, and its default."""
+    """(limit, default) of each row of the tables of limits."""
     section = re.search(r"^## What each limit protects\n(.*?)^## ", text_of("docs/security.md"), re.MULTILINE | re.DOTALL)[1]
     for head, rows in re.findall(r"^(\|.*\|)\n\|[-|]+\|\n((?:\|.*\n)+)", section, re.MULTILINE):
         place = head.strip("| ").split(" | ").index("limit")
@@ -167,12 +169,12 @@ def routes():
 
 
 def shape(path):
-    """A path without its query; whatever its parts in braces are called."""
+    """A path without its query, with all parts in braces named alike."""
     return re.sub(r"\{\w+\}|:id\b", "{}", path.partition("?")[0].rstrip("=")).rstrip("/") or "/"
 
 
 def constant(name, macro):
-    """The value of a macro, whose text may name others of its file or of rules."""
+    """The value of a macro. Its text may use other macros of its file or of RULES."""
     texts = dict(re.findall(r"^#define (\w+) +(.+?)(?: */\*.*)?$", text_of(name), re.MULTILINE))
     value = re.sub(r"\(size_t\)|INT64_C|(?<=\d)[uUlL]+", "", texts[macro])
     for other in set(re.findall(r"\b[A-Z]\w+", value)):
@@ -182,14 +184,14 @@ def constant(name, macro):
 
 
 class Options(unittest.TestCase):
-    def test_every_option_that_is_named_is_there(self):
+    def test_every_named_option_exists(self):
         there = options()
         for page in PAGES:
             named = {word for span in spans(page) for word in re.findall(r"(?<![\w%-])[A-Z][A-Z0-9_]{2,}(?![\w-])", span)}
             with self.subTest(page=page):
                 self.assertEqual(set(), {name for name in named - NO_OPTIONS - set(there) if len(name) > 3})
 
-    def test_defaults_in_sentences_are_the_programs(self):
+    def test_defaults_in_sentences_agree_with_the_program(self):
         there = options()
         for page, place, option in DEFAULTS:
             with self.subTest(page=page, option=option):
@@ -197,7 +199,7 @@ class Options(unittest.TestCase):
                 self.assertIsNotNone(told, "the words around it have changed")
                 self.assertEqual(numbers(there[option]), numbers(told[1]))
 
-    def test_defaults_of_the_tables_of_limits_are_the_programs(self):
+    def test_defaults_in_tables_of_limits_agree_with_the_program(self):
         there, checked = options(), set()
         for limit, default in limits():
             names = re.findall(r"^`([A-Z_]+)`|, `([A-Z_]+)`$", limit)
@@ -210,7 +212,7 @@ class Options(unittest.TestCase):
 
 
 class Routes(unittest.TestCase):
-    def test_every_path_that_is_named_is_there(self):
+    def test_every_named_path_exists(self):
         there = {(method, shape(path)) for method, path in routes()}
         paths = {path for _, path in there}
         count = 0
@@ -249,8 +251,8 @@ class Routes(unittest.TestCase):
 
 
 class Words(unittest.TestCase):
-    def test_every_name_is_one_of_the_program(self):
-        """Members, codes of errors, columns, metrics and reasons have an underscore, and are written once somewhere."""
+    def test_every_name_occurs_in_the_program(self):
+        """Members, error codes, columns, metrics and reasons have an underscore, and occur somewhere in the program."""
         sources = files(".c", ".h", ".def", ".sql", ".json", ".js", ".yml", directories=(*LAYERS, "schema", "deploy"))
         there = set(re.findall(r"\w+", "".join(text_of(path) for path in sources)))
         prefixed = set(re.findall(r'^\tX\(\w+, \w+, "(\w+)"', text_of("shm/families.h") + text_of("shm/delivery_families.h"), re.MULTILINE))
@@ -282,7 +284,7 @@ class Words(unittest.TestCase):
                 self.assertIn(f"`{reason}`", text_of("docs/deliveries.md"))
                 self.assertRegex(text_of("server/openapi/deliveries.json"), rf'"description": "http_<status>, [^"]*\b{reason}\b')
 
-    def test_every_panel_that_is_named_is_on_a_dashboard(self):
+    def test_every_named_panel_is_on_a_dashboard(self):
         titles = {title for path in (ROOT / "deploy/grafana/dashboards").glob("*.json")
                   for title in re.findall(r'"title": "(.*?)"', path.read_text())}
         named = {title for page in PAGES for title in re.findall(r'\bpanel "(.*?)"', text_of(page))}
@@ -291,7 +293,7 @@ class Words(unittest.TestCase):
 
 
 class Constants(unittest.TestCase):
-    def test_numbers_are_the_programs(self):
+    def test_numbers_agree_with_the_program(self):
         for page, words, name, macro, unit in CONSTANTS:
             with self.subTest(page=page, words=words):
                 before, after = map(re.escape, in_digits(words).split("{}"))

@@ -1,4 +1,4 @@
-"""Every command of hooksctl in the documents is one: its words, and its flags."""
+"""Every command of hooksctl in the documents exists, with its words and flags."""
 
 import re
 import unittest
@@ -16,14 +16,14 @@ EVERYWHERE = {"json", "help", "version"}
 
 
 def expanded(text):
-    """The text with the macros of the tables in place of their names."""
+    """The text with the macros of the tables expanded."""
     for name, body in MACRO.findall(TABLES):
         text = re.sub(rf'\b{name}\b(?:\((".*?")\))?', lambda match, body=body: re.sub(r"\bname,", f"{match[1]},", body), text)
     return text
 
 
 def groups():
-    """By each word that begins a command of the API: its verbs, its flags, and whether the verb may be left out."""
+    """{first word of a command of the API: (verbs, flags, whether the verb may be omitted)}."""
     tables = {name: expanded(body) for name, body in TABLE.findall(TABLES)}
     found = {}
     for name, second, verbs, bare in GROUP.findall(TABLES):
@@ -35,7 +35,7 @@ def groups():
 
 
 def code(document):
-    """What stands in blocks of code and in backquotes, a line each."""
+    """The lines in code blocks and in backquotes."""
     fenced = [match[0] for match in FENCE.finditer(document)]
     rest = FENCE.sub("", document)
     return "\n".join(fenced + re.findall(r"^ {4}.*", rest, re.MULTILINE) + re.findall(r"`([^`\n]+)`", rest))
@@ -49,7 +49,7 @@ class Commands(unittest.TestCase):
         self.options = {name.lower().replace("_", "-") for name in options()} | EVERYWHERE
 
     def wrong(self, command):
-        """What is wrong with the words behind hooksctl, or None."""
+        """The mistake in the words after hooksctl, or None."""
         words = [word for word in re.sub(r"'[^']*'|\"[^\"]*\"", "X", command).split("#")[0].split()]
         flags = {word[2:].partition("=")[0] for word in words if re.match(r"--\w", word)} - self.options
         first, second = (words + ["", ""])[:2]
@@ -63,7 +63,7 @@ class Commands(unittest.TestCase):
         flags = {flag for flag in flags if f'"{flag}' not in self.source and f"--{flag}" not in self.source}
         return f"{first} has no --{min(flags)}" if flags else None
 
-    def test_every_command_is_one(self):
+    def test_every_command_exists(self):
         count = 0
         for path in ("README.md", *sorted(path.relative_to(ROOT) for path in (ROOT / "docs").glob("*.md"))):
             for command in COMMAND.findall(code((ROOT / path).read_text())):
@@ -73,7 +73,7 @@ class Commands(unittest.TestCase):
                         self.assertIsNone(self.wrong(command))
         self.assertGreater(count, 150)
 
-    def test_what_is_wrong_is_seen(self):
+    def test_wrong_commands_are_found(self):
         for command in ("endpoints make", "endpoints ls --tenant=a", "endpoint ls", "spool list --no-such", "dlq requeue --dryrun", "tell"):
             with self.subTest(command=command):
                 self.assertIsNotNone(self.wrong(command))

@@ -1,4 +1,4 @@
-"""Rules of the console's files: what events hold never becomes HTML, and nothing comes from elsewhere."""
+"""Rules for the console's files: content of events never becomes HTML, and nothing is loaded from other servers."""
 
 import re
 import unittest
@@ -6,7 +6,7 @@ import unittest
 from tree import ROOT
 
 CONSOLE = ROOT / "server/console"
-# By these a text becomes HTML or a script.
+# Calls that turn text into HTML or a script.
 FORBIDDEN = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|parseFromString|setHTML|srcdoc|\beval\b|new Function"
     r"|javascript:|document\.cookie|\.style\b|cssText")
@@ -24,17 +24,17 @@ class Console(unittest.TestCase):
         self.assertGreater(len(scripts), 20)
         self.assertEqual({}, {name: found for name, text in scripts.items() if (found := FORBIDDEN.findall(text))})
 
-    def test_what_is_forbidden_is_seen(self):
+    def test_forbidden_calls_are_found(self):
         for line in ("a.innerHTML = b", "setTimeout(eval, 1)", 'a.href = "javascript:x"', "a.style.color = b"):
             with self.subTest(line=line):
                 self.assertTrue(FORBIDDEN.search(line))
 
-    def test_pages_have_no_script_and_no_style_in_them(self):
+    def test_pages_have_no_inline_script_or_style(self):
         for name, text in texts(".html").items():
             with self.subTest(page=name):
                 self.assertIsNone(re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]* src=)|<script[^>]*>[^<]", text))
 
-    def test_nothing_comes_from_elsewhere(self):
+    def test_nothing_is_loaded_from_other_servers(self):
         for name, text in texts(".html", ".css", ".js").items():
             with self.subTest(file=name):
                 urls = re.findall(r"https?://[\w./-]+|url\(|@import", text)

@@ -1,4 +1,4 @@
-"""The documents name what is there: files, formats, headings, each other."""
+"""The documents name existing files, formats, headings and documents."""
 
 import re
 import unittest
@@ -17,20 +17,20 @@ def text_of(name):
 
 
 def table(text, heading):
-    """The cells of each row of the first table behind that heading, the table's own head left out."""
+    """The cells of each row of the first table after that heading, without the table's head."""
     rows = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL).group(1)
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in rows.splitlines() if line.startswith("|")]
     return cells[2:]
 
 
 def named(cell):
-    """What a cell names in backquotes: paths, and words of the code."""
+    """The paths and the words of code in backquotes of a cell."""
     words = [word for word in re.findall(r"`([^`]+)`", cell) if not word.startswith("build/")]
     return [word for word in words if "/" in word or "." in word], [word for word in words if word.isupper()]
 
 
 class Hacking(unittest.TestCase):
-    def test_each_change_names_files_that_are_there(self):
+    def test_each_change_names_existing_files(self):
         rows = table(text_of("HACKING.md"), "What a change touches")
         self.assertEqual(list(CHANGES), [change for change, _ in rows])
         for change, cell in rows:
@@ -44,12 +44,12 @@ class Hacking(unittest.TestCase):
                 with self.subTest(change=change, symbol=symbol):
                     self.assertIn(symbol, code, "it is in none of the files that the row names")
 
-    def test_the_tour_comes_by_every_folder(self):
+    def test_the_tour_has_every_folder(self):
         rows = [(cells[0].strip("`"), named(cells[2])[0]) for cells in table(text_of("HACKING.md"), "Tour, in reading order")]
         self.assertEqual({f"{layer}/" for layer in LAYERS} | {"schema/"}, {folder for folder, _ in rows})
         self.assertEqual([], [folder + name for folder, names in rows for name in names if not (ROOT / folder / name).exists()])
 
-    def test_every_file_is_in_the_place_that_is_told(self):
+    def test_every_file_of_source_md_exists(self):
         count = 0
         for section in re.split("^## ", text_of("docs/source.md"), flags=re.MULTILINE)[1:]:
             folder, text = section.split("\n", 1)
@@ -66,7 +66,7 @@ class Hacking(unittest.TestCase):
 
 
 class Documents(unittest.TestCase):
-    def test_the_readme_leads_to_every_document(self):
+    def test_the_readme_links_to_every_document(self):
         readme = text_of("README.md")
         self.assertEqual([], [path.name for path in (ROOT / "docs").glob("*.md") if f"(docs/{path.name})" not in readme])
 
@@ -74,7 +74,7 @@ class Documents(unittest.TestCase):
         listed = text_of("docs/adr/README.md")
         self.assertEqual([], [path.name for path in (ROOT / "docs/adr").glob("0*.md") if f"({path.name})" not in listed])
 
-    def test_what_the_code_cites_is_there(self):
+    def test_documents_cited_in_the_code_exist(self):
         cited = 0
         for path in files(".c", ".h", ".def", directories=LAYERS):
             for comment in COMMENT.findall((ROOT / path).read_text()):
@@ -91,14 +91,14 @@ class Releasing(unittest.TestCase):
     def setUp(self):
         self.formats = {row[0].split(" (")[0]: row[1] for row in table(text_of("RELEASING.md"), "File formats")}
 
-    def test_the_formats_have_the_versions_of_the_code(self):
+    def test_documented_versions_of_formats_agree_with_the_code(self):
         defined = dict(re.findall(r'#define (\w+) "?(\w+)"?', text_of("shm/segment_layout.h") + text_of("event/record.h")
                                   + text_of("writer/spool_file.h")))
         self.assertEqual(f"`{defined['SEGMENT_MAGIC']}`", self.formats["ring"])
         self.assertEqual(f"`{defined['SPOOL_MAGIC']}`", self.formats["spool file"])
         self.assertEqual(defined["RECORD_VERSION"], self.formats["record"])
 
-    def test_the_schemas_have_the_number_of_their_last_migration(self):
+    def test_documented_schema_versions_are_those_of_the_last_migrations(self):
         for name, directory in (("PostgreSQL schema", "postgres"), ("SQLite database", "sqlite"),
                                 ("schema of webhooks", "webhooks/postgres"), ("embedded store", "webhooks/sqlite")):
             with self.subTest(schema=name):

@@ -1,4 +1,4 @@
-"""The fields of event/fields.h, held against what repeats them: server/openapi/events.json and the columns of both schemas."""
+"""The fields of event/fields.h agree with server/openapi/events.json and with the columns of both schemas."""
 
 import json
 import re
@@ -10,14 +10,14 @@ ROW = re.compile(r'\b(TEXT|VALUE|MADE)\( *(\w+), *"(\w+)", *(\d+), *(true|false)
 
 
 def rows():
-    """form, key, limit, required, column, type of each row."""
+    """(form, key, limit, required, column, type) of each row."""
     text = (ROOT / "event/fields.h").read_text()
     return [(form, key, int(limit), required == "true", column, type_)
             for form, _symbol, key, limit, required, column, type_ in ROW.findall(text)]
 
 
 def properties(fields):
-    """What openapi.json must say of text fields: {key: (type, maxLength)}."""
+    """{key: (type, maxLength)} of the text fields that openapi.json must have."""
     return {key: ("string" if required else ["string", "null"], limit)
             for form, key, limit, required, _column, _type in fields if form == "TEXT"}
 
@@ -34,12 +34,12 @@ class Fields(unittest.TestCase):
     def test_openapi_names_the_fields_that_clients_send(self):
         self.assertEqual({key for form, key, *_ in rows() if form != "MADE"}, set(self.event["properties"]))
 
-    def test_openapi_knows_types_and_limits_of_texts(self):
+    def test_openapi_has_types_and_limits_of_texts(self):
         told = {key: (self.event["properties"][key]["type"], self.event["properties"][key]["maxLength"])
                 for key in properties(rows())}
         self.assertEqual(properties(rows()), told)
 
-    def test_openapi_knows_what_is_required(self):
+    def test_openapi_has_the_required_fields(self):
         self.assertEqual({key for _form, key, _limit, required, *_ in rows() if required}, set(self.event["required"]))
 
     def test_both_schemas_have_the_columns(self):

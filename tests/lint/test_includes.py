@@ -1,7 +1,9 @@
-"""The include rule: which folder may know which, and which libraries belong to which folder.
+"""
+The include rule: the folders and libraries that each folder may include.
 
-master -> {server, writer, control, courier} -> {store, ingest, api} -> shm -> {config, event} -> base; cli stands beside master.
-What is included stands below, so there are no circles; the roles (server, writer, control, courier) never include each other.
+master -> {server, writer, control, courier} -> {store, ingest, api} -> shm -> {config, event} -> base; cli stands
+beside master. A folder includes only folders to the right, so there are no circles. The roles (server, writer, control,
+courier) never include each other.
 """
 
 import re
@@ -32,11 +34,12 @@ LIBRARY_USERS = {
     "seccomp.h": ["base/seccomp_filter.c"],
     "ssl.h": ["courier/certificate.c", "server/h2o_internals.c", "server/tickets.c", "server/tls.c"], "x509_vfy.h": ["courier/certificate.c"],
 }
-# A sink needs no shared memory: store/ knows of shm the names of the numbers that it reports, and what a node's row is. The
-# exception hands the write turn of the segment to a database.
+# A sink needs no shared memory: store/ includes only shm's names of the numbers that it reports, and the struct of a
+# node's row. The exception hands the segment's write turn to a database.
 STORE_MAY_KNOW = {"shm/series.h", "shm/node.h"}
 STORE_AND_SEGMENT = PurePath("store/db_turn")
-# A database's own headers are its folder's and of these two: the rest of the tree knows their headers, sink.h, db.h, and these.
+# Only a database's own folder and these two files may include its headers. The rest of the tree includes their headers,
+# sink.h, db.h, and these.
 STORE_CHOOSERS = {PurePath("store/store.c"), PurePath("store/webhooks_store.c")}
 STORE_FACES = {"store/jsonl/jsonl_line.h", "store/postgres/dead_letter_db.h", "store/postgres/server_facts.h", "store/sqlite/sqlite_copy.h", "store/sqlite/sqlite_facts.h"}
 
@@ -44,9 +47,9 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.M
 
 
 def violations(path, text):
-    """What is wrong with the includes of that source, as sentences. path is relative to the root of the tree."""
+    """The violations in the includes of that source, as sentences. path is relative to the root of the tree."""
     layer = path.parts[0]
-    # shm/lane.h brings ck_pr.h along, so the calls count, and not the include lines alone.
+    # shm/lane.h includes ck_pr.h, so this also checks the calls.
     if layer != "shm" and "ck_pr_" in text:
         yield f"{path} calls ck_pr_*: words of the segment are read and written by functions of shm"
     for quoted, angled in INCLUDE.findall(text):
@@ -73,7 +76,7 @@ def violations(path, text):
 
 
 def circle(included):
-    """A module is a .c file and its header. A circle of the graph {module: modules that it includes} as a list, or [] when there is none."""
+    """A circle in the graph {module: included modules} as a list, or []. A module is a .c file and its header."""
     done = set()
 
     def visit(module, path):
@@ -100,16 +103,16 @@ class IncludeRule(unittest.TestCase):
             included.setdefault(module, set()).update(quoted - {module})
         self.assertEqual([], circle(included))
 
-    def test_a_circle_is_seen(self):
+    def test_a_circle_is_found(self):
         self.assertEqual(["b", "c"], circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}))
         self.assertEqual([], circle({"a": {"b", "c"}, "b": {"c"}}))
 
-    def test_the_tree_keeps_it(self):
+    def test_the_tree_keeps_the_include_rule(self):
         sources = files(".c", ".h", directories=LAYERS)
         self.assertGreater(len(sources), 20)
         self.assertEqual([], [wrong for path in sources for wrong in violations(path, (ROOT / path).read_text())])
 
-    def test_what_breaks_it_is_seen(self):
+    def test_violations_are_found(self):
         for path, line in (
             ("base/log.c", '#include "event/record.h"'),
             ("config/config.c", '#include "shm/segment.h"'),
@@ -155,7 +158,7 @@ class IncludeRule(unittest.TestCase):
             with self.subTest(path=path, line=line):
                 self.assertTrue(list(violations(PurePath(path), f"/* Purpose. */\n{line}\n")))
 
-    def test_what_is_allowed_is_allowed(self):
+    def test_permitted_includes_are_accepted(self):
         for path, line in (
             ("master/main.c", '#include "writer/loop.h"'),
             ("server/acceptor.c", "#include <h2o.h>"),

@@ -1,4 +1,4 @@
-"""The documents point at what is there: every relative link leads to a file, every anchor to a heading of it."""
+"""Every relative link in the documents leads to an existing file, and every anchor to a heading in it."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//")
 
 
 def documents():
-    """Paths relative to ROOT: those under version control, or in a tree without it all but what is built or fetched."""
+    """Paths relative to ROOT under version control. In a tree without it: all paths that were not built or fetched."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode == 0:
         return sorted(PurePath(line) for line in listed.stdout.splitlines() if (ROOT / line).is_file())
@@ -25,7 +25,7 @@ def documents():
 
 
 def anchors(text):
-    """As GitHub makes them of headings; one that comes again gets a number."""
+    """The anchors that GitHub makes from headings. A repeated one gets a number."""
     seen, found = {}, set()
     for heading in HEADING.findall(FENCE.sub("", text)):
         heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
@@ -37,7 +37,7 @@ def anchors(text):
 
 
 def broken(root, path):
-    """What is wrong with the links of that document, as sentences."""
+    """The broken links of that document, as sentences."""
     text = (root / path).read_text()
     for match in LINK.finditer(SPAN.sub("", FENCE.sub("", text))):
         link = match.group(1) or match.group(2)
@@ -52,12 +52,12 @@ def broken(root, path):
 
 
 class Links(unittest.TestCase):
-    def test_every_link_leads_somewhere(self):
+    def test_every_link_has_a_target(self):
         found = documents()
         self.assertIn(PurePath("README.md"), found)
         self.assertEqual([], [wrong for path in found for wrong in broken(ROOT, path)])
 
-    def test_what_is_broken_is_seen(self):
+    def test_broken_links_are_found(self):
         with TemporaryDirectory() as directory:
             root = Path(directory)
             (root / "docs").mkdir()

@@ -1,4 +1,4 @@
-"""What a move of the webhooks' store takes along: every table and column of the schema, or what is left out says why."""
+"""A move of the webhooks' store copies every table and column of the schema, or gives a reason for leaving it out."""
 
 import re
 import sqlite3
@@ -52,7 +52,7 @@ class Move(unittest.TestCase):
                     self.assertEqual("INTEGER" if kind in NUMBERS else "TEXT", self.schema[name][0][column])
 
     def test_rows_are_read_by_the_key(self):
-        """But for times, which are in keys for the sake of months."""
+        """Times do not count: they are in keys only because of months."""
         for name, count in self.keys.items():
             key = [column for column in self.schema[name][1] if not column.endswith("_at")]
             with self.subTest(table=name):

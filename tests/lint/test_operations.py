@@ -1,4 +1,4 @@
-"""What follows from the table of operations: nothing is changed by a GET, which browsers send for any page without asking."""
+"""No GET of the table of operations changes anything, because browsers send GETs for any page without asking."""
 
 import re
 import unittest
@@ -8,14 +8,14 @@ from tree import ROOT, files
 ROW = re.compile(r'^OPERATION\((\w+), "(\w+)", "([^"]+)"', re.MULTILINE)
 HANDLER = re.compile(r"\[OPERATION_(\w+)\] = (\w+),")
 FUNCTION = re.compile(r"^(static )?[\w ]+\**\n(\w+)\([^{};]*\)\n\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-# By these a handler changes something: a transaction with its audit row, a statement of its own, or work for couriers.
+# Calls by which a handler changes something: a transaction with an audit row, a statement, or work for couriers.
 CHANGES = re.compile(r"\b(change_run|change_audit|db_begin|db_commit|idempotent_\w+|at_once_\w+|test_waits_\w+|key_loader_\w+)\(")
-# Takes every method, because senders of webhooks use what they like; who has its token may add to that inbox.
+# The inbox accepts every method, because senders of webhooks differ. Its token permits adding messages.
 OF_EVERY_METHOD = {"INBOX_RECEIVE"}
 
 
 def functions():
-    """Of each name in control: (file, whether only that file can call it, body)."""
+    """{name of a function in control: [(file, whether it is static, body)]}."""
     found = {}
     for path in files(".c", directories=("control",)):
         for static, name, body in FUNCTION.findall((ROOT / path).read_text()):
@@ -24,7 +24,7 @@ def functions():
 
 
 def reached(name, bodies):
-    """The bodies of all functions that a call may come to, which others call or hand on by their names."""
+    """The bodies of all functions that a call may reach, directly or as a callback."""
     seen, todo = {}, [(name, None)]
     while todo:
         name, caller = todo.pop()
@@ -42,7 +42,7 @@ class Operations(unittest.TestCase):
         self.bodies = functions()
 
     def changes(self, symbol):
-        """By which calls the handler of the operation changes something."""
+        """The calls by which the operation's handler changes something."""
         return {call for body in reached(self.handlers[symbol], self.bodies) for call in CHANGES.findall(body)}
 
     def test_every_operation_has_a_handler_here(self):
@@ -53,12 +53,12 @@ class Operations(unittest.TestCase):
     def test_no_get_changes_anything(self):
         self.assertEqual({}, {symbol: self.changes(symbol) for symbol, method, _ in self.rows if method == "GET" and self.changes(symbol)})
 
-    def test_everything_else_does(self):
-        """Else the check above would see nothing. A trial of a filter is kept nowhere."""
+    def test_all_other_methods_change_something(self):
+        """Proves that the check above can fail. A trial of a filter changes nothing."""
         self.assertEqual(["SUBSCRIPTION_TEST"], [symbol for symbol, method, _ in self.rows
                                                  if method in ("POST", "PATCH", "DELETE") and not self.changes(symbol)])
 
-    def test_what_takes_every_method_is_known(self):
+    def test_only_the_inbox_accepts_every_method(self):
         self.assertEqual(OF_EVERY_METHOD, {symbol for symbol, method, _ in self.rows if method == "ANY"})
         self.assertEqual({"GET", "POST", "PATCH", "DELETE", "ANY"}, {method for _, method, _ in self.rows})
 

@@ -1,4 +1,4 @@
-"""The probes of base/probes.h, what calls them, what docs/tools.md and the scripts of tools/ say of them: all the same."""
+"""The probes of base/probes.h agree with their calls, with docs/tools.md, and with the scripts of tools/."""
 
 import re
 import unittest
@@ -19,16 +19,16 @@ def declared():
 
 
 class Probes(unittest.TestCase):
-    def test_each_probe_has_one_place(self):
+    def test_each_probe_is_called_in_one_place(self):
         code = "".join((ROOT / path).read_text() for path in files(".c", directories=LAYERS))
         self.assertEqual({name: 1 for name in declared()}, {name: len(re.findall(rf"\bPROBE_{name.upper()}\(", code)) for name in declared()})
 
-    def test_the_documents_have_each_with_its_arguments(self):
+    def test_the_documents_have_each_probe_with_its_arguments(self):
         section = (ROOT / "docs/tools.md").read_text().split("\n## Probes\n")[1]
         rows = re.findall(r"^\| `(\w+)` \| ([a-z_, ]+) \|", section, re.MULTILINE)
         self.assertEqual(declared(), {name: arguments.split(", ") for name, arguments in rows})
 
-    def test_scripts_use_what_there_is(self):
+    def test_scripts_use_existing_probes(self):
         scripts = sorted((ROOT / "tools").glob("*.bt"))
         self.assertEqual(["batches.bt", "latency.bt"], [script.name for script in scripts])
         for script in scripts:
@@ -41,7 +41,7 @@ class Probes(unittest.TestCase):
 
 
 class Gdb(unittest.TestCase):
-    def test_flags_of_parcels_are_those_of_the_header(self):
+    def test_scripts_have_the_headers_flags_of_parcels(self):
         header = re.findall(r"^#define LANE_(\w+) (\d+)u$", (ROOT / "shm/lane_flags.h").read_text(), re.MULTILINE)
         wanted = {name: int(bit) for name, bit in header if name != "FLAGS"}
         table = re.search(r"^LANE_FLAGS = (\{.*\})$", (ROOT / "tools/hooks_gdb.py").read_text(), re.MULTILINE)[1]

@@ -1,4 +1,6 @@
-"""docs/operations.md knows everything that can wake somebody: log lines, exit codes, alerts, answers of the probes."""
+"""
+docs/operations.md explains everything that can alarm an operator: log lines, exit codes, alerts, answers of probes.
+"""
 
 import re
 import unittest
@@ -28,12 +30,12 @@ def messages(text, pattern=MESSAGE):
 
 
 def section(title):
-    """From that heading to the next of its kind."""
+    """The text from that heading to the next one of its level."""
     return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL).group(1)
 
 
 def rows(text):
-    """The first cells of the tables there."""
+    """The first cells of the tables in the text."""
     return re.findall(r"^\| (.*?) \|", text, re.MULTILINE)
 
 
@@ -51,7 +53,7 @@ class Runbook(unittest.TestCase):
                     self.assertIn(f"`{message}`", explained)
         self.assertGreater(count, 40)
 
-    def test_every_explained_line_can_be_written(self):
+    def test_every_explained_line_is_in_the_program(self):
         written = {message for path in files(".c", directories=DAEMON) for message in messages((ROOT / path).read_text())}
         tables = re.findall(r"^\| line \|.*?\n\n", section("Log lines"), re.MULTILINE | re.DOTALL)
         self.assertGreater(len(tables), 5)
@@ -73,7 +75,7 @@ class Runbook(unittest.TestCase):
         explained = [row.strip("`") for row in rows(section("Checks of the doctor")) if row.startswith("`")]
         self.assertEqual(checks, explained)
 
-    def test_every_exit_code_of_a_process_stands_in_its_obituary(self):
+    def test_every_exit_code_of_a_process_is_named_when_it_dies(self):
         names = {"EXIT_DRAINED": 0, "EXIT_FAILED": 1}
         used = {code for path in files(".c", directories=DAEMON) for code in EXIT.findall((ROOT / path).read_text())}
         self.assertLessEqual(used - {"0"}, set(names), "main() alone has the others")
@@ -86,7 +88,7 @@ class Runbook(unittest.TestCase):
         [table] = re.findall(r"^\| 503 of the management API.*?\n\n", RUNBOOK, re.MULTILINE | re.DOTALL)
         self.assertLessEqual({f"`{code}`" for code in codes}, set(rows(table)))
 
-    def test_every_alert_has_a_heading_that_its_link_finds(self):
+    def test_every_alerts_link_leads_to_its_heading(self):
         rules = sorted((ROOT / "deploy/prometheus").glob("**/*.y*ml")) if (ROOT / "deploy/prometheus").is_dir() else []
         named = {name for path in rules for name in re.findall(r"^\s*(?:- )?alert: *(\w+)", path.read_text(), re.MULTILINE)}
         headings = set(re.findall(r"^### (Hooks\w+)$", section("Alerts"), re.MULTILINE))
@@ -110,7 +112,7 @@ class Runbook(unittest.TestCase):
         self.assertGreater(len(texts), 3)
         self.assertEqual([], [text for text in texts if f"`{text}`" not in section("What it answers")])
 
-    def test_every_refusal_of_a_request_by_503_is_explained(self):
+    def test_every_refusal_with_503_is_explained(self):
         texts = []
         for path in ("server/events.c", "server/outlet.c", "server/publish.c"):
             texts += messages((ROOT / path).read_text(), REFUSAL)

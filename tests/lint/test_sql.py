@@ -1,6 +1,9 @@
-"""The webhooks' SQL: each statement names the tenant whose rows it touches, and nothing asks for what a distributed database refuses.
+"""
+The webhooks' SQL: each statement names the tenant of its rows, and none uses a feature that a distributed database
+refuses.
 
-The tables are read from schema/webhooks, the statements from the string literals of store/ and the functions of the schema.
+The tables are read from schema/webhooks, the statements from the string literals of store/ and the functions of the
+schema.
 """
 
 import re
@@ -14,7 +17,7 @@ SCHEMA = sorted((ROOT / "schema/webhooks/postgres").glob("[0-9]*.sql"))
 TABLE = re.compile(r"^CREATE TABLE (\w+) \(\n(.*?)^\)", re.MULTILINE | re.DOTALL)
 UNIQUE = re.compile(r"^\t(?:(\w+) .*)?\b(?:PRIMARY KEY|UNIQUE)(?: \((\w+)[^)]*\))?,?$", re.MULTILINE)
 UNIQUE_INDEX = re.compile(r"CREATE UNIQUE INDEX \w+ ON (\w+)[^(]*\((\w+)")
-# These are small: in a distributed database each node has all of them.
+# Small tables: in a distributed database each node has a copy.
 ON_ALL_NODES = {"tenants", "api_keys", "routing_versions", "delivery_nodes", "pauses", "changes", "upkeep", "store_identity",
                 "inbox_keys", "hookline_schema_migrations"}
 FORBIDDEN_IN_SCHEMA = {
@@ -24,7 +27,7 @@ FORBIDDEN_IN_SCHEMA = {
     r"\bROW LEVEL SECURITY\b": "COPY refuses it",
 }
 
-# Statements over all tenants: (file, part of the text) and the reason. One that fits no statement fails the test.
+# {(file, part of the text): reason} of statements on all tenants. An entry that matches no statement fails the test.
 OVER_TENANTS = {
     ("store/webhooks/key_rows.c", "hl_ms(expires_at)"): "the key table is one for all tenants",
     ("store/webhooks/key_rows.c", "revoked_at < hl_time"): "upkeep removes the old rows of all tenants",
@@ -56,7 +59,7 @@ OVER_TENANTS = {
     ("store/webhooks/top_rows.c", "FROM jobs LIMIT $2"): "an administrator asks which tenants have most",
 }
 
-# Texts that Citus would not take, or not count: (file, part of the text) and the reason why they stay.
+# {(file, part of the text): reason} of texts that Citus would refuse or count wrongly.
 NOT_FOR_CITUS = {
     ("store/webhooks/idempotency.c", "INSERT INTO idempotency_keys"): "nobody counts the rows: a second statement finds the keys of others",
     ("store/webhooks/attempt_rows.c", "INSERT INTO attempts"): "nobody counts the rows",
@@ -69,7 +72,7 @@ CONDITION = re.compile(r"\b(?:WHERE|ON|USING|HAVING)\b")
 
 
 def tables(text):
-    """{name: body} of the tables that a schema makes."""
+    """{name: body} of a schema's tables."""
     return dict(TABLE.findall(text))
 
 
@@ -78,7 +81,7 @@ def tenanted(text):
 
 
 def wrong_in_schema(text):
-    """What a distributed database refuses, as sentences."""
+    """The features in a schema that a distributed database refuses, as sentences."""
     text = re.sub(r"--.*", "", text)
     for pattern, reason in FORBIDDEN_IN_SCHEMA.items():
         if found := re.search(pattern, text):
@@ -90,7 +93,7 @@ def wrong_in_schema(text):
 
 
 def nameless(sql, tables_with_tenant):
-    """Whether a text touches a table with tenants without naming the tenant, as a sentence."""
+    """A sentence if a text uses a table with tenants without naming the tenant."""
     told = re.search(r"\bINSERT INTO \w+ \([^)]*\btenant_id\b[^)]*\) SELECT\b", sql)
     touched = [name for name in TOUCHES.findall(sql.replace(told[0], "SELECT") if told else sql) if name in tables_with_tenant]
     if not touched:
@@ -103,7 +106,9 @@ def nameless(sql, tables_with_tenant):
 
 
 def unheld_limits(sql):
-    """Rows that are chosen by a LIMIT, which PostgreSQL may choose anew for each row that they are held against, as sentences."""
+    """
+    Sentences about subqueries with a LIMIT that PostgreSQL may evaluate again, with other rows, for each outer row.
+    """
     chosen = [inside(sql, found.end() - 1) for found in re.finditer(r"\bIN\s*\(", sql)]
     if re.search(r"\b(?:UPDATE|DELETE|INSERT)\b", sql):
         chosen += [inside(sql, found.end() - 1) for found in re.finditer(r"\b\w+ AS \(", sql)]
@@ -113,7 +118,7 @@ def unheld_limits(sql):
 
 
 def distribution(schema):
-    """The lists of tables of hooks_distribute(), as the newest migration has them: on all nodes, by tenant."""
+    """The tables of hooks_distribute() in the newest migration: those on all nodes, and those by tenant."""
     return [re.findall(r"\w+", re.findall(rf"CREATE (?:OR REPLACE )?FUNCTION hl_tables_{name}\(\).*?'\{{([^}}]*)\}}'", schema, re.DOTALL)[-1])
             for name in ("on_all_nodes", "by_tenant")]
 
@@ -145,7 +150,7 @@ class Sql(unittest.TestCase):
                 yield str(path.relative_to(ROOT)), text
 
     def check(self, rule, exceptions, least):
-        """rule(text): what is wrong, as sentences."""
+        """rule(text) returns problems as sentences."""
         wrong, unused, seen = [], set(exceptions), 0
         for path, text in self.texts():
             seen += 1
@@ -160,10 +165,10 @@ class Sql(unittest.TestCase):
     def test_every_statement_names_its_tenant(self):
         self.check(lambda text: nameless(text.sql, self.tenanted), OVER_TENANTS, 150)
 
-    def test_every_limit_holds(self):
+    def test_no_limit_can_be_evaluated_again(self):
         self.check(lambda text: unheld_limits(text.sql) if text.runs_on != "sqlite" else [], {}, 150)
 
-    def test_citus_takes_every_statement(self):
+    def test_no_statement_breaks_a_rule_of_citus(self):
         distributed = set(distribution(self.schema)[1])
         self.check(lambda text: problems(text.sql, distributed, ON_ALL_NODES) if text.runs_on in ("postgres", "citus") else [], NOT_FOR_CITUS, 150)
 
@@ -172,7 +177,7 @@ class Rules(unittest.TestCase):
     def nameless(self, sql):
         return " ".join(nameless(sql, {"jobs", "endpoints", "api_keys"}))
 
-    def test_a_statement_of_one_tenant_is_fine(self):
+    def test_a_statement_of_one_tenant_is_accepted(self):
         for sql in (
             "SELECT url FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2",
             "SELECT 1 FROM jobs j JOIN endpoints e ON e.tenant_id = j.tenant_id WHERE j.tenant_id = $1",
@@ -183,17 +188,17 @@ class Rules(unittest.TestCase):
         ):
             self.assertEqual("", self.nameless(sql) + " ".join(problems(sql, {"jobs", "endpoints"})), sql)
 
-    def test_a_tenant_that_is_read_is_no_condition(self):
+    def test_a_selected_tenant_id_is_no_condition(self):
         self.assertIn("without naming", self.nameless("SELECT tenant_id FROM endpoints WHERE endpoint_id = $1"))
         self.assertIn("without naming", self.nameless("SELECT tenant_id, count(*) FROM jobs"))
 
-    def test_each_joined_table_wants_its_tenant(self):
+    def test_each_joined_table_needs_its_tenant(self):
         self.assertIn("without naming", self.nameless("SELECT 1 FROM jobs JOIN endpoints USING (endpoint_id) WHERE tenant_id = $1"))
 
     def test_an_insert_without_tenant_is_found(self):
         self.assertIn("without naming", self.nameless("INSERT INTO endpoints (url) VALUES ($1)"))
 
-    def test_a_limit_that_may_be_counted_anew_is_found(self):
+    def test_a_limit_that_may_be_evaluated_again_is_found(self):
         some = "SELECT job_id FROM jobs WHERE tenant_id = $1 LIMIT $2"
         for sql in (
             f"DELETE FROM jobs WHERE tenant_id = $1 AND job_id IN ({some})", f"SELECT 1 FROM jobs WHERE job_id NOT IN ({some})",
@@ -227,7 +232,7 @@ class CitusRules(unittest.TestCase):
     def problems(self, sql):
         return " ".join(problems(sql, {"jobs", "events"}, {"tenants"}))
 
-    def test_each_rule_finds_what_breaks_it(self):
+    def test_each_rule_finds_its_violations(self):
         for expected, sql in (
             ("joins hook_events", "SELECT 1 FROM jobs JOIN hook_events ON hook_events.event_id = jobs.event_id WHERE tenant_id = $1"),
             ("no column", "SELECT EXISTS (SELECT FROM jobs WHERE tenant_id = $1)"),
@@ -258,7 +263,7 @@ class CitusRules(unittest.TestCase):
         ):
             self.assertIn(expected, self.problems(sql), sql)
 
-    def test_what_citus_takes_is_no_problem(self):
+    def test_statements_that_citus_accepts_are_accepted(self):
         for sql in (
             f"INSERT INTO jobs SELECT * FROM {GIVEN} ON CONFLICT DO NOTHING RETURNING 1",
             f"UPDATE jobs SET due = COALESCE(hl_time(given.now), jobs.due) FROM (SELECT *, hl_ms(hl_now()) FROM {GIVEN}) AS given WHERE {OF_GIVEN}",
@@ -294,7 +299,7 @@ class Texts(unittest.TestCase):
         self.assertEqual(["postgres", "postgres", "sqlite", "plain", "citus", "plain", "sqlite", "citus"],
                          [text.runs_on for text in texts(source)])
 
-    def test_the_bodies_of_functions_are_statements(self):
+    def test_the_statements_in_functions_are_found(self):
         schema = "CREATE FUNCTION f() RETURNS void\n\tLANGUAGE plpgsql\nAS $$\nBEGIN\n\t-- no;\n\tDELETE FROM jobs\n\t\tWHERE true;\nEND\n$$;"
         self.assertEqual(["BEGIN DELETE FROM jobs WHERE true"], [text.sql for text in functions(schema)])
 

@@ -1,4 +1,4 @@
-"""Habits of the tree that need no compiler: files stay short and say what they are for, fallbacks are pinned."""
+"""Rules for the tree that need no compiler: files are short and open with their purpose, fallbacks are pinned."""
 
 import configparser
 import json
@@ -9,19 +9,21 @@ from pathlib import PurePath
 
 from tree import LAYERS, ROOT, files
 
-LONGEST = {".c": 500, ".py": 500, ".h": 180}  # lines; beyond, a file has two reasons to change
+LONGEST = {".c": 500, ".py": 500, ".h": 180}  # lines; a longer file has two reasons to change
 
 ROLE = re.compile(r'^\tR\(X, (\w+), "\w+", "(\w+)"', re.MULTILINE)  # a row of shm/roles.h: symbol, plural
 
 
 def roles_named(text):
-    """The roles that C code names, comments apart: by their symbol, or by their plural in any case, as members and options do."""
+    """
+    The roles that C code names outside of comments, by symbol or by plural in any case, as in members and options.
+    """
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     roles = ROLE.findall((ROOT / "shm/roles.h").read_text())
     return {symbol for symbol, plural in roles if re.search(rf"\bROLE_{symbol}\b|\b{plural}\b|\b{plural.upper()}\b", code)}
 
 
-# Of these functions each has a file of its own.
+# Each of these functions has a separate file.
 TABLES_OF_FUNCTIONS = {PurePath("cli/commands.h"), PurePath("cli/doctor.h")}
 PROTOTYPE = re.compile(r"^(?!static|typedef)\w[\w\s*]*?\b(\w+)\((?:[^;{}()]|\([^()]*\))*\)[^;{}]*;", re.MULTILINE)
 
@@ -54,7 +56,7 @@ class Tree(unittest.TestCase):
             with self.subTest(path=str(path)):
                 self.assertIn(f"\n#ifndef {guard}\n#define {guard}\n", (ROOT / path).read_text())
 
-    def test_what_a_header_declares_is_defined_in_the_source_of_its_name(self):
+    def test_a_headers_functions_are_defined_in_the_source_of_its_name(self):
         homes = {}
         for path in files(".c", directories=LAYERS):
             for name in re.findall(r"^(\w+)\(", (ROOT / path).read_text(), re.MULTILINE):
@@ -81,22 +83,22 @@ class Tree(unittest.TestCase):
         self.assertEqual([], found)
 
     def test_only_the_tables_name_more_than_one_role(self):
-        """What is shared by all roles goes by shm/roles.h; so a new role is a row there and one in master/roles.c."""
+        """Code for all roles uses shm/roles.h, so that a new role needs only a row there and one in master/roles.c."""
         shared = files(".c", ".h", directories=set(LAYERS) - {"server", "writer", "control", "courier"})
         named = {str(path) for path in shared if len(roles_named((ROOT / path).read_text())) > 1}
         tables = {"master/roles.c", "shm/roles.h"}
-        # The ring of 0.1.0 has two roles for ever. config/load.c works out defaults, of each option by itself.
+        # The ring of 0.1.0 has two roles for ever. config/load.c computes the defaults of single options.
         excused = {"shm/old_ring.h", "shm/old_ring.c", "shm/old_ring_layout.h", "config/load.c"}
-        # Two books are kept, of hook events and of published ones, by the two roles that have ledgers.
+        # Hook events and published events have separate accounts, by the two roles with ledgers.
         excused |= {f"shm/{name}" for name in ("settle.c", "counters.c", "segment.c", "segment_adopt.c", "segment_open.c",
                                                "families.h", "metrics.c")}
         self.assertEqual(tables, named - excused)
 
-    def test_cppcheck_looks_at_every_folder(self):
+    def test_cppcheck_checks_every_folder(self):
         looked_at = (ROOT / ".ci/lint").read_text().splitlines()[-1].split()
         self.assertEqual(sorted(LAYERS), sorted(looked_at))
 
-    def test_a_role_is_seen_however_it_is_named(self):
+    def test_a_role_is_found_under_any_of_its_names(self):
         for text in ("counts[ROLE_WRITER]", "config->writers", '"lower WRITERS"', "struct writer_slot *writers;"):
             with self.subTest(text=text):
                 self.assertEqual({"WRITER"}, roles_named(text))
@@ -113,7 +115,7 @@ class Tree(unittest.TestCase):
             with self.subTest(wrap=wrap.name):
                 self.assertRegex(section["wrap-git"]["revision"], "^[0-9a-f]{40}$")
 
-    def test_packages_of_npm_are_pinned_by_what_is_in_them_wherever_they_come_from(self):
+    def test_packages_of_npm_are_pinned_by_their_digests(self):
         packages = json.loads((ROOT / "tests/bench/queues/package-lock.json").read_text())["packages"]
         wanted = json.loads((ROOT / "tests/bench/queues/package.json").read_text())
         asked = packages.pop("")
@@ -125,7 +127,7 @@ class Tree(unittest.TestCase):
                 self.assertRegex(package["integrity"], "^sha512-")
                 self.assertNotIn("resolved", package)
 
-    def test_everything_has_the_version_of_the_programs(self):
+    def test_all_files_have_the_version_of_the_programs(self):
         version = re.search('HOOKS_VERSION "(.*)"', (ROOT / "base/version.h").read_text())[1]
         self.assertIn(f"agentic-hooks-backend ({version}) ", (ROOT / "deploy/debian/changelog").read_text().splitlines()[0])
         self.assertEqual(version, re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1])
@@ -135,7 +137,7 @@ class Tree(unittest.TestCase):
         self.assertGreater(len(found), 4)
         self.assertEqual({}, {path: versions for path, versions in found.items() if versions != {version}})
 
-    def test_the_programs_know_the_day_of_their_version(self):
+    def test_the_programs_have_the_date_of_their_version(self):
         released = int(re.search(r"HOOKS_RELEASED INT64_C\((\d+)\)", (ROOT / "base/version.h").read_text())[1])
         date = re.search("^ -- .*>  (.*)$", (ROOT / "deploy/debian/changelog").read_text(), re.MULTILINE)[1]
         self.assertEqual(released, int(parsedate_to_datetime(date).timestamp()) // 86400 * 86400)

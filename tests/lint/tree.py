@@ -1,4 +1,4 @@
-"""The source tree as the lint tests see it: files below the directories that hold sources, build directories left out."""
+"""The source tree for the lint tests: files in the directories of sources, without build directories."""
 
 from pathlib import Path
 
