@@ -28,10 +28,10 @@ SLOW_TIMEOUT = 180 * PATIENCE
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "unsanitized(reason): not a test of binaries with a sanitizer")
-    config.addinivalue_line("markers", "plain_postgres(reason): not a test of distributed tables")
-    config.addinivalue_line("markers", "wanted_by(variable): takes long, and runs where the environment has that variable")
-    config.addinivalue_line("markers", "citus_cluster(reason): a test of nothing else")
+    config.addinivalue_line("markers", "unsanitized(reason): does not run with sanitized binaries")
+    config.addinivalue_line("markers", "plain_postgres(reason): does not run with distributed tables")
+    config.addinivalue_line("markers", "wanted_by(variable): runs only if the environment has that variable")
+    config.addinivalue_line("markers", "citus_cluster(reason): runs only on a Citus cluster")
 
 
 def is_unwanted(item):

@@ -18,7 +18,7 @@ from harness.waiting import PATIENCE, wait_until
 
 LONG = 10 * PATIENCE  # for tests in which no node may be adopted
 FAILURE = Answer(status=503)
-pytestmark = [pytest.mark.plain_postgres("several nodes over one server of their own"), pytest.mark.wanted_by("SLOW_TESTS"),
+pytestmark = [pytest.mark.plain_postgres("nodes share a server of the test"), pytest.mark.wanted_by("SLOW_TESTS"),
               pytest.mark.timeout(240)]
 
 
@@ -211,7 +211,7 @@ def test_a_node_and_a_copy_of_its_directory_become_two_nodes(start_nodes, make_h
     wait_delivered_once(one, receiver, publish(tenant.client, 5) + publish(client_of(copy, tenant), 5))
 
 
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_a_publisher_that_hangs_in_a_copy_keeps_no_lock_and_doubles_no_event(start_nodes, receiver, tmp_path):
     killpoint = Killpoint(tmp_path / "killpoint", process="publisher", stops=True)
     one, = start_nodes(1, **killpoint.environment())

@@ -13,7 +13,7 @@ from harness.deliveries import Endpoints
 from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of
 from harness.waiting import wait_until
 
-pytestmark = [pytest.mark.plain_postgres("servers of its own"), pytest.mark.wanted_by("SLOW_TESTS")]
+pytestmark = [pytest.mark.plain_postgres("starts its own servers"), pytest.mark.wanted_by("SLOW_TESTS")]
 
 # Sessions whose commit of jobs waits for the standby and still holds its locks.
 COMMITS = """SELECT count(*) FROM pg_stat_activity AS session JOIN pg_locks AS lock ON lock.pid = session.pid

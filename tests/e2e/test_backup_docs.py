@@ -14,7 +14,7 @@ from harness.postgres import Database, PostgresServer
 from harness.waiting import wait_until
 from test_copies import SMALL, assert_goes_on, assert_waits, leave_jobs
 
-pytestmark = pytest.mark.unsanitized("it is about files of deploy/ and docs/")
+pytestmark = pytest.mark.unsanitized("tests files of deploy/ and docs/ only")
 
 KEYS = ("HL_API_KEY", "HL_ADMIN_KEY", "HL_MASTER_KEY")
 

@@ -87,7 +87,7 @@ def test_a_check_beside_a_running_service_is_ok(hooksd):
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 @pytest.mark.parametrize("option,value", [("DATA_DIR", "there/data"), ("JSONL_PATH", "there/file")])
 def test_a_path_without_write_permission_is_reported(directory, option, value):
     shutil.copy(BUILD_DIR / "hooksd", directory / "there")

@@ -6,7 +6,7 @@ import pytest
 from harness.citus import STAND_IN
 from harness.dba import Month, add_event, apply_roles, apply_schema, copy_of, fill, partitions, url_as
 
-pytestmark = [pytest.mark.plain_postgres("brings a stand-in for Citus"), pytest.mark.unsanitized("it is about SQL")]
+pytestmark = [pytest.mark.plain_postgres("brings a stand-in for Citus"), pytest.mark.unsanitized("tests SQL only")]
 
 CACHED = "citus.max_cached_conns_per_worker"
 

@@ -16,7 +16,7 @@ from harness.recording_receiver import Answer
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
-pytestmark = pytest.mark.unsanitized("a sanitizer wants to be the first library")
+pytestmark = pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 
 DAY = 86400
 HOUR = 3600

@@ -452,7 +452,7 @@ def memory_of(pid):
                     yield memory.read(end - begin)
 
 
-@pytest.mark.unsanitized("a sanitizer's shadow is more memory than can be read")
+@pytest.mark.unsanitized("a sanitizer's shadow memory is too large to read")
 def test_acceptors_have_no_secret_in_memory_and_open_no_store(start, database):
     password = secrets.token_hex(16)
     url = re.sub(r"^postgresql://(\w+)(:[^@]*)?@", rf"postgresql://\1:{password}@", database.url)

@@ -125,7 +125,7 @@ def statements_of_a_run(hookline, killpoint):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 @pytest.mark.timeout(3600 if ALL else 180 * PATIENCE)
 def test_a_control_killed_at_any_statement_leaves_a_consistent_store_and_the_right_keys(killable):
     hookline, killpoint = killable

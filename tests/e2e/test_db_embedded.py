@@ -45,7 +45,7 @@ def test_a_removed_database_is_not_made_again(driver, file, tmp_path):
 
 def test_a_full_disk_refuses_writes_and_keeps_committed_rows(driver, disk):
     if not isinstance(disk, SmallDisk):
-        pytest.skip("nothing may be mounted here")
+        pytest.skip("no right to mount")
     db = driver(DATA_PATH=new_file(driver, disk.path / "hookline.db"))
     db.add("before")
     disk.fill(None)
@@ -65,7 +65,7 @@ def test_a_full_disk_refuses_writes_and_keeps_committed_rows(driver, disk):
 
 def test_a_load_without_room_on_the_disk_stores_no_row(driver, disk):
     if not isinstance(disk, SmallDisk):
-        pytest.skip("nothing may be mounted here")
+        pytest.skip("no right to mount")
     db = driver(DATA_PATH=new_file(driver, disk.path / "hookline.db"))
     disk.fill(None)
     db.must("begin")

@@ -8,7 +8,7 @@ import pytest
 from harness.daemon import REPOSITORY
 from harness.dba import Month, apply_roles, apply_webhooks, fill
 
-pytestmark = pytest.mark.unsanitized("it is about SQL")
+pytestmark = pytest.mark.unsanitized("tests SQL only")
 
 TEXT = (REPOSITORY / "docs/dba.md").read_text()
 WRITTEN = 2026 * 12 + 11 - 1  # the current month of the examples
@@ -52,7 +52,7 @@ def nodes(plan):
         yield from nodes(child)
 
 
-@pytest.mark.plain_postgres("plans of distributed queries look otherwise")
+@pytest.mark.plain_postgres("plans of distributed queries differ")
 @pytest.mark.parametrize("served_by,sql", QUERIES, ids=[f"{number}{served_by}" for number, (served_by, _) in enumerate(QUERIES)])
 def test_a_query_uses_the_index_that_is_named(store, served_by, sql):
     assert store.query(sql), "an example finds rows"

@@ -12,7 +12,7 @@ from harness.events import differences, expected, random_events
 from harness.load import Load
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.unsanitized("it is about SQL")
+pytestmark = pytest.mark.unsanitized("tests SQL only")
 
 EVERYTHING = "SELECT md5(string_agg(row::text, ' ' ORDER BY event_id)) FROM {} AS row"
 LOCKED = "SELECT count(*) FROM pg_locks WHERE relation = 'hook_events'::regclass AND mode = 'AccessExclusiveLock'"
@@ -464,7 +464,7 @@ def test_a_month_without_a_partition_is_an_error(store, call):
 # All functions
 
 
-@pytest.mark.plain_postgres("the table of dead letters loses its comments when all nodes come to know it")
+@pytest.mark.plain_postgres("the table of dead letters loses its comments when Citus copies it to all nodes")
 def test_every_object_has_a_comment(store):
     functions = dict(store.query("SELECT proname, obj_description(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"))
     for name, comment in functions.items():

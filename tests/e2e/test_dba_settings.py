@@ -9,7 +9,7 @@ import pytest
 
 from harness.dba import Month, add_event, apply_schema, copy_of, fill, partitions
 
-pytestmark = pytest.mark.unsanitized("it is about SQL")
+pytestmark = pytest.mark.unsanitized("tests SQL only")
 
 # Records the text of each DDL statement of the functions. Citus passes these texts on to nodes, whose DateStyle may
 # differ.

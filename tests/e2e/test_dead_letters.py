@@ -258,7 +258,7 @@ def test_list_and_show(database, hooksd):
     assert "there is no such letter" in ctl(daemon, "retry", str(uuid.uuid4()), code=1)
 
 
-@pytest.mark.plain_postgres("the nodes make the numbers")
+@pytest.mark.plain_postgres("Citus' nodes assign the numbers")
 def test_long_numbers_of_letters_are_listed_whole(database, hooksd):
     """Numbers from a second node of a Citus cluster begin above 2^48."""
     daemon = hooksd(database)

@@ -291,7 +291,7 @@ def updates_of_jobs(hookline):
     return hookline.value("SELECT n_tup_upd + n_tup_ins + n_tup_del FROM pg_stat_user_tables WHERE relname = 'jobs'")
 
 
-@pytest.mark.unsanitized("it measures CPU")
+@pytest.mark.unsanitized("measures CPU time")
 @pytest.mark.wanted_by("SLOW_TESTS")
 def test_ten_thousand_jobs_behind_max_in_flight_cost_no_attempt_no_update_and_no_cpu(own, receiver):
     tenant = own.new_tenant()
@@ -344,7 +344,7 @@ def anonymous_bytes(pid):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-@pytest.mark.unsanitized("a sanitizer keeps what was freed")
+@pytest.mark.unsanitized("a sanitizer keeps freed memory")
 @pytest.mark.parametrize("store", STORES)
 def test_a_courier_delivers_more_bytes_than_its_memory_limit(make_hookline, receiver, store):
     """Replies pass through it too. Each endpoint keeps their beginning."""

@@ -14,7 +14,7 @@ from harness.snippets import GUIDE, LANGUAGES, PROGRAMS, Verifier, check_snippet
 from harness.waiting import wait_until
 from harness.webhooks import one_store
 
-pytestmark = pytest.mark.unsanitized("it is about files of deploy/ and docs/")
+pytestmark = pytest.mark.unsanitized("tests files of deploy/ and docs/ only")
 
 JQ = re.compile(r"\$\(jq -r \.(\w+) (\w+\.json)\)")
 GREP = r"""$(grep -o '"\1":"[^"]*"' \2 | head -n 1 | cut -d '"' -f 4)"""

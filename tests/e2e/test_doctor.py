@@ -15,7 +15,7 @@ from harness.doctor import EXIT, diagnose, diagnose_daemon
 from harness.pgbouncer import PgBouncer
 from harness.postgres import PostgresServer, free_port
 
-pytestmark = pytest.mark.plain_postgres("looks at one server")
+pytestmark = pytest.mark.plain_postgres("checks one server")
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_file_of_another_program_is_reported(at, tmp_path):
 
 def test_a_small_disk_is_reported(at, disk):
     if not hasattr(disk, "_resize") or not disk._resize(32 << 20):
-        pytest.skip("nothing may be mounted here")
+        pytest.skip("no right to mount")
     diagnosis = at(DATA_DIR=disk.path / "data")
     assert diagnosis.status("files.space") == "fail" and "is full" in diagnosis.found("files.space")
 
@@ -301,7 +301,7 @@ def test_sessions_that_hold_vacuum_back_are_reported(at, postgres, tables):
     assert diagnosis.status("database.durability") == "fail"
 
 
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_differing_clocks_are_reported(at, tables, tmp_path):
     clock = WallClock(tmp_path / "clock")
     for seconds, status in ((0, "ok"), (-7, "warn"), (3600, "fail")):
@@ -312,7 +312,7 @@ def test_differing_clocks_are_reported(at, tables, tmp_path):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_old_transactions_are_reported(at, monkeypatch):
     """Runs on a server whose clock the test can set."""
     server = PostgresServer()

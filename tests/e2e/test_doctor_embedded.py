@@ -80,7 +80,7 @@ def test_another_program_that_writes_is_reported(copied):
     assert diagnosis.status("embedded.lock") == "warn" and str(os.getpid()) in diagnosis.found("embedded.lock")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_a_directory_in_which_sqlite_can_create_no_files_is_reported(copied, tmp_path):
     shutil.copy(BUILD_DIR / "hooksctl", tmp_path)
     for parent in [tmp_path, *list(tmp_path.parents)[:3]]:

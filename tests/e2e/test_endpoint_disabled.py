@@ -161,7 +161,7 @@ def killable(request, make_hookline, tmp_path):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_each_notice_becomes_one_event_wherever_control_dies(killable, receiver):
     hookline, killpoint = killable
     tenant = hookline.new_tenant()

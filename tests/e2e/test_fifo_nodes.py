@@ -19,7 +19,7 @@ from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import ApiClient
 
 TIMEOUT = 6 * PATIENCE
-pytestmark = pytest.mark.plain_postgres("several nodes over one server of their own")
+pytestmark = pytest.mark.plain_postgres("nodes share a server of the test")
 
 
 class Nodes:

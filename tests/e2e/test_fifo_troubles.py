@@ -21,7 +21,7 @@ from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of, frozen
 from harness.recording_receiver import Answer
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.plain_postgres("several nodes over one server of their own")
+pytestmark = pytest.mark.plain_postgres("nodes share a server of the test")
 
 TROUBLES = int(os.environ.get("FIFO_TROUBLES", 0))
 KEYS = 3
@@ -52,7 +52,7 @@ def resume(node, tenant, endpoint, receiver):
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_an_order_continues_although_a_publisher_hangs_with_it(start_nodes, receiver, tmp_path):
     killpoint = Killpoint(tmp_path / "killpoint", process="publisher", stops=True)
     [one] = start_nodes(1, **killpoint.environment())

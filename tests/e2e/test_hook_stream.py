@@ -352,7 +352,7 @@ def test_a_client_misses_no_event_over_outages_and_changes_of_node(make_hookline
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-@pytest.mark.plain_postgres("looks at the tables of one server")
+@pytest.mark.plain_postgres("checks the tables of one server")
 def test_the_roles_of_the_schema_have_enough_rights_for_streams(make_hookline, postgres_server):
     postgres_server.start()
     database = postgres_server.new_database()

@@ -84,7 +84,7 @@ def test_hooksd_accepts_the_environment_file_also_with_all_lines_uncommented(roo
         assert (checked.returncode, checked.stdout) == (0, "configuration ok\n"), checked.stderr
 
 
-@pytest.mark.unsanitized("there SANDBOX is off")
+@pytest.mark.unsanitized("sanitizers need SANDBOX=off")
 def test_commented_lines_show_the_defaults(root, tmp_path):
     shown = settings(line[1:] for line in environment_file(root).read_text().splitlines()
                      if line.startswith("#") and not line.startswith("# "))

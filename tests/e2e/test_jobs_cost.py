@@ -10,7 +10,7 @@ import pytest
 from harness.dba import apply_webhooks
 from harness.statements import rows_looked_at, statement
 
-pytestmark = [pytest.mark.plain_postgres("reads plans of PostgreSQL"), pytest.mark.unsanitized("it is about SQL")]
+pytestmark = [pytest.mark.plain_postgres("reads plans of PostgreSQL"), pytest.mark.unsanitized("tests SQL only")]
 
 ENDPOINTS = ["11111111-1111-1111-1111-11111111110" + n for n in "123"]
 JOBS = 200_000

@@ -219,7 +219,7 @@ def test_the_log_says_at_start_that_the_file_cannot_be_rotated(start):
     daemon.jsonl_path.parent.chmod(0o700)
 
 
-@pytest.mark.skipif(subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0, reason="may not mount")
+@pytest.mark.skipif(subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0, reason="no right to mount")
 def test_a_file_that_is_a_mount_is_appended_to(make_hooksd, tmp_path):
     """Containers get a single file of their host in this way."""
     real = tmp_path / "real"

@@ -14,7 +14,7 @@ from harness.kustomize import apply, documents, render
 from harness.options import option_defaults, refusal, ring_file_bytes, seconds, size
 from harness.pgbouncer import PgBouncer
 
-pytestmark = pytest.mark.unsanitized("it is about files of deploy/ and docs/")
+pytestmark = pytest.mark.unsanitized("tests files of deploy/ and docs/ only")
 
 K8S = REPOSITORY / "deploy/k8s"
 SERVERS = [K8S / "base", *sorted((K8S / "overlays").iterdir())]

@@ -26,7 +26,7 @@ from harness.waiting import PATIENCE, wait_until
 
 TIMEOUT = 2 * PATIENCE  # STORE_TIMEOUT_MS in seconds
 TROUBLES = int(os.environ.get("LISTS_TROUBLES", 12))
-pytestmark = [pytest.mark.plain_postgres("a server that is stopped"), pytest.mark.wanted_by("SLOW_TESTS"),
+pytestmark = [pytest.mark.plain_postgres("stops the server"), pytest.mark.wanted_by("SLOW_TESTS"),
               pytest.mark.timeout(240 + 10 * TROUBLES)]
 
 

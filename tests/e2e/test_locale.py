@@ -4,7 +4,7 @@ import pytest
 
 from harness.events import differences, expected, random_events
 
-pytestmark = pytest.mark.unsanitized("it is about SQL")
+pytestmark = pytest.mark.unsanitized("tests SQL only")
 
 AMERICAN = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"  # 'a' < 'B' < 'c'
 

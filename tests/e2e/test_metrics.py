@@ -238,7 +238,7 @@ def test_refusals_because_of_a_full_ring_are_counted(hooksd):
 
 @pytest.mark.parametrize("role,signo,cause", [
     ("acceptor", signal.SIGKILL, "SIGKILL"),
-    pytest.param("writer", signal.SIGSEGV, "SIGSEGV", marks=pytest.mark.unsanitized("they exit then")),
+    pytest.param("writer", signal.SIGSEGV, "SIGSEGV", marks=pytest.mark.unsanitized("a sanitizer exits on the signal")),
     ("writer", signal.SIGABRT, "SIGABRT"), ("acceptor", signal.SIGALRM, "signal"),
 ])
 def test_deaths_are_counted_by_role_and_cause(hooksd, role, signo, cause):

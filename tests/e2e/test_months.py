@@ -13,7 +13,7 @@ from harness.metrics import metrics
 from harness.postgres import PARTITION
 from harness.waiting import PATIENCE, wait_until
 
-pytestmark = pytest.mark.unsanitized("it is about SQL")
+pytestmark = pytest.mark.unsanitized("tests SQL only")
 
 DEFAULT = "hook_events_default"
 
@@ -348,7 +348,7 @@ def test_events_of_a_detached_month_are_kept(database, hooksd, offset):
         assert letters(database) == [("23514",)]
 
 
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_a_clock_before_this_release_creates_no_months(database, make_hooksd, tmp_path):
     """A machine that has just started may have a clock in 1970."""
     hooksd = make_hooksd(database)

@@ -65,7 +65,7 @@ class Node:
             self.path.write_text(f"{line} {crc32c(line.encode()):08x}\n")
 
 
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 @pytest.mark.timeout(600 if ALL else 60)
 @pytest.mark.parametrize("store", STORES)
 def test_a_node_has_one_row_and_delivers_although_courier_0_dies_in_its_claim(make_hookline, tmp_path, store):

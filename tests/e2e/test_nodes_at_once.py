@@ -10,7 +10,7 @@ from harness.nodes import NODE_TIMEOUT, client_of, delivered, publish
 from harness.recording_receiver import Answer
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.plain_postgres("several nodes over one server of their own")
+pytestmark = pytest.mark.plain_postgres("nodes share a server of the test")
 
 
 @pytest.fixture

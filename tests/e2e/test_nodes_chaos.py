@@ -54,8 +54,8 @@ OPTIONS = {
     "HL_MAX_PAYLOAD_BYTES": "64KiB", "RING_BYTES": "48MiB", "STUCK_AFTER_SECONDS": PATIENCE, "DRAIN_TIMEOUT_SECONDS": 4 * PATIENCE,
     "STORE_TIMEOUT_MS": 1500 * PATIENCE, "HL_NODE_TIMEOUT_SECS": TIMEOUT}
 
-# Blows after which a request may come twice: they end an attempt after the receiver has taken the event (an orderly stop
-# does so if the attempt outlasts the drain), or another node adopts jobs whose outcomes were not committed.
+# Blows after which a request may come twice: they end an attempt after the receiver has taken the event (an orderly
+# stop does so if the attempt outlasts the drain), or another node adopts jobs whose outcomes were not committed.
 AGAIN = ("kill_node", "kill_master", "restart_node", "change_node", "kill_courier", "stop_courier", "refuse_receiver",
          "kill_node_until_adopted", "stop_node_until_adopted", "freeze_node_until_adopted", "stall_network_until_adopted",
          "freeze_courier_until_adopted", "freeze_courier")
@@ -285,7 +285,7 @@ class Evidence:
         assert len(self.clocks) > 1 or "step_clock" not in often
 
 
-@pytest.mark.plain_postgres("several nodes over one server of their own")
+@pytest.mark.plain_postgres("nodes share a server of the test")
 @pytest.mark.wanted_by("SLOW_TESTS")
 # A receiver that begins to refuse may leave an unaccepted socket.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")

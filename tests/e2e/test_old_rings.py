@@ -150,7 +150,7 @@ def test_the_service_sets_a_damaged_old_ring_aside_and_starts(old, damage):
 def test_without_room_in_data_dir_the_service_does_not_start_and_loses_no_event(old, disk):
     daemon, ring = old("spool_append_open")
     if not isinstance(disk, SmallDisk):
-        pytest.skip("nothing may be mounted here")
+        pytest.skip("no right to mount")
     shutil.copytree(daemon.directory / "data", disk.path / "data")
     daemon.options["DATA_DIR"] = disk.path / "data"
     ring.unfinished_in(disk.path)
@@ -191,7 +191,7 @@ def fail_at_each_call(old, faults, state, groups, boot_id=None, **arm):
     assert number > 10
 
 
-@pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 @pytest.mark.parametrize("groups", [FILES, SHORT], ids=["a-call", "a-short-transfer"])
 @pytest.mark.parametrize("state", ["replay", "spool_append_torn", "jsonl_append_open"])
 def test_the_next_start_completes_an_import_that_failed_at_any_call(old, tmp_path, state, groups):
@@ -199,7 +199,7 @@ def test_the_next_start_completes_an_import_that_failed_at_any_call(old, tmp_pat
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-@pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_the_next_start_completes_an_import_whose_cleanup_failed_too(old, tmp_path):
     faults = Faults(tmp_path / "faults", "hooksd")
     # The first start after a boot. The next start must find the files that this one leaves.

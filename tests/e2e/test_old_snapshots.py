@@ -13,7 +13,7 @@ from harness.deliveries import Endpoints
 from harness.statements import statement
 from harness.waiting import wait_until
 
-pytestmark = [pytest.mark.plain_postgres("it is about the table of one server"), pytest.mark.wanted_by("SLOW_TESTS")]
+pytestmark = [pytest.mark.plain_postgres("checks the tables of one server"), pytest.mark.wanted_by("SLOW_TESTS")]
 
 ENDPOINTS = 20
 BATCH = 1000

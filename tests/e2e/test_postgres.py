@@ -371,7 +371,7 @@ def test_a_stop_during_an_outage_keeps_queued_events(database, hooksd):
     wait_until(lambda: database.count() == 1 + accepted, "what was queued")
 
 
-@pytest.mark.plain_postgres("Citus has connections of its own")
+@pytest.mark.plain_postgres("Citus opens further connections")
 def test_each_writer_has_one_connection(database, hooksd):
     daemon = hooksd(database, WRITERS=2, ACCEPTORS=4)
     load = Load(daemon, random_events(1000, sessions=8, seed=9), batch=10)

@@ -140,7 +140,7 @@ def test_an_event_of_a_removed_tenant_without_endpoints_is_discarded(hookline):
 # ---- a publisher that dies ----
 
 
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("side", [BEFORE, AFTER])
 def test_an_event_is_stored_once_although_its_publisher_dies_at_the_commit(make_hookline, tmp_path, store, side):

@@ -58,7 +58,7 @@ def statements_of_a_requeue(hookline, killpoint):
     return (1 << 30) - left
 
 
-@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_a_control_that_dies_during_a_requeue_leaves_each_letter_or_its_job(killable):
     hookline, killpoint = killable
     count = statements_of_a_requeue(hookline, killpoint)

@@ -19,7 +19,7 @@ from harness.waiting import wait_until
 
 ROLES = ("acceptor", "writer", "publisher", "courier", "control")
 
-pytestmark = pytest.mark.unsanitized("there SANDBOX is off")
+pytestmark = pytest.mark.unsanitized("sanitizers need SANDBOX=off")
 by_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 

@@ -10,7 +10,7 @@ from harness.nodes import client_of, delivered, publish
 from harness.recording_receiver import Answer
 from harness.waiting import PATIENCE, wait_until
 
-pytestmark = [pytest.mark.plain_postgres("several nodes over one server of their own"), pytest.mark.wanted_by("SLOW_TESTS"),
+pytestmark = [pytest.mark.plain_postgres("nodes share a server of the test"), pytest.mark.wanted_by("SLOW_TESTS"),
               pytest.mark.timeout(240)]
 SLOW = Answer(delay=0.1)
 

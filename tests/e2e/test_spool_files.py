@@ -84,7 +84,7 @@ def test_an_append_notices_that_its_file_was_removed(database, spooling, remove)
     assert stored(database) == list(range(25))
 
 
-@pytest.mark.unsanitized("there SANDBOX is off")
+@pytest.mark.unsanitized("sanitizers need SANDBOX=off")
 @pytest.mark.parametrize("remove", [remove_directory, remove_data_dir])
 def test_spooled_events_are_kept_although_their_old_directory_is_removed(database, hooksd, remove):
     daemon = hooksd(database, **AT_ONCE)

@@ -96,7 +96,7 @@ def test_a_start_waits_for_a_foreign_lock(start):
     assert sessions(daemon) == ["before", "after"]
 
 
-@pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_a_failed_sync_is_counted_and_loses_no_event(make_hooksd, tmp_path):
     faults = Faults(tmp_path / "faults", "writer")
     daemon = make_hooksd(STORAGE_TYPE="sqlite", ACCEPTORS=1, **faults.environment()).start()

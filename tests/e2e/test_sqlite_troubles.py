@@ -31,7 +31,7 @@ def start(sqlite):
 @pytest.mark.parametrize("data_dir", ["with it", "elsewhere"])
 def test_events_are_kept_over_a_full_disk(disk, start, data_dir):
     if isinstance(disk, LimitedFiles):
-        pytest.skip("wants a file system that can be filled")
+        pytest.skip("needs a file system that can be filled")
     places = {"SQLITE_PATH": disk.path / "events.db"}
     if data_dir == "with it":
         places["DATA_DIR"] = disk.path / "data"

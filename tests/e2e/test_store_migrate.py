@@ -15,7 +15,7 @@ from harness.waiting import wait_until
 from harness.webhook_rows import columns, fill, of_postgres, of_sqlite
 from harness.webhooks import STORES
 
-pytestmark = pytest.mark.plain_postgres("a move knows no distributed tables")
+pytestmark = pytest.mark.plain_postgres("store migrate does not support distributed tables")
 
 SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "WRITERS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
 SOME = {"events": 2500}
@@ -90,7 +90,7 @@ def test_moved_jobs_belong_to_a_node_that_has_left_and_deliveries_are_paused(tmp
     assert identity(empty_database) == 0
 
 
-@pytest.mark.unsanitized("the library that kills is preloaded")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 @pytest.mark.parametrize(("statement", "side"), [(60, AFTER)] + [
     pytest.param(statement, side, marks=pytest.mark.wanted_by("SLOW_TESTS")) for statement, side in ((3, AFTER), (40, BEFORE), (200, AFTER))])
 @pytest.mark.parametrize("to", STORES)

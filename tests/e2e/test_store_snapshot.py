@@ -390,7 +390,7 @@ def deaths(request, taken, stored, tmp_path):
     return Deaths(stored, taken[1], FIRST | LATER | {"earlier"})
 
 
-@pytest.mark.unsanitized("the library that kills is preloaded")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 def test_a_restore_that_is_killed_leaves_the_old_store_or_the_new_one(deaths):
     last = deaths.operations()
     assert last > 10
@@ -400,7 +400,7 @@ def test_a_restore_that_is_killed_leaves_the_old_store_or_the_new_one(deaths):
         deaths.check(at)
 
 
-@pytest.mark.unsanitized("the library that kills is preloaded")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 @pytest.mark.wanted_by("SLOW_TESTS")
 def test_a_power_cut_in_a_restore_leaves_the_old_store_or_the_new_one(deaths):
     dice = random.Random(SEED)

@@ -62,7 +62,7 @@ def assert_shows_what_waits(shown, daemon):
     assert re.search(r"^  page [01]: serial \d+, stored, releases 1, 0 in the spool, 0 replays, stored 7$", shown["hooks ledger"], re.MULTILINE)
 
 
-@pytest.mark.unsanitized("its core would have all of the sanitizer's memory")
+@pytest.mark.unsanitized("the core would hold the sanitizer's memory")
 def test_gdb_shows_the_ring_of_a_live_process_and_of_a_core(waiting, tmp_path):
     acceptor = waiting.pids("acceptor")[0]
     core, copy = tmp_path / "core", tmp_path / "copy"
@@ -93,7 +93,7 @@ def test_the_program_has_each_probe_with_its_arguments():
     assert {(name, len(re.findall(r"-?\d+@", arguments))) for _, name, arguments in found} == set(PROBES.items())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="bpftrace is for root alone")
+@pytest.mark.skipif(os.geteuid() != 0, reason="bpftrace needs root")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_bpftrace_accepts_each_script(script):
     run = subprocess.run(["bpftrace", "-d", script, BUILD_DIR / "hooksd"], capture_output=True, text=True, timeout=60)
@@ -134,7 +134,7 @@ class Trace:
 
 
 @pytest.mark.wanted_by("SLOW_TESTS")
-@pytest.mark.skipif(os.geteuid() != 0, reason="bpftrace is for root alone")
+@pytest.mark.skipif(os.geteuid() != 0, reason="bpftrace needs root")
 def test_scripts_count_requests_and_batches_of_a_live_service(hooksd, tmp_path):
     daemon = hooksd(ACCEPTORS=1)
     latency, batches = traces = [Trace(script, tmp_path / script.stem) for script in reversed(SCRIPTS)]

@@ -29,7 +29,7 @@ SMALL = {"ACCEPTORS": 1, "WRITERS": 1, "MAX_BODY_BYTES": "64KiB", "MAX_EVENT_BYT
 SYSTEM = FILES | PROCESS | NETWORK
 
 pytestmark = [
-    pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded"),
+    pytest.mark.unsanitized("a sanitizer's library must be loaded first"),
     pytest.mark.timeout(1200),
 ]
 

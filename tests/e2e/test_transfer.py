@@ -90,7 +90,7 @@ def test_existing_events_count_as_duplicates(tmp_path, lines):
     assert counts(transfer("import", f"--from={lines}", "--to", target)) == {"read": 3000, "stored": 1500, "duplicates": 1500}
 
 
-@pytest.mark.unsanitized("the library that kills is preloaded")
+@pytest.mark.unsanitized("a sanitizer's library must be loaded first")
 @pytest.mark.parametrize(("statement", "side"), [(2, BEFORE), (1500, AFTER)])
 def test_a_killed_import_can_be_repeated(tmp_path, lines, statement, side):
     target = tmp_path / "events.db"
@@ -165,7 +165,7 @@ def test_a_file_of_a_running_export_is_not_touched(tmp_path, lines):
     assert (tmp_path / "back.jsonl").read_text() == lines.read_text() and not part.exists()
 
 
-@pytest.mark.unsanitized("sanitizers take more addresses than the limit")
+@pytest.mark.unsanitized("a sanitizer needs more address space than the limit")
 def test_a_line_larger_than_the_memory_is_an_error(tmp_path):
     path = tmp_path / "given.jsonl"
     path.write_text(line(1) + "\n")

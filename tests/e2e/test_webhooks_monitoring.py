@@ -8,7 +8,7 @@ import pytest
 from harness.daemon import REPOSITORY
 from harness.dba import Month, apply_webhooks
 
-pytestmark = pytest.mark.plain_postgres("looks at the tables of one server")
+pytestmark = pytest.mark.plain_postgres("checks the tables of one server")
 
 TEXT = (REPOSITORY / "docs/dba.md").read_text().partition("### Figures of webhooks")[2]
 WAITING, DEAD, FAILED, SLOWEST = re.findall(r"^```sql\n(.*?);\n```$", TEXT, re.MULTILINE | re.DOTALL)

@@ -8,7 +8,7 @@ import pytest
 from harness.daemon import BUILD_DIR, clean_environment
 from harness.dba import Month, apply_roles, apply_webhooks, copy_of, url_as
 
-pytestmark = [pytest.mark.plain_postgres("looks at the tables of one server"), pytest.mark.unsanitized("it is about SQL")]
+pytestmark = [pytest.mark.plain_postgres("checks the tables of one server"), pytest.mark.unsanitized("tests SQL only")]
 
 ROWS = {
     "events": "INSERT INTO events (event_id, created_at, occurred_at, job_count, tenant_id, topic, payload)"

@@ -7,7 +7,7 @@ from harness.daemon import run_program
 from harness.dba import WEBHOOKS, Month, apply_roles, apply_schema, url_as
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.plain_postgres("looks at the tables of one server")
+pytestmark = pytest.mark.plain_postgres("checks the tables of one server")
 
 RIGHTS = """
 SELECT relname, relowner::regrole::text, relacl::text, (SELECT string_agg(attname || attacl::text, ' ' ORDER BY attnum)

@@ -14,7 +14,7 @@ from harness.dba import NEWEST, NEWEST_WEBHOOKS, WEBHOOKS, apply_webhooks
 from harness.pgbouncer import PgBouncer
 from harness.waiting import wait_until
 
-pytestmark = [pytest.mark.plain_postgres("looks at the tables of one server"), pytest.mark.unsanitized("it is about SQL")]
+pytestmark = [pytest.mark.plain_postgres("checks the tables of one server"), pytest.mark.unsanitized("tests SQL only")]
 
 KEY = "hl_live_" + "k" * 32
 LOCKS = ("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="

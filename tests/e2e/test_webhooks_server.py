@@ -9,7 +9,7 @@ from harness.dba import url_as
 from harness.deliveries import Endpoints, Ledger, Publisher, Publishing
 from harness.waiting import wait_until
 
-pytestmark = [pytest.mark.plain_postgres("servers of its own"), pytest.mark.wanted_by("SLOW_TESTS")]
+pytestmark = [pytest.mark.plain_postgres("starts its own servers"), pytest.mark.wanted_by("SLOW_TESTS")]
 SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
 CONNECTIONS = 1 + 1 + 7  # the number in docs/scaling.md
 

@@ -17,7 +17,7 @@ from harness.waiting import wait_until
 from test_torture import ALL, ALL_CALLS, CALLS, every_call, in_processes
 
 pytestmark = [
-    pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded"),
+    pytest.mark.unsanitized("a sanitizer's library must be loaded first"),
     pytest.mark.timeout(1200),
 ]
 OPTIONS = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1, "SPOOL_AFTER_MS": 0,
