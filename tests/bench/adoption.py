@@ -1,4 +1,4 @@
-"""Adoption: how long a node takes to go on with the jobs that another one has left."""
+"""Adoption: the time until a node goes on with the jobs of a node that has left."""
 
 import time
 
@@ -19,7 +19,7 @@ ADOPTED = f"SELECT 1 FROM delivery_nodes WHERE node_id = {GONE} AND adopted_by I
 
 @case
 def adoption(bench):
-    """webhooks on PostgreSQL: a node takes over 100,000 jobs of 1,000 endpoints"""
+    """webhooks on PostgreSQL: a node adopts 100,000 jobs of 1,000 endpoints"""
     with BenchReceiver() as receiver, publishing(bench, "postgres") as service:
         service.subscribe(receiver, ENDPOINTS)
         add_jobs(service)
@@ -27,7 +27,7 @@ def adoption(bench):
 
 
 def add_jobs(service):
-    """Events whose jobs belong to a node that has left, as its publishers would have made them."""
+    """Adds events whose jobs belong to a node that has left, as its publishers would have stored them."""
     tenant = service.service.daemon.options["HL_TENANT_ID"]
     payload = '{"sent":"' + 20 * "0" + '","output":"' + 460 * "x" + '"}'
     at_ms = int(time.time() * 1000)  # an event's id begins with the time of its row
@@ -46,7 +46,7 @@ def add_jobs(service):
 
 
 def taken_over(service):
-    """Seconds from the adoption until all jobs are the node's and its couriers know of them, and until all are delivered."""
+    """Seconds from the adoption until the node has all jobs and its couriers know them, and until all are delivered."""
     database, daemon = service.service.database, service.service.daemon
     wait_until(lambda: database.query(ADOPTED), "the adoption", 60)
     began, row = time.monotonic(), {}

@@ -1,4 +1,4 @@
-"""Snapshots of the embedded store while events are published: what publishers notice of them."""
+"""Snapshots of the embedded store during publishing: their effect on publishers."""
 
 import statistics
 import subprocess
@@ -21,7 +21,7 @@ LOAD = EVENT | {"events": 1, "connections": 256, "path": "/v1/events", "rate": R
 
 @case
 def backup(bench):
-    """publishing 5,000 events/s to the embedded store beside `hooksctl store snapshot create`, one after another; five minutes"""
+    """5,000 events/s into the embedded store during one `hooksctl store snapshot create` after another; five minutes"""
     with publishing(bench, "embedded") as service:
         fill(service, bench.seconds(1) * STORED)
         service.load(LOAD, bench.seconds(SECONDS))
@@ -37,7 +37,7 @@ def fill(service, events):
 
 
 def pair(service, seconds):
-    """The same load without snapshots and with them; the second one has them all the time."""
+    """The same load without snapshots, then with snapshots all the time."""
     without = service.load(LOAD, seconds)["due"]
     with Snapshots(service.service.daemon) as snapshots:
         beside = service.load(LOAD, seconds)["due"]
@@ -47,7 +47,7 @@ def pair(service, seconds):
 
 
 class Snapshots:
-    """One after another for the time of the block."""
+    """Makes one snapshot after another during the block."""
 
     def __init__(self, daemon):
         self.daemon, self.took, self.bytes, self.ended = daemon, [], 0, False

@@ -1,4 +1,4 @@
-"""Bloat: what deliveries cost while PostgreSQL cannot remove what is dead, or does not."""
+"""Bloat: the cost of deliveries while PostgreSQL cannot or does not remove dead rows."""
 
 import contextlib
 import time
@@ -14,7 +14,7 @@ from management import answers
 RATE = 2000  # events a second
 SECONDS = 600
 ENDPOINTS = 20
-LEFT_JOBS = 1000  # that a start finds
+LEFT_JOBS = 1000  # waiting jobs at a start
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def bloat(bench):
 
 
 def first_and_last(service, receiver, seconds):
-    """The first and the last tenth of the time."""
+    """The figures of the first and of the last tenth of the time."""
     load = SUSTAINED | {"topics": ENDPOINTS}
     first = delivered(service, receiver, load, RATE, seconds / 10)
     delivered(service, receiver, load, RATE, seconds * 8 / 10)
@@ -64,7 +64,7 @@ def first_and_last(service, receiver, seconds):
 
 
 def start(service, receiver, ids):
-    """Seconds from the start of hooksd until the jobs are delivered that were left in their rows."""
+    """Seconds from the start of hooksd until the waiting jobs are delivered."""
     database, daemon = service.service.database, service.service.daemon
     daemon.stop()
     database.query(

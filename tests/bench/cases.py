@@ -1,4 +1,4 @@
-"""What `make bench` measures: one function a case, each adds rows to the tables of its own."""
+"""The cases of `make bench`: each function is a case and adds rows to its tables."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ CONNECTIONS_TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 1
 
 
 def case(function):
-    """Registers a case under the function's name; its first line of documentation is what --help says."""
+    """Registers a case under the function's name. --help shows the first line of its docstring."""
     CASES[function.__name__] = function
     return function
 
@@ -34,7 +34,7 @@ CASES = {}
 
 
 def services(bench, storage, database=None, **options):
-    """A service that has stored nothing yet, on a disk that is done with what came before. database: the bench's, if not said."""
+    """A service without stored events, on a disk that has finished earlier writes. database: by default the bench's."""
     os.sync()
     if storage == "postgres" and database is None:
         database = bench.empty_database()
@@ -42,7 +42,7 @@ def services(bench, storage, database=None, **options):
 
 
 def measure(bench, storage, name, load, seconds, **options):
-    """One row: a service of its own, warmed up with the same load."""
+    """Measures one row with a new service, warmed up by the same load."""
     with services(bench, storage, **options) as service:
         service.warm_up(**load)
         row = service.measure(name, **load, seconds=bench.seconds(seconds))
@@ -52,8 +52,9 @@ def measure(bench, storage, name, load, seconds, **options):
 
 @case
 def rates(bench):
-    """accepted and stored at full load, next to what the machine can do at all; of three rounds the middle figures"""
-    # Not in turns: a file that follows PostgreSQL's on a virtual machine is written to memory that the host has taken back.
+    """accepted and stored at full load, next to the machine's ceilings; the middle figures of three rounds"""
+    # Not in turns: after PostgreSQL's files, a file on a virtual machine is written to memory that the host has taken
+    # back.
     rounds = [[one_round(bench) for _ in bench.few(1, 2, 3)] for one_round in (jsonl_round, sqlite_round, postgres_round)]
     rows = [middle(rows) for of_store in rounds for rows in zip(*of_store)]
     nothing = {row["events_per_body"]: row["accepted_per_s"] for row in rows if row["name"] == NOTHING}
@@ -64,7 +65,9 @@ def rates(bench):
 
 
 def middle(rows):
-    """The row with the middle rate; shares are the middle ones of all, because neighbours in time are compared."""
+    """
+    The row with the middle rate. Its shares are the medians of all rows, because a share compares neighbours in time.
+    """
     row = dict(sorted(rows, key=lambda row: row.get("stored_per_s", row.get("accepted_per_s")))[len(rows) // 2])
     if "of_ceiling" in row:
         row["of_ceiling"] = statistics.median(row["of_ceiling"] for row in rows)
@@ -98,7 +101,8 @@ def sqlite_round(bench):
 def postgres_round(bench):
     queued = measure(bench, "postgres", "PostgreSQL, ACK=queued", SINGLE, 2, ACK="queued")
     single = measure(bench, "postgres", "PostgreSQL", SINGLE, 2)
-    # Twice: like the yardstick's rows, the second ones go into memory that a TRUNCATE has left, not into the host's.
+    # Twice: like the ceiling's rows, the second ones go into memory that a TRUNCATE has freed, not into new memory of
+    # the host.
     with services(bench, "postgres") as service:
         service.measure("PostgreSQL", **BATCH, seconds=bench.seconds(3))
         bench.database.query("TRUNCATE hook_events")
@@ -113,7 +117,7 @@ def with_ceiling(ceiling, *rows):
 
 
 def noop(bench, load):
-    """libh2o alone, as many loops as hooksd has acceptors."""
+    """libh2o alone, with as many loops as hooksd has acceptors."""
     process = subprocess.Popen([BUILD_DIR / "tests/bench/noop", str(CPUS)], stdout=subprocess.PIPE, text=True)
     try:
         port = int(process.stdout.readline().removeprefix("port="))
@@ -131,7 +135,7 @@ def noop(bench, load):
 
 
 def copy_file(bench, path):
-    """dd of what hooksd wrote, synced: lines per second."""
+    """Lines per second of dd with sync on the file that hooksd wrote."""
     with open(path, "rb") as file:
         lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
     copy = bench.work / "copy"
@@ -143,7 +147,7 @@ def copy_file(bench, path):
 
 
 def copy_database(bench, path, batch):
-    """SQLite alone inserts the rows that hooksd wrote into a new database, as many in a transaction as hooksd did."""
+    """SQLite alone inserts hooksd's rows into a new database, with hooksd's number of rows in a transaction."""
     with contextlib.closing(sqlite3.connect(bench.work / "copy.db", isolation_level=None)) as copy:
         copy.executescript((REPOSITORY / "schema/sqlite/001_hook_events.sql").read_text())
         copy.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;")
@@ -159,7 +163,7 @@ def copy_database(bench, path, batch):
 
 
 def copy_rows(bench):
-    """COPY BINARY of what hooksd stored into the emptied table, by one connection and by two."""
+    """COPY BINARY of hooksd's rows into the emptied table, by one connection and by two."""
     copies = Copies(bench, COPY_ROWS)
     files = copies.export(IN_ORDER)
     rows = [
@@ -172,7 +176,7 @@ def copy_rows(bench):
 
 @case
 def latency(bench):
-    """time from a request to its reply, with as many connections as make half of the highest rate; at equal distances"""
+    """time from a request to its reply at half of the highest rate, with requests at equal intervals"""
     bench.add("latency", sync_times(bench))
     for storage, name, events, options in (
         ("jsonl", "JSONL", 1, {}),
@@ -196,7 +200,7 @@ def latency(bench):
 
 
 def connections_for(bench, service, load, wanted):
-    """How many connections come closest to that rate."""
+    """The number of connections whose rate is closest to that rate."""
     rates = {}
     for count in CONNECTIONS_TRIED:
         rates[count] = request_rate(bench, service, load | {"connections": count}, 0.5)
@@ -212,7 +216,9 @@ def request_rate(bench, service, load, seconds):
 
 
 def sync_times(bench):
-    """What the disk takes for the events of a few requests. Who comes while it syncs waits for that and its own sync."""
+    """
+    The time of a sync of a few requests' events. A request that comes during a sync waits for that one and its own.
+    """
     path, line, times = bench.work / "synced", b"x" * (16 * 470 - 1) + b"\n", []
     with open(path, "wb", buffering=0) as file:
         for _ in range(bench.events(4000)):
@@ -229,10 +235,10 @@ def sync_times(bench):
 
 @case
 def stages(bench):
-    """where the CPU of an event goes, in batches of 100"""
+    """the CPU time of an event by process, in batches of 100"""
     check.write_bodies(bench.work)
     alone = {name: stage_us(bench, *stage) for name, stage in check.STAGES.items()}
-    alone["lane"] /= BATCH["events"]  # its figure is about a request
+    alone["lane"] /= BATCH["events"]  # the figure is for a request
     _, instructions = check.read_recorded()
     instructions["lane"] /= BATCH["events"]
     whole = {storage: measure(bench, storage, storage, BATCH, 4) for storage in ("jsonl", "postgres")}
@@ -257,7 +263,9 @@ def stages(bench):
 
 
 def stage_us(bench, stage, body, rounds):
-    """CPU of one event in that stage alone; of several runs the quickest, because others disturb it."""
+    """
+    The CPU time of one event in that stage alone. The quickest of several runs counts, because others disturb them.
+    """
     command = [BUILD_DIR / "tests/bench/stages", stage, bench.work / body, str(rounds * 20)]
     runs = (subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout for _ in range(5))
     return min(float(re.search(r"ns_per_event=(\S+)", run)[1]) for run in runs) / 1000
@@ -308,7 +316,7 @@ def batches(bench):
 
 @case
 def duplicates(bench):
-    """PostgreSQL, when 0, 10 and 100 % of the events were stored before"""
+    """PostgreSQL, with 0, 10 and 100 % of events that were stored before"""
     known = bench.events(100_000)
     for percent in bench.few(0, 10, 100):
         seed = next_seed()
@@ -334,7 +342,7 @@ def ids(bench):
 
 @case
 def spool(bench):
-    """PostgreSQL is stopped: events go to the spool; it is back: the spool goes to PostgreSQL"""
+    """spooling while PostgreSQL is stopped, and the replay of the spool when it is back"""
     with services(bench, "postgres", SPOOL_MAX_BYTES="16GiB") as service:
         service.warm_up(**BATCH)
         bench.server.stop()
@@ -359,14 +367,14 @@ def spool(bench):
 
 
 def spools(service):
-    """A request that is answered, and from the spool."""
+    """Whether a request is answered as spooled."""
     run_load(service.daemon.port, **load_options(1, 1), requests=1, seconds=5)
     return metrics(service.daemon)["events_spooled_total"] > 0
 
 
 @case
 def write_turn(bench):
-    """SQLite, two processes: how long a small change waits for one that writes without pause, by the turn and by polling"""
+    """SQLite, two processes: the wait of a small change beside a busy writer, by the write turn and by polling"""
     for name, way in (("the write turn", "turn"), ("SQLite's busy timeout", "polling")):
         directory = bench.work / way
         directory.mkdir()
@@ -381,7 +389,7 @@ def write_turn(bench):
 
 @case
 def routing(bench):
-    """a topic among 10,000 patterns of a tenant, filters and transforms, each alone, on an event of some 600 bytes"""
+    """an event of 600 bytes: matching its topic against 10,000 patterns, filters, and transforms, each alone"""
     names = {
         "trie": "10,000 patterns: memory of the trie", "topic_0": "a topic that matches no pattern",
         "topic_1": "a topic that matches 1", "topic_10": "a topic that matches 10", "topic_100": "a topic that matches 100",

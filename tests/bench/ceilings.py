@@ -1,4 +1,4 @@
-"""What changes the rate of COPY itself: for whoever looks after the database, and for the schema."""
+"""The rate of COPY itself under various conditions, for DBAs and for the design of the schema."""
 
 from cases import BATCH, case, services
 from copies import IN_ORDER, Copies
@@ -18,7 +18,7 @@ def copy(bench):
         service.measure("rows to copy", **BATCH, seconds=60, requests=bench.events(ROWS) // 100)
     copies, query = Copies(bench, ROWS), bench.database.query
     (month,), *more = query("SELECT DISTINCT tableoid::regclass::text FROM hook_events")
-    assert not more, "a month has just begun: run it again"
+    assert not more, "a month has just begun: run the case again"
     stored, sorted_rows = copies.export(IN_ORDER), copies.export(BY_SESSION)
     text = copies.export(IN_ORDER, "")
     random_ids = copies.export(IN_ORDER.replace("*", ", ".join(

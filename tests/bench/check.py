@@ -1,18 +1,18 @@
 #!/usr/bin/python3
 """
-Instructions per event of the stages that every event goes through, against those recorded in instructions.txt.
+Instructions per event of each stage of every event, compared with the figures recorded in instructions.txt.
 
-Valgrind counts them on a virtual CPU, so they come out the same on a busy machine, and on any x86-64 machine with the
-same compiler and C library. A stage that takes 2 % more or less than what is recorded fails the check: more should have
-a reason, and less is recorded so that nobody loses it unseen. `check.py --record` writes down what it counts.
+Valgrind counts them on a virtual CPU, so the figures are the same on a busy machine, and on any x86-64 machine with the
+same compiler and C library. A stage with 2 % more or fewer than recorded fails the check: more needs a reason, and
+fewer are recorded, so that a later loss is noticed. `check.py --record` records the counts.
 
   decode_batch    a body of 100 events of 470 bytes without white space: JSON to sealed records
-  decode_spaced   the same with the white space that Python's json.dumps writes
+  decode_spaced   the same with the white space of Python's json.dumps
   decode_single   a body of one event
   head            the head of a request with eight headers, as an acceptor reads it before libh2o does
-  key             an API key among 100,000: its text made, its digest, its lookup
-  lane            one parcel of one record reserved, published, peeked at and released
-  record_check    what a writer does first with each record: lengths and checksum
+  key             an API key among 100,000: making its text, its digest, its lookup
+  lane            reserving, publishing, peeking at and releasing one parcel of one record
+  record_check    a writer's check of a record: lengths and checksum
   jsonl_line      a record as a line of JSONL
   copy_row        a record as a row of COPY BINARY
 """
@@ -35,7 +35,7 @@ RECORDED = HERE / "instructions.txt"
 GATE_PERCENT = 2
 HOW_TO_RECORD = "To record the figures of now: /usr/bin/python3 tests/bench/check.py --record"
 
-# stage of stages.c, body, rounds: some 2,000 events each
+# (stage of stages.c, body, rounds), some 2,000 events each
 STAGES = {
     "decode_batch": ("decode_batch", "batch", 20),
     "decode_spaced": ("decode_batch", "spaced", 20),
@@ -48,7 +48,7 @@ STAGES = {
     "copy_row": ("copy_row", "batch", 20),
 }
 
-# The C library chooses its memcpy() by the CPU; without these of its abilities it chooses the same one on all.
+# The C library chooses its memcpy() by the CPU. Without these features it chooses the same one on every CPU.
 TUNABLES = "glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-SSSE3,-ERMS"
 
 
@@ -60,7 +60,7 @@ def write_bodies(directory):
 
 
 def count(directory, stage, body, rounds):
-    """Instructions per event, and the compiler that made them."""
+    """(instructions per event, the compiler of the program)"""
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=counted"]
     program = [BUILD_DIR / "tests/bench/stages", stage, directory / body, str(rounds)]
     environment = os.environ | {"GLIBC_TUNABLES": TUNABLES}
@@ -85,7 +85,7 @@ def record(compiler, counted):
 
 
 def compare(counted, recorded):
-    """Prints the table; returns the names of the stages beyond the gate."""
+    """Prints the table. Returns the names of the stages beyond the limit."""
     beyond = []
     print(f"{'instructions per event':24}{'recorded':>10}{'now':>10}{'change':>10}")
     for name, figure in counted.items():
@@ -98,7 +98,7 @@ def compare(counted, recorded):
 
 def main():
     parser = argparse.ArgumentParser(description="instructions per event; see the top of this file")
-    parser.add_argument("--record", action="store_true", help="write what is counted to instructions.txt")
+    parser.add_argument("--record", action="store_true", help="write the counts to instructions.txt")
     options = parser.parse_args()
 
     subprocess.run(["ninja", "-C", BUILD_DIR, "tests/bench/stages"], check=True, stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""COPY of rows that hooksd has stored, by psql: what PostgreSQL makes of them itself."""
+"""COPY of hooksd's rows by psql: the rate of PostgreSQL alone."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ SIZES = """SELECT sum(pg_table_size(relid)), sum(pg_indexes_size(relid))
 
 
 class Copies:
-    """Rows in files, and how fast as many connections bring them into a table."""
+    """Rows in files, and the rate at which as many connections copy them into a table."""
 
     def __init__(self, bench, most, table="hook_events"):
         self.bench = bench
@@ -24,7 +24,7 @@ class Copies:
         return subprocess.Popen(words, env=os.environ | environment)
 
     def export(self, select, form="(FORMAT binary)", parts=2):
-        """The first rows that the query gives, in its order, as so many files."""
+        """Writes the first rows of the query, in order, to so many files."""
         rows = self.rows // parts
         self.rows = rows * parts
         files = []

@@ -1,4 +1,4 @@
-"""Webhooks: how fast events are published and delivered, how late they arrive, and what each costs, by process."""
+"""Webhooks: the rates of publishing and delivery, the latency of events, and the CPU time of each event by process."""
 
 import contextlib
 import itertools
@@ -20,25 +20,25 @@ STORES = (("postgres", "PostgreSQL"), ("embedded", "embedded"))
 TABLES = "events, jobs, attempts, dlq, idempotency_keys"
 COPY_ROWS = 400_000
 PROCESSES = {"acceptors": "acceptor", "publishers": "publisher", "couriers": "courier", "control": "control"}
-EVENT = {"topic": "bench", "bytes": 560}  # of these 500 are the payload
+EVENT = {"topic": "bench", "bytes": 560}  # 500 bytes of payload
 PUBLISH_BATCH = EVENT | {"events": 100, "connections": 48, "path": "/v1/events/batch"}
 PUBLISH_SINGLE = EVENT | {"events": 1, "connections": 256, "path": "/v1/events"}
 SUSTAINED = EVENT | {"events": 10, "connections": 32, "path": "/v1/events/batch"}
-GOALS = {"postgres": 12_000, "embedded": 15_000}  # events/s: where the search begins
+GOALS = {"postgres": 12_000, "embedded": 15_000}  # events/s at the start of the search
 STEP = 1.2
 PROBES = 6
-IN_TIME = 0.97  # of what is published is delivered while it is published
-TRIES = 4  # of two minutes each, the next at LESS of what the one before has delivered
+IN_TIME = 0.97  # the part of the events that must be delivered while the load lasts
+TRIES = 4  # runs of two minutes, each at LESS times the rate delivered in the one before
 LESS = 0.9
 SUSTAINED_SECONDS = 120
-SNAPSHOT_AGE = 300  # seconds, when the run under it begins
+SNAPSHOT_AGE = 300  # seconds, at the start of the run under the snapshot
 LATENCY_RATES = (500, 1000, 5000)
 
 _numbers = itertools.count()
 
 
 class Publishing:
-    """A service whose API is on over one of the stores, with a tenant of its own."""
+    """A service with the API on one of the stores, and a tenant."""
 
     def __init__(self, bench, store, service, key):
         self.bench, self.store, self.service, self.key = bench, store, service, key
@@ -57,7 +57,7 @@ class Publishing:
         self.request("PATCH", f"/v1/endpoints/{endpoint}", changes)
 
     def subscribe(self, receiver, endpoints):
-        """The ids of so many endpoints, each with a topic of its own if there are several."""
+        """Makes so many endpoints, with different topics if there are several. Returns their ids."""
         ids = []
         for number in range(endpoints):
             made = self.post("/v1/endpoints", {"url": f"http://127.0.0.1:{receiver.port}/{number}", "rate_limit_rps": 100_000})
@@ -72,7 +72,7 @@ class Publishing:
         return result
 
     def settle(self):
-        """Until everything that was published is stored, or waits in the spool."""
+        """Waits until all published events are stored or in the spool."""
         wait_until(lambda: metrics(self.service.daemon)["ring_messages"] == 0, "the ring to be empty", 120)
         return metrics(self.service.daemon)["messages_stored_total"]
 
@@ -84,7 +84,7 @@ class Publishing:
 
     @contextlib.contextmanager
     def costs(self, row):
-        """Adds to the row, at the end of the block, the CPU of each of row["events"] by process."""
+        """Adds the CPU time by process for each of row["events"] to the row at the end of the block."""
         before, started = self.cpu_seconds(), time.monotonic()
         yield
         elapsed = time.monotonic() - started
@@ -114,7 +114,7 @@ def publishing(bench, store, database=None, **more):
 
 @case
 def delivery(bench):
-    """webhooks on both stores: events/s published and delivered, how late they arrive, CPU by process"""
+    """webhooks on both stores: events/s published and delivered, latency, CPU time by process"""
     publish_rates(bench)
     with BenchReceiver() as receiver:
         for store, name in STORES:
@@ -144,7 +144,7 @@ def snapshot(bench):
 # Publishing alone
 
 def publish_rates(bench):
-    """Of three rounds the middle figures; each round has its ceilings, because neighbours in time are compared."""
+    """The middle figures of three rounds. Each round has its own ceilings, because neighbours in time are compared."""
     rounds = [publish_round(bench) for _ in bench.few(1, 2, 3)]
     for rows in zip(*rounds):
         row = sorted(rows, key=lambda row: row.get("stored_per_s", row.get("accepted_per_s")))[len(rows) // 2]
@@ -161,7 +161,7 @@ def publish_round(bench):
             single = publish(service, name, PUBLISH_SINGLE)
         single["of_ceiling"] = single["accepted_per_s"] / nothing["accepted_per_s"]
         with publishing(bench, store) as service:
-            # Twice, for memory that a TRUNCATE has left, as the yardstick's rows go into.
+            # Twice, so that the rows go into memory that a TRUNCATE has freed, like the ceiling's rows.
             publish(service, name, PUBLISH_BATCH)
             if store == "postgres":
                 bench.database.query(f"TRUNCATE {TABLES}")
@@ -192,7 +192,7 @@ def publish(service, name, load):
 
 
 def copy_events(bench):
-    """COPY BINARY of the events that were just stored, into the emptied table, by two connections."""
+    """COPY BINARY of the events just stored into the emptied table, by two connections."""
     copies = Copies(bench, COPY_ROWS, "events")
     files = copies.export("SELECT * FROM events ORDER BY event_id")
     row = copies.measure("COPY BINARY of these events, 2 connections", files, table="events")
@@ -203,7 +203,7 @@ def copy_events(bench):
 # Delivering
 
 def delivered(service, receiver, load, rate, seconds):
-    """A row about so many events a second; delivered_per_s ends when the last of them has arrived."""
+    """Measures a row at so many events a second. delivered_per_s ends with the arrival of the last event."""
     receiver.told()
     row = {"published_per_s": rate, "events": 1}
     receiver_before = receiver.told("/so-far")["cpu_us"]
@@ -221,8 +221,8 @@ def delivered(service, receiver, load, rate, seconds):
 
 def sustained(service, receiver, load):
     """
-    A rate that is delivered as fast as it is published; the row is about two minutes of it. Probes of five seconds find the
-    highest one, and a rate that does not last for two minutes is lowered.
+    Finds the highest rate at which delivery keeps up with publishing, and measures it for two minutes. Probes of five
+    seconds find the rate. A rate that fails within two minutes is lowered.
     """
     rate, kept, too_much = GOALS[service.store], None, None
     for _ in service.bench.few(*range(PROBES)):
@@ -243,7 +243,7 @@ def sustained(service, receiver, load):
 
 
 def under_snapshot(service, receiver, load, before):
-    """The rate of the row before once more, when a session has kept dead rows from being removed for five minutes."""
+    """Repeats the rate of the row before, when a session has prevented the removal of dead rows for five minutes."""
     rate, seconds = before["published_per_s"], service.bench.seconds
     with open_snapshot(service.service.database):
         delivered(service, receiver, load, rate, seconds(SNAPSHOT_AGE))
@@ -254,7 +254,7 @@ def under_snapshot(service, receiver, load, before):
 
 @contextlib.contextmanager
 def open_snapshot(database):
-    """A session has read the jobs, and its transaction stays open for the block: PostgreSQL keeps what dies in the meantime."""
+    """A session that has read the jobs keeps its transaction open during the block, so PostgreSQL keeps dead rows."""
     with database.server.connect(database.name) as session:
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         read = "SELECT pg_current_snapshot()::text, (SELECT count(*) FROM jobs)"

@@ -1,9 +1,8 @@
 """
-Fair: does an endpoint that fails make the events of others late? Two services get the same events and are measured in turn,
-for a few seconds each, so that what the machine does besides meets both; the one that is not measured is frozen (SIGSTOP).
-Three endpoints of one of them are in trouble, those of the other are well. Both stores hold a million events: their jobs wait
-in one, and are done in the other.
-BENCH_PAIRS, BENCH_SECONDS and BENCH_JOBS make it shorter.
+Fair: do failing endpoints delay the events of others? Two services get the same events and are measured in turn for a
+few seconds each, so that other work of the machine affects both. The one that is not measured is frozen (SIGSTOP).
+Three endpoints of one service fail, those of the other work. Both stores hold a million events: in one their jobs wait,
+in the other they are done. BENCH_PAIRS, BENCH_SECONDS and BENCH_JOBS shorten the case.
 """
 
 import contextlib
@@ -28,20 +27,20 @@ from hours import seconds_wanted
 from management import answers
 from measure import MemoryWatch, compare, tree_memory
 
-OTHERS = 1000  # endpoints whose receiver is well
-RATE = 500  # events a second for these together
+OTHERS = 1000  # endpoints with a working receiver
+RATE = 500  # events a second for these endpoints together
 TROUBLES = ("dead", "slow", "waiting")
 TROUBLE_RATE = 30  # events a second for the three together
 SLOW_SECONDS = 30
 SLOW_TIMEOUT_MS = 60_000
 JOBS = 1_000_000
-WARMING = 10_000  # events: each endpoint gets some, and the connections are made
+WARMING = 10_000  # events of the warm-up, in which each endpoint gets some and connections are opened
 PAIRS = 40
 PAIR_SECONDS = 5
 FULL_LOAD_SECONDS = 20
-SETTLING_SECONDS = 1  # after a service has stood still
+SETTLING_SECONDS = 1  # after a service was frozen
 OF_DELIVERY = ("publisher", "courier")
-HOOK_RING_MIB = 72  # of the segment: lanes of hook events, which have no part in delivery
+HOOK_RING_MIB = 72  # the part of the segment for hook events, which is not used in deliveries
 SINGLE = EVENT | {"events": 1, "connections": 64, "path": "/v1/events"}
 
 
@@ -66,7 +65,7 @@ def fair(bench):
 
 @contextlib.contextmanager
 def service_at_rest(bench, store, receiver):
-    """A service with an endpoint for each of the others; its daemon is stopped."""
+    """A stopped service with OTHERS endpoints."""
     database = bench.server.new_database() if store == "postgres" else None
     with publishing(bench, store, database, RING_BYTES=f"{HOOK_RING_MIB}MiB") as service:
         service.subscribe(receiver, OTHERS)
@@ -86,8 +85,8 @@ def running(service):
 @contextlib.contextmanager
 def troubles(service, jobs):
     """
-    In the block the service has the three endpoints: nobody accepts connections to the first, the second answers after
-    30 seconds, the third is well, but so many jobs wait for it, and it takes one a second.
+    Adds three endpoints during the block: the first does not accept connections, the second answers after 30 seconds,
+    and the third works, but many jobs wait for it and its limit is one request a second.
     """
     port, kept = dead_port()
     with contextlib.ExitStack() as stack:
@@ -106,8 +105,8 @@ def troubles(service, jobs):
 @contextlib.contextmanager
 def no_troubles(service, events):
     """
-    In the block the service has three endpoints that get as many events as those of troubles(), and are well. Its store is
-    as large: it has as many events, whose jobs are done.
+    Adds three working endpoints during the block that get as many events as those of troubles(). The store has the same
+    number of events, whose jobs are done.
     """
     with BenchReceiver() as well:
         with running(service):
@@ -124,7 +123,7 @@ def add_endpoint(service, number, **fields):
 
 
 def add_events(service, count, endpoint):
-    """So many events, as a publisher would have made them, each with a job of the endpoint that is due. None: without jobs."""
+    """Adds so many events as a publisher would, each with a due job for the endpoint. None: without jobs."""
     postgres = service.store == "postgres"
     at_ms = int(time.time() * 1000)
     time_of = f"{at_ms:012x}"
@@ -166,7 +165,7 @@ def measure_pairs(alone, beside, receiver, pairs, seconds):
         without, with_troubles, memory = [late(alone, receiver, seconds)], [], []
         for _ in range(pairs):
             with_troubles.append(late(beside, receiver, seconds, breakers=1))
-            # Not while it is measured: to read how large a process is takes time that its work would miss.
+            # Not during the measurement, because reading a process' memory slows the process.
             memory.append(tree_memory(beside.service.daemon, beside.service.segment, OF_DELIVERY)["memory_mib"] - HOOK_RING_MIB)
             without.append(late(alone, receiver, seconds))
     row = {"memory_mib": max(memory)}
@@ -187,7 +186,7 @@ def send_to_all(service, number):
 
 @contextlib.contextmanager
 def frozen_after_start(service, receiver):
-    """In the block the service runs, with its connections made, but stands still."""
+    """The service runs with open connections but is frozen during the block."""
     with running(service):
         warm_up(service, receiver)
         send_to_all(service, signal.SIGSTOP)
@@ -207,7 +206,7 @@ def thawed(service):
 
 
 def late(service, receiver, seconds, breakers=0):
-    """What the receiver tells of the others' events, when the service has run for a moment."""
+    """The receiver's figures of the others' events, after the service has run for a moment."""
     with thawed(service):
         trouble = publish_to_troubles(service, seconds + SETTLING_SECONDS)
         publish(service, receiver, SETTLING_SECONDS)
@@ -238,7 +237,7 @@ def arrived(receiver, count):
 
 
 def publish_to_troubles(service, seconds):
-    """A client of its own, which does so for as long."""
+    """A separate client that publishes for so long."""
     load = SINGLE | {"topic": "trouble", "topics": len(TROUBLES), "connections": 4, "rate": TROUBLE_RATE, "seconds": seconds}
     words = [f"--{name}={value}" for name, value in load.items()]
     command = [BUILD_DIR / "tests/bench/load", f"--port={service.service.daemon.port}", *words]
@@ -246,7 +245,7 @@ def publish_to_troubles(service, seconds):
 
 
 def memory_at_full_load(service, seconds):
-    """The delivery processes and their lanes, while events come as fast as they are taken."""
+    """The memory of the delivery processes and their lanes at full load."""
     with running(service), MemoryWatch(service.service.daemon, service.service.segment, roles=OF_DELIVERY) as watch:
         service.load(SUSTAINED | {"topics": OTHERS}, seconds)
     return watch.highest()["memory_mib"] - HOOK_RING_MIB

@@ -1,4 +1,4 @@
-"""Hostile: what thousands of idle and slow clients do to the latency of good ones, and to memory. Four minutes."""
+"""Hostile: the effect of thousands of idle and slow clients on the latency of good ones and on memory. Four minutes."""
 
 import resource
 import shutil
@@ -11,7 +11,7 @@ from measure import compare, load_options, next_seed, run_load
 
 CLIENTS = {"idle": 10_000, "heads": 2000, "bodies": 2000}
 GOOD = load_options(1, 64)
-SHARE = 4  # of the highest rate, so that what is measured is no queue
+SHARE = 4  # the divisor of the highest rate, low enough that no queue builds up
 PAIRS = 5
 PAIR_SECONDS = 18
 
@@ -55,5 +55,5 @@ def measure_pairs(bench, service, clients, rate):
 
 
 def memory_of(service):
-    """Of the acceptor that takes most."""
+    """The memory of the largest acceptor."""
     return max(private_bytes(pid) for pid in service.daemon.pids("acceptor"))

@@ -1,4 +1,4 @@
-"""Cases that take longer than anybody waits for: minutes to hours, set by BENCH_SECONDS, BENCH_ROWS and BENCH_IDS."""
+"""Cases of minutes to hours. BENCH_SECONDS, BENCH_ROWS and BENCH_IDS set their length."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ def seconds_wanted(bench, default):
 
 @case
 def trace(bench):
-    """the longest latency in each tenth of a second for five minutes, at half of what a minute at full load makes"""
+    """the longest latency in each tenth of a second for five minutes, at half of the rate of a minute at full load"""
     seconds = seconds_wanted(bench, 300)
     for storage, name, load in (("jsonl", "JSONL", SINGLE), ("postgres", "PostgreSQL", SINGLE),
                                 ("postgres", "PostgreSQL", BATCH)):
@@ -37,7 +37,7 @@ def trace(bench):
 
 
 def at_steady_pace(bench, storage):
-    """In the block PostgreSQL has what docs/dba.md advises where a steady pace matters more than a short peak."""
+    """Sets PostgreSQL's options during the block to docs/dba.md's advice for a steady rate."""
     if storage != "postgres":
         return contextlib.nullcontext()
     bench.empty_database()
@@ -46,7 +46,7 @@ def at_steady_pace(bench, storage):
 
 @case
 def memory(bench):
-    """memory during an hour of full load, both stores at once; what was stored is deleted as it comes"""
+    """memory during an hour of full load, both stores at once; stored events are deleted continuously"""
     with services(bench, "jsonl", JSONL_ROTATE_BYTES="256MiB") as jsonl, services(bench, "postgres") as postgres:
         with ThreadPoolExecutor() as pool:
             for row in pool.map(lambda service: watch_memory(bench, service), (jsonl, postgres)):
@@ -74,7 +74,7 @@ def watch_memory(bench, service):
 
 
 def clean(bench, service, over):
-    """Keeps the disk from filling: only the newest file, or the rows of the last 20 seconds."""
+    """Deletes all but the newest file, or all rows older than 20 seconds, so that the disk does not fill."""
     while not over.wait(1 if service.storage == "jsonl" else 20):
         if service.storage == "jsonl":
             for path in service.daemon.jsonl_path.parent.glob("events.jsonl.*"):
@@ -85,7 +85,7 @@ def clean(bench, service, over):
 
 @case
 def growth(bench):
-    """what an event costs while the month grows to 20 million rows, beside what it costs in an empty one just then"""
+    """the cost of an event while the month grows to 20 million rows, compared with an empty month at the same time"""
     rows_wanted = int(os.environ.get("BENCH_ROWS", 20_000_000))
     step = bench.events(1_000_000)
     for kind in os.environ.get("BENCH_IDS", "ordered random").split():
@@ -108,7 +108,7 @@ def growth(bench):
 
 
 def in_empty_month(bench, load, requests):
-    """The same load in a new database. It stays: what replaces it would use memory that the machine has at hand."""
+    """The same load in a new database. The database is kept: its successor would reuse its memory."""
     with Service(bench, "postgres", bench.server.new_database()) as service:
         service.warm_up(**BATCH)
         row = service.measure("an empty month", **load, requests=requests)

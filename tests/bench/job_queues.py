@@ -1,6 +1,6 @@
 """
-Job queues on PostgreSQL whose handler does nothing (queues/queue.mjs), beside published events that are delivered: the same
-payload, the same server, in the same run.
+Job queues on PostgreSQL with an empty handler (queues/queue.mjs), compared with published and delivered events: the
+same payload, on the same server, in the same run.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ SOURCE = Path(__file__).resolve().parent / "queues"
 PACKAGES = BUILD_DIR / "tests/bench/queues"
 LOCK = "package-lock.json"
 LIBRARIES = (("graphile-worker", "Graphile Worker"), ("pg-boss", "pg-boss"))
-WORKERS = 2  # processes; one is slower, and more have no CPU to run on
+WORKERS = 2  # processes: one is slower, more have no free CPU
 JOBS = 50_000
 PUT_IN, WORKED_ON, BOTH = "put in first", "then worked on", "both at once"
 OURS = "PostgreSQL, published and delivered"
@@ -30,7 +30,7 @@ OURS = "PostgreSQL, published and delivered"
 
 @case
 def queues(bench):
-    """job queues on PostgreSQL from npm, with a handler that does nothing, beside published events that are delivered"""
+    """job queues on PostgreSQL from npm with an empty handler, compared with published and delivered events"""
     install()
     for row in middles([drained(bench) for _ in bench.few(1, 2, 3)]):
         bench.add("queues", row)
@@ -49,7 +49,7 @@ def middles(rounds):
 # Job queues
 
 def install():
-    """The packages of queues/package-lock.json, once; nothing of them is run meanwhile."""
+    """Fetches the packages of queues/package-lock.json once, without running their scripts."""
     PACKAGES.mkdir(parents=True, exist_ok=True)
     for program in SOURCE.glob("*.mjs"):
         shutil.copy(program, PACKAGES)
@@ -78,7 +78,7 @@ class Queue:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self):
-        self.answer()  # when its tables are made and its workers run
+        self.answer()  # comes when the tables exist and the workers run
         return self
 
     def __exit__(self, *_exception):
@@ -89,7 +89,7 @@ class Queue:
 
     def answer(self):
         line = self.process.stdout.readline()
-        assert line, f"{self.name} has ended; what it says stands above"
+        assert line, f"{self.name} has ended; its output is above"
         return json.loads(line)
 
     def cpu_seconds(self):
@@ -112,7 +112,7 @@ class Queue:
         }
 
 
-# A round, in which the jobs are put in first and then worked on
+# A round: the jobs are added first and then processed
 
 def drained(bench):
     rows = our_drain(bench)
@@ -124,7 +124,7 @@ def drained(bench):
 
 
 def our_drain(bench):
-    """The endpoint is paused while the events are published."""
+    """The endpoint is paused during the publishing."""
     jobs = bench.events(JOBS)
     with BenchReceiver() as receiver, publishing(bench, "postgres") as service:
         endpoint, = service.subscribe(receiver, 1)

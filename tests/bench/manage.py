@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """
-The client of the case management: connections that make, read, change, list and delete endpoints and subscriptions, each
-in a loop of its own. Reads the start key from the environment (HL_API_KEY). Prints "ready" when it has connected and begins
-when it is sent a line. Then prints one object of JSON: what was answered, the CPU it took here, and the times of each kind
-of request.
+The client of the case management: connections that create, read, change, list and delete endpoints and subscriptions,
+each in a separate loop. Reads the start key from the environment (HL_API_KEY). Prints "ready" when it has connected,
+and begins when it gets a line. Then prints one JSON object: the answers, the CPU time of this process, and the times of
+each kind of request.
 """
 
 import argparse
@@ -18,7 +18,7 @@ KINDS = ("create", "read", "change", "list", "delete")
 
 
 class Connection:
-    """Keeps one connection, and the times of its requests in seconds, by kind."""
+    """One connection, and the times of its requests in seconds by kind."""
 
     def __init__(self, options, number):
         self.options = options
@@ -31,7 +31,7 @@ class Connection:
         self.rest = b""
 
     def request(self, kind, method, path, body=None):
-        """The reply's JSON, or None."""
+        """Sends a request. Returns the reply's JSON, or None."""
         data = b"" if body is None else json.dumps(body).encode()
         fields = ["Host: localhost", f"Authorization: Bearer {self.options.key}", f"Content-Length: {len(data)}", "", ""]
         head = "\r\n".join([f"{method} {path} HTTP/1.1", *fields])
@@ -64,7 +64,7 @@ class Connection:
         return data
 
     def wait_for_turn(self):
-        """With a rate: as many requests a second, at equal distances, all connections together."""
+        """Sends requests. With a rate: so many a second at equal distances, by all connections together."""
         if self.options.rate:
             due = self.options.begin + (self.sent * self.options.connections + self.number) / self.options.rate
             time.sleep(max(0, due - time.monotonic()))
@@ -75,7 +75,7 @@ class Connection:
             self.one_round()
 
     def one_round(self):
-        """What is made is deleted again, so that lists stay as long as they are."""
+        """Deletes the created objects again, so that lists keep their length."""
         endpoint = {"url": "https://example.com/hooks", "name": "bench", "headers": {"X-Team": "bench"}, "metadata": {"n": 1}}
         made = self.request("create", "POST", "/v1/endpoints", endpoint) or {}
         where = f"/v1/endpoints/{made.get('id')}"

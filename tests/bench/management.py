@@ -1,4 +1,4 @@
-"""The management API: how much it does, and what it costs the events that come meanwhile."""
+"""The management API: its rate, and its effect on events at the same time."""
 
 import contextlib
 import json
@@ -17,13 +17,13 @@ from measure import compare, next_seed, run_load
 
 CLIENT = Path(__file__).resolve().parent / "manage.py"
 CONNECTIONS = 8
-USUAL_RATE = 100  # requests a second that a busy day's scripts and people make
+USUAL_RATE = 100  # requests a second of scripts and people on a busy day
 PAIRS = 10
 PAIR_SECONDS = 20
 
 
 def manage(service, key, seconds, **options):
-    """The management client with these options, which has begun; read_result() waits for its figures."""
+    """Starts the management client with these options. read_result() waits for its figures."""
     words = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, CLIENT, f"--port={service.daemon.port}", f"--seconds={seconds}", *words]
     client = subprocess.Popen(
@@ -49,7 +49,7 @@ def answers(service, key):
 
 @contextlib.contextmanager
 def managed(bench, storage):
-    """A service whose webhooks are on, over the store that goes with that storage, and its start key."""
+    """A service with webhooks in the store that belongs to that storage, and its start key."""
     key = f"bench-{secrets.token_hex(16)}"
     options = {"HL_API_KEY": key, "HL_STORE_BACKEND": "postgres" if storage == "postgres" else "embedded"}
     with services(bench, storage, **options) as service:
@@ -60,7 +60,7 @@ def managed(bench, storage):
 
 @case
 def management(bench):
-    """requests/s of the management API on both stores, beside no events and many; what that does to the events"""
+    """requests/s of the management API on both stores, without events and beside many; its effect on the events"""
     check.write_bodies(bench.work)
     bench.add("management", {"name": "API key among 100,000: digest and lookup", "us": stage_us(bench, "key", "single", 2000)})
     for storage, name in (("postgres", "PostgreSQL"), ("sqlite", "SQLite")):
@@ -84,9 +84,8 @@ def add_rates(bench, name, result):
 
 def moves(bench, service, key, rate):
     """
-    The median of the ratios of what events take and how many are accepted with management to those without it just before
-    and after; and how far those two are apart. The events come at a rate that leaves both cores room, or the ratios
-    would be those of two queues.
+    The median ratios of events' latency and rate with management to those without it just before and after, and the
+    spread of the latter. The rate of events leaves both cores room, or the ratios would compare two queues.
     """
     seconds = bench.seconds(PAIR_SECONDS)
 

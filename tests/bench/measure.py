@@ -1,8 +1,8 @@
 """
-One hooksd under load, and what it costs: CPU by role from /proc/PID/stat, memory from /proc/PID/smaps_rollup.
+One hooksd under load, with CPU time by role from /proc/PID/stat and memory from /proc/PID/smaps_rollup.
 
-CPU is counted in ticks of 10 ms over the whole load, until its last event is stored. It holds well on a busy machine,
-where rates and latencies do not; `others_percent` tells how much of the machine somebody else had meanwhile.
+CPU time is counted in ticks of 10 ms over the whole load, until its last event is stored. It is reliable on a busy
+machine, where rates and latencies are not. `others_percent` is the part of the machine that other programs used.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _numbers = itertools.count()
 
 
 def run_load(port, key=None, **options):
-    """tests/bench/load with these options, and that API key; its results."""
+    """Runs tests/bench/load with these options and that API key. Returns its results."""
     words = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options.items()]
     command = [BUILD_DIR / "tests/bench/load", f"--port={port}", *words]
     environment = os.environ | ({"HL_API_KEY": key} if key else {})
@@ -42,7 +42,7 @@ def load_options(events, connections, **more):
 # CPU
 
 def process_seconds(pid, with_children=False):
-    """CPU that it has used, with that of its children which have ended if wanted; 0 for one that is gone."""
+    """The CPU time of a process, optionally with its ended children. 0 for a process that is gone."""
     try:
         stat = Path("/proc", str(pid), "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -52,7 +52,7 @@ def process_seconds(pid, with_children=False):
 
 
 def server_seconds(server):
-    """Of a PostgreSQL server, with its backends of now and before."""
+    """The CPU time of a PostgreSQL server with its present and former backends."""
     if server is None or server.process is None:
         return 0
     first, *children = server.pids()
@@ -60,7 +60,7 @@ def server_seconds(server):
 
 
 def machine_seconds():
-    """CPU that anybody has used: all but idle and waiting for disks."""
+    """The CPU time of all programs, without idle time and waits for disks."""
     user, nice, system, _idle, _wait, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
     return (user + nice + system + sum(rest)) / TICKS
 
@@ -74,9 +74,9 @@ def rollup(pid):
 
 def tree_memory(daemon, segment, roles=()):
     """
-    MiB of the whole tree, or of the processes of these roles, and of the segment. A page that several processes share
-    counts once: as the proportional sizes (PSS) add up, and the segment as its file takes up memory, mapped or not.
-    rss_mib counts shared code and copies once for each process.
+    MiB of the whole tree or of the processes of these roles, and of the segment. A shared page counts once: the
+    proportional sizes (PSS) are added, and the segment counts as the memory of its file, mapped or not. rss_mib counts
+    shared pages once for each process.
     """
     pss = rss = 0
     for pid in [pid for role in roles for pid in daemon.pids(role)] if roles else session_members(daemon.pid):
@@ -86,13 +86,13 @@ def tree_memory(daemon, segment, roles=()):
             status = Path("/proc", str(pid), "status").read_text()
             rss += sum(int(status.split(f"Rss{kind}:")[1].split()[0]) / 1024 for kind in ("Anon", "File"))
     shared = 0
-    with contextlib.suppress(FileNotFoundError):  # a daemon that is not started yet
+    with contextlib.suppress(FileNotFoundError):  # the daemon has not started yet
         shared = segment.stat().st_blocks / 2048
     return {"private_mib": pss, "segment_mib": shared, "memory_mib": pss + shared, "rss_mib": rss + shared}
 
 
 class MemoryWatch:
-    """The highest of the samples taken while the block runs."""
+    """The highest of the samples taken during the block."""
 
     def __init__(self, daemon, segment, every=0.5, roles=()):
         self.daemon, self.segment, self.every, self.roles = daemon, segment, every, roles
@@ -123,8 +123,8 @@ class MemoryWatch:
 
 def compare(without, beside):
     """
-    The median of the ratios of each figure of `beside` to the two of `without` just before and after it; and the quartiles of
-    the ratios of neighbours in `without`, which says how far figures are apart that nothing has changed.
+    The median ratio of each figure of `beside` to the two of `without` just before and after it, and the quartiles of
+    the ratios of neighbours in `without`, which show how much figures differ without a change.
     """
     ratios = [figure / math.sqrt(before * after) for figure, before, after in zip(beside, without, without[1:])]
     apart = [after / before for before, after in zip(without, without[1:])]
@@ -134,7 +134,7 @@ def compare(without, beside):
 # The service
 
 class Service:
-    """hooksd with its defaults but for these options, started and ready in the block."""
+    """hooksd with its defaults and these options, running and ready during the block."""
 
     def __init__(self, bench, storage, database=None, **options):
         number = next(_numbers)
@@ -160,7 +160,7 @@ class Service:
             self.segment.unlink(missing_ok=True)
 
     def settle(self):
-        """Until everything received is stored, or in the spool while PostgreSQL is unavailable."""
+        """Waits until all received events are stored, or are in the spool if PostgreSQL is unavailable."""
         wait_until(lambda: metrics(self.daemon)["ring_events"] == 0, "the ring to be empty", 120)
         return wait_accounted(self.daemon)
 
@@ -174,7 +174,9 @@ class Service:
         self.settle()
 
     def measure(self, name, **load):
-        """A row of figures about that load. Times are of replies; stored_per_s ends when the last event is stored."""
+        """
+        A row of figures of that load. Times are those of replies. stored_per_s ends when the last event is stored.
+        """
         events = load["events"]
         load.setdefault("seed", next_seed())
         before, used, started = self.settle(), self.cpu_seconds(), time.monotonic()
@@ -210,5 +212,5 @@ class Service:
 
 
 def next_seed():
-    """Of ids that no other load of this run makes, and that are in the order of time."""
+    """A start for ids that no other load of this run makes, and that ascend with time."""
     return int(time.time() * 1000) + next(_numbers)

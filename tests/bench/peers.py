@@ -1,6 +1,6 @@
 """
-Other programs that take events over HTTP, those of them that are installed: the same bodies, as they come, into a file;
-and what one would write instead, small/service.py and small/service.js.
+Other programs that take events over HTTP, if installed: they write the same bodies unchanged to a file. Also two small
+services that one might write instead, small/service.py and small/service.js.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ def vector(directory, port):
 
 
 def otelcol(directory, port):
-    """Takes a whole body as one record."""
+    """A program that takes a whole body as one record."""
     config = {
         "receivers": {"webhookevent": {"endpoint": f"127.0.0.1:{port}", "path": BATCH["path"]}},
         "exporters": {"file": {"path": f"{directory}/out"}},
@@ -63,7 +63,7 @@ PROGRAMS = {"fluent-bit": fluent_bit, "vector": vector, "otelcol-contrib": otelc
 
 @case
 def peers(bench):
-    """other programs that are in PATH, and small services of one's own in Python and Node: the same bodies"""
+    """other programs in PATH and small services in Python and Node, with the same bodies"""
     runs = [(f"{name} to a file", command, BATCH) for name, command in PROGRAMS.items() if shutil.which(name)]
     print("peers:", ", ".join(name for name, _, _ in runs) or f"none of {', '.join(PROGRAMS)} is installed")
     if shutil.which("node"):
@@ -71,7 +71,7 @@ def peers(bench):
     if importlib.util.find_spec("aiohttp"):
         runs += [("Python, aiohttp, to a file", python, load) for load in (BATCH, SINGLE)]
         with services(bench, "postgres"):
-            pass  # has made the tables
+            pass  # hooksd has created the tables
         url = bench.empty_database().url
         to_postgres = "Python, aiohttp, psycopg, to PostgreSQL"
         runs += [(to_postgres, lambda _, port: [*python(Path(), port)[:-1], url], load) for load in (BATCH, SINGLE)]
@@ -118,7 +118,7 @@ def listens(port):
 
 
 def settle(output):
-    """Seconds until the file has its last byte; it has when it stays the same for a second."""
+    """Seconds until the file has its last byte, after which it stays the same for a second."""
     started = last_change = time.monotonic()
     size = -1
     while time.monotonic() - last_change < 1:

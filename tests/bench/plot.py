@@ -1,4 +1,4 @@
-"""Lines and bars in an SVG, no more: axes with round numbers, one colour a series, a legend."""
+"""Draws lines and bars as an SVG: axes with round numbers, one colour a series, a legend."""
 
 import math
 from html import escape
@@ -18,7 +18,7 @@ def ticks(low, high, log):
 
 
 def axis(values, log, start, length):
-    """(marks, function from value to place); linear axes begin at 0."""
+    """(marks, function from a value to its position). Linear axes begin at 0."""
     low, high = (min(values), max(values)) if log else (0, max(values))
     marks = ticks(low, high if high > low else low + 1, log)
     scale = math.log10 if log else float
@@ -74,8 +74,8 @@ def lines(title, x_title, series, log_x=False):
 
 def plot(table, rows):
     """
-    The SVG of a table that has one, or None. Its plot names keys of the rows: y over x as lines, a line for each name,
-    y alone as bars; or has the rows' own series drawn and says of what they are.
+    The SVG of a table with a plot, or None. The plot names keys of the rows: y over x as lines, a line for each name,
+    or y alone as bars. It may instead draw the rows' own series, with their axes.
     """
     spec = table.plot
     if not spec or not rows:

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """
 Writes the tables of docs/performance.md from the results of `make bench` (build/bench/results.json), so that its
-figures are those of a run: each stands between <!-- table: NAME --> and <!-- /table --> with the day and the machine it
-was measured on. Tables without results stay as they are. Plots go beside the document.
+figures are those of a run. Each table stands between <!-- table: NAME --> and <!-- /table --> with the day and the
+machine of the run. Tables without results are unchanged. Plots are written beside the document.
 """
 
 import argparse
@@ -23,7 +23,7 @@ BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- /table -->)", re.S)
 
 
 def block(name, results, directory):
-    """What stands between the markers, or None; its plot is written on the way."""
+    """The text between the markers, or None. Also writes the plot."""
     table = TABLES[name]
     rows, about = table_rows(name, results)
     if not rows:

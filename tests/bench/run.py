@@ -1,18 +1,19 @@
 #!/usr/bin/python3
 """
-The benchmark: `make bench`, or `make bench BENCH="NAME..."` with names of cases or of sets of cases:
+The benchmark: `make bench`, or `make bench BENCH="NAME..."` with names of cases, or one set of cases:
 
-  full   (what is run without a name) every case that fits into ten minutes together
+  full   (the default) the cases that take ten minutes together
   quick  the rates alone, with short loads
-  smoke  the rates with tiny loads: does the benchmark itself work?
+  smoke  the rates with tiny loads, to check the benchmark itself
   all    every case, for docs/performance.md; three and a half hours
 
-Client, hooksd and PostgreSQL share the machine. Everything but memory is measured one after another, with hooksd's defaults and
-ACK=durable unless the name says otherwise. tests/bench/load posts 470-byte events of 200 sessions with ids of their own
-(UUIDv7) and the time of now. PostgreSQL syncs (fsync=on), its larger settings are POSTGRES_SETTINGS below.
+Client, hooksd and PostgreSQL share the machine. Everything except memory is measured one after another, with the
+defaults of hooksd and ACK=durable unless the name of the row says otherwise. tests/bench/load posts 470-byte events of
+200 sessions, with ids of the client (UUIDv7) and the current time. PostgreSQL syncs (fsync=on), with larger limits
+(POSTGRES_SETTINGS below).
 
-Prints tables; adds them to build/bench/results.json (BENCH_OUT: another directory) in the place of earlier ones of the
-same cases, and draws build/bench/*.svg. tests/bench/report.py writes the tables of docs/performance.md from it.
+Prints tables, replaces those of the same cases in build/bench/results.json (BENCH_OUT: another directory), and draws
+build/bench/*.svg. tests/bench/report.py writes the tables of docs/performance.md from the results.
 """
 
 import argparse
@@ -58,7 +59,7 @@ FULL = [
     "write_turn", "routing", "peers",
 ]
 SETS = {
-    # groups of cases, the part of the usual seconds and events, whether series are cut to their first members
+    # groups of cases, factor for the usual seconds and events, whether series are cut to their first members
     "full": ([FULL], 1, False),
     "quick": ([["rates", "peers"]], 0.4, False),
     "smoke": ([["rates"]], 0.02, True),
@@ -71,7 +72,7 @@ ECHO = {
 
 
 class Bench:
-    """What the cases share: a place for files, one PostgreSQL for those who want it, the tables."""
+    """The resources that the cases share: a directory, one PostgreSQL for those that use it, the tables."""
 
     def __init__(self, scale, short):
         self.scale = scale
@@ -85,14 +86,14 @@ class Bench:
         return usual * self.scale
 
     def events(self, usual):
-        """A whole number of batches."""
+        """The usual number by the scale, in whole batches of 100."""
         return max(100, int(usual * self.scale) // 100 * 100)
 
     def few(self, *members):
         return members[:1] if self.short else members
 
     def empty_database(self):
-        """The same one each time: its tables, once there are any, are emptied, and what it has to write is written."""
+        """The same database each time, with an empty hook_events and after a checkpoint."""
         if self.server is None:
             self.server = PostgresServer(POSTGRES_SETTINGS)
             self.server.start()
@@ -104,7 +105,7 @@ class Bench:
         return self.database
 
     def use_wal(self):
-        """As on a server that has run for a while: segments are used again, none has to be made and synced first."""
+        """Fills the WAL once, so that PostgreSQL reuses its segments, like on a server that has run for a while."""
         self.database.query(
             f"DO $$ BEGIN FOR i IN 1 .. {self.events(WAL_SEGMENTS * 100) // 100} LOOP"
             " PERFORM pg_logical_emit_message(false, '', ''); PERFORM pg_switch_wal(); END LOOP; END $$")
@@ -140,7 +141,7 @@ def about_run():
 
 
 def save(tables, out):
-    """Adds the tables to those that are there; returns only the new ones, as they are in the file."""
+    """Adds the tables to those in the file, and returns only the new ones, as they are in the file."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {}
@@ -151,7 +152,7 @@ def save(tables, out):
 
 
 def run_group(cases, scale, short, out):
-    """One PostgreSQL for all of these cases. What was measured is saved even if one of them fails."""
+    """Runs these cases with one PostgreSQL. Saves the measured tables even if a case fails."""
     bench = Bench(scale, short)
     try:
         for name in cases:

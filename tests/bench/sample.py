@@ -1,4 +1,4 @@
-"""The events whose stages are measured alone: 470 bytes each without white space, the same ones in every run."""
+"""The events for measuring single stages: 470 bytes each without white space, the same in every run."""
 
 import json
 import random
@@ -10,7 +10,7 @@ EVENT_BYTES = 470
 
 
 def sample_events():
-    """As many different events as a batch has, of 50 sessions, all of the same size."""
+    """A batch of different events of 50 sessions, all of the same size."""
     rng = random.Random(7)
     sessions = [str(uuid.UUID(int=rng.getrandbits(128), version=4)) for _ in range(50)]
     return [sample_event(rng, rng.choice(sessions)) for _ in range(BATCH)]

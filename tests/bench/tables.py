@@ -1,17 +1,17 @@
-"""What the tables show of the rows that the cases have measured, as text for the terminal and as Markdown."""
+"""The tables of the measured rows, as text for the terminal and as Markdown."""
 
 from dataclasses import dataclass, field
 
 
-DESCRIBING = {"name", "storage", "events_per_body", "connections"}  # a row that has no other cell is not of the table
+DESCRIBING = {"name", "storage", "events_per_body", "connections"}  # a row with only these cells is not shown
 
 
 @dataclass
 class Table:
     title: str
-    columns: list  # (key of a row, heading, digits after the point or None for text)
-    rows_of: str = ""  # the case whose rows these are; its own if not said
-    plot: dict = field(default_factory=dict)  # what plot.plot() draws
+    columns: list  # (key of a row, heading, digits after the point, or None for text)
+    rows_of: str = ""  # the case whose rows the table shows; by default the case of its name
+    plot: dict = field(default_factory=dict)  # for plot.plot()
 
     def lines(self, rows):
         figures = {key for key, _, _ in self.columns} - DESCRIBING
@@ -205,7 +205,7 @@ TABLES = {
 
 
 def table_rows(name, results):
-    """(rows, about the run they are of), or nothing if there are none."""
+    """(rows, description of their run), or ([], None) without results."""
     found = results.get(TABLES[name].rows_of or name)
     return (found["rows"], found["about"]) if found else ([], None)
 

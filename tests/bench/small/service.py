@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """
-What one writes instead of hooksd in half an hour: aiohttp, json, and a file, or COPY into PostgreSQL for each request.
-For the benchmark to compare with: it checks next to nothing, and 202 does not mean that a file is on disk.
+A service that one might write in half an hour instead of hooksd: aiohttp, json, and a file, or COPY into PostgreSQL for
+each request. The benchmark compares hooksd with it. It checks almost nothing, and its 202 does not mean that a file is
+on disk.
 
   service.py PORT FILE | service.py PORT postgresql://...
 """
