@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """
-deploy/sbom.py PROGRAM...: a bill of materials of these programs, as CycloneDX 1.5 in JSON, on stdout: the Debian packages of all
-libraries that the dynamic linker loads for them, and of those whose code is compiled in. It asks readelf, ldd and dpkg-query,
-so it runs where the programs were built. The same programs and packages make the same text; SOURCE_DATE_EPOCH, if it is set, is
-the time in it.
+deploy/sbom.py PROGRAM...: prints a bill of materials of these programs, as CycloneDX 1.5 in JSON: the Debian packages
+of all libraries that the dynamic linker loads for them, and of those whose code is compiled in. It uses readelf, ldd
+and dpkg-query, so run it on the system of the build. The same programs and packages make the same output, with the
+time of SOURCE_DATE_EPOCH if that is set.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "agentic-hooks-backend"
-# Concurrency Kit is headers, as far as it is used.
+# Of Concurrency Kit only headers are used.
 COMPILED_IN = ["libck-dev"]
 
 
@@ -28,13 +28,13 @@ def output(*command):
 
 
 def needed(paths):
-    """The libraries that each of these programs and libraries, of which there are several, names: by path."""
+    """The needed libraries (DT_NEEDED) of each of these two or more programs and libraries, by path."""
     parts = re.split(r"^File: (.*)$", output("readelf", "--dynamic", "--wide", *paths), flags=re.MULTILINE)
     return {path: set(re.findall(r"\(NEEDED\)\s+Shared library: \[([^]]+)\]", text)) for path, text in zip(parts[1::2], parts[2::2])}
 
 
 def loaded(program):
-    """Where the dynamic linker finds each library, those that libraries name included: path by name."""
+    """The libraries that the dynamic linker loads for a program, directly or for other libraries: path by name."""
     found = {}
     for name, path in re.findall(r"^\s+(?:(\S+) => )?(/\S+) \(0x", output("ldd", program), re.MULTILINE):
         found[name or Path(path).name] = path
@@ -42,7 +42,7 @@ def loaded(program):
 
 
 def spellings(path):
-    """The names by which dpkg may know a library: /lib is /usr/lib."""
+    """The paths by which dpkg may know a library, because /lib is /usr/lib."""
     names = {path, os.path.realpath(path)}
     bare = {name.removeprefix("/usr") for name in names}
     return names | bare | {f"/usr{name}" for name in bare}
@@ -66,7 +66,7 @@ def distribution():
 
 
 def components(packages):
-    """What is said of each package, by its name."""
+    """The description of each package, by its name."""
     shown = output("dpkg-query", "--show",
                    "--showformat=${Package}\t${Architecture}\t${Version}\t${source:Package}\t${Homepage}\n", *packages)
     found = {}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install_environment.sh BUILT PATH: installs the environment file, readable by root alone for the password that it may come
-# to hold, and leaves one alone that is there: it has somebody's settings.
+# install_environment.sh BUILT PATH: installs the environment file, readable only by root because a password may be
+# added. Does not replace an existing one, with the administrator's settings.
 set -eu
 [ -e "${DESTDIR-}$2" ] || install -D -m 0640 "$1" "${DESTDIR-}$2"
