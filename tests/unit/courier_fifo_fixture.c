@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "courier/outcome.h"
 
-/* Whether the lane has an outcome that says so. */
+/* Whether an outcome on the lane says that the job is dead. */
 static bool
 is_reported_dead(const struct model_row *row)
 {
@@ -39,7 +39,6 @@ is_before(const struct model_row *a, const struct model_row *b)
 	return a->seq != b->seq ? a->seq < b->seq : memcmp(a->job_id, b->job_id, 16) < 0;
 }
 
-/* Nothing that stands before it is left to do, nothing of its order is under way, and nothing stops it. */
 void
 model_check_order(const struct model_row *row, const struct endpoint_config *config)
 {
@@ -50,7 +49,7 @@ model_check_order(const struct model_row *row, const struct endpoint_config *con
 			continue;
 		assert_false(other->in_flight);
 		assert_false(config->blocks && other->stops);
-		/* Rows of place 0 come when others are in memory already. */
+		/* Rows of place 0 are requeued ones: they come when later rows are in memory already. */
 		if (other->seq > 0 && is_before(other, row))
 			assert_true(scene_is_over(other));
 	}
@@ -72,7 +71,6 @@ model_by_place(const void *a, const void *b)
 	return one->seq != other->seq ? (one->seq > other->seq) - (one->seq < other->seq) : model_by_id(a, b);
 }
 
-/* Whether the row stands behind the place and id. */
 bool
 model_is_behind(const struct model_row *row, const struct page_query *query, int64_t seq, const uint8_t *id)
 {
@@ -100,7 +98,7 @@ model_tell_stopped(const struct model_endpoint *endpoint, struct message *page)
 		if (&scene.endpoints[scene.rows[i]->endpoint] == endpoint && scene.rows[i]->stops) {
 			char *end = page->stopped + 2 * page->stopped_count;
 
-			/* A key of no bytes would be shorter than the others. */
+			/* Each key is one byte and NUL. A key of no bytes would be shorter. */
 			assert_true(!endpoint->by_key || scene.rows[i]->key != 0);
 			end[0] = scene.rows[i]->key != 0 ? scene.rows[i]->key : '-';
 			page->stopped_count++;
@@ -127,7 +125,6 @@ model_page_row(const struct model_row *row, const struct page_query *query)
 	return out;
 }
 
-/* Rows that the page should have had, and the courier knew of. */
 void
 model_note_missing(const uint8_t *id, const struct page_query *query, const struct message *page)
 {
@@ -152,7 +149,7 @@ model_is_outdated(const struct message *page)
 	return page->fifo != queue->fifo.on || queue->fifo.restart || page->edited;
 }
 
-/* ---- what happens ---- */
+/* ---- events of the model ---- */
 
 struct model_row *
 scene_store_key(uint32_t endpoint, char key)

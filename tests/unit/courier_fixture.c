@@ -1,4 +1,4 @@
-/* The fakes around a courier, and the model; see the header. */
+/* The fake client, and the model; see the header. The fake store thread is in courier_store_fixture.c. */
 #include "tests/unit/courier_fifo_fixture.h"
 #include "tests/unit/courier_store_fixture.h"
 #include "tests/unit/courier_fixture.h"
@@ -40,7 +40,7 @@ scene_row_by_id(const uint8_t job_id[16])
 	for (uint32_t i = 0; i < scene.row_count; i++)
 		if (memcmp(scene.rows[i]->job_id, job_id, 16) == 0)
 			return scene.rows[i];
-	fail_msg("a job that nobody made");
+	fail_msg("an attempt of a job that the test did not make");
 	return NULL;
 }
 
@@ -147,7 +147,7 @@ http_cut(struct http *http, const void *order_context)
 			end_order(i);
 			return;
 		}
-	fail_msg("an attempt that is not under way is cut off");
+	fail_msg("an attempt is cut off that is not under way");
 }
 
 /* ---- the scene ---- */
@@ -164,7 +164,7 @@ new_courier(void)
 	scene.courier.reports.slot = &scene.slot.process;
 	courier_open(&scene.courier, scene.limit, SETTLE);
 	scene.courier.ready.shares.view.nodes = 1;
-	scene.courier.queues.opened_us -= SECOND; /* so that rate_limit_rps lets through what comes at once */
+	scene.courier.queues.opened_us -= SECOND; /* so that rate_limit_rps lets the first attempts through */
 }
 
 void
@@ -211,7 +211,7 @@ scene_kill(void)
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
 		scene.endpoints[i].known = scene.endpoints[i].leased = false;
 	for (uint32_t i = 0; i < scene.row_count; i++)
-		scene.rows[i]->not_before_us = 0; /* a pause that a receiver asked for is not remembered */
+		scene.rows[i]->not_before_us = 0; /* a new courier does not know the pauses of receivers */
 	new_courier();
 }
 
@@ -249,7 +249,7 @@ scene_row_of_key(uint32_t endpoint, uint32_t bytes, int64_t begun_us, char key)
 	    .received_us = begun_us};
 
 	row->event = published_record(&published);
-	/* Events are not committed in the order of their ids. */
+	/* The order of ids differs from that of commits, so that no test passes by the order of ids. */
 	uint32_t mixed = to->fifo ? number * 2654435761u : number;
 	row->event->event_id[8] = (uint8_t)(mixed >> 24);
 	row->event->event_id[9] = (uint8_t)(mixed >> 16);

@@ -59,7 +59,7 @@ endpoint_by_id(const uint8_t id[16])
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
 		if (memcmp(scene.endpoints[i].id, id, 16) == 0)
 			return &scene.endpoints[i];
-	fail_msg("an endpoint that nobody made");
+	fail_msg("an endpoint that the test did not make");
 	return NULL;
 }
 
@@ -147,7 +147,7 @@ store_thread_wake(struct store_thread *thread, bool now)
 	scene.wakes++;
 }
 
-/* No attempt of it may begin from now on, whether it is in memory or not. */
+/* From now on no attempt of the job may begin, whether the job is in memory or not. */
 static void
 note_cancelled(const struct message *message)
 {
@@ -268,7 +268,7 @@ answer_transform(const struct request *r)
 	struct message *message = send_message(MESSAGE_TRANSFORM, (const char *)r->after, r->id);
 	struct error err;
 
-	if (r->id[0] == 0xff) /* one that cannot be read */
+	if (r->id[0] == 0xff) /* a transform that the store cannot read */
 		return;
 	message->transform = mem_new(1, sizeof *message->transform);
 	assert_int_equal(transform_parse((struct span){text, sizeof text - 1}, message->transform, &err), 0);
@@ -381,7 +381,7 @@ store_answer(void)
 	return true;
 }
 
-/* What the statements do: absolute values, and only where the outcome is newer than the row. */
+/* Changes the row as the statements do: to absolute values, and only if the outcome is newer than the row. */
 static void
 apply(const struct outcome *outcome, uint32_t position)
 {
@@ -445,7 +445,7 @@ void
 store_lose_node(void)
 {
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
-		scene.endpoints[i].leased = false; /* the leases are void with the row */
+		scene.endpoints[i].leased = false; /* a lease belongs to the node's row, and is lost with it */
 	(void)send_message(MESSAGE_NODE_LOST, NULL, NULL);
 }
 

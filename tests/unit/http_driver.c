@@ -1,12 +1,12 @@
 /*
- * The courier's HTTP client in the hands of a test in another language (tests/e2e/harness/http_driver.py). A line of
- * standard input is a JSON object:
+ * A program for tests in another language (tests/e2e/harness/http_driver.py) that uses the courier's HTTP client. Each
+ * line of standard input is a JSON object:
  *
  *   {"url", "count", "parallel", "timeout_ms", "payload", "headers", "secret", "old_secret", "old_secret_until_ms",
  *    "keep_response", "legacy_headers", "fail_fast", "body", "transform", "topic", "traceparent", "cancel_after_ms"}
  *
- * of which url is needed. count attempts are made, at most parallel at a time; the answer is one line with a JSON list
- * of what came of them. HL_ALLOW_NETWORKS, HL_DEV_INBOX, HL_PUBLIC_URL, HOST and PORT are the configuration.
+ * Only url is required. The program makes `count` attempts, at most `parallel` at a time, and prints one line: a JSON
+ * list of their results. HL_ALLOW_NETWORKS, HL_DEV_INBOX, HL_PUBLIC_URL, HOST and PORT are the configuration.
  */
 #include <poll.h>
 #include <signal.h>

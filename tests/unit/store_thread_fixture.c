@@ -1,4 +1,4 @@
-/* A directory for the node's file, a segment, and the thread. */
+/* A directory for the node's file, a segment, and the courier's store thread; see the header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

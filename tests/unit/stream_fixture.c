@@ -1,4 +1,4 @@
-/* Rows, a clock and clients of the program's own; see the header. */
+/* Rows, a clock and clients for a feed; see the header. */
 #include "tests/unit/stream_fixture.h"
 
 #include <setjmp.h>
@@ -178,7 +178,7 @@ fits(const struct stream *stream, const struct db_rows *rows, uint32_t row)
 	return true;
 }
 
-/* The id, a blank, and where to resume, in as many bytes as a frame has. */
+/* The text of a frame is the id, a blank, and the place to resume from, padded to frame_bytes. */
 static void
 write_row(const char *tenant_id, const struct db_rows *rows, uint32_t row, const char *resume, struct bytes *out)
 {
@@ -266,7 +266,7 @@ any_time(uint32_t batch)
 	return NOW_US + 1000 + rand() % 60 * INT64_C(300000);
 }
 
-/* The ids of a batch lie among those of other batches. */
+/* Consecutive ids belong to different batches. */
 static void
 batch_rows(time_of_batch *time_of)
 {
