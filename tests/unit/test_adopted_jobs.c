@@ -145,7 +145,7 @@ test_couriers_learn_of_jobs_that_were_moved_by_a_process_that_died(void **state)
 }
 
 static void
-test_what_the_store_refuses_is_tried_again_later_and_other_work_goes_on(void **state)
+test_a_step_that_the_store_refuses_is_tried_again_later_and_others_go_on(void **state)
 {
 	add_jobs_of(2, 2, 3);
 	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
@@ -303,7 +303,7 @@ main(void)
 	    ADOPTION_TEST(test_an_adoption_whose_commit_lost_its_answer_is_carried_on),
 	    ADOPTION_TEST(test_couriers_learn_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost),
 	    ADOPTION_TEST(test_couriers_learn_of_jobs_that_were_moved_by_a_process_that_died),
-	    ADOPTION_TEST(test_what_the_store_refuses_is_tried_again_later_and_other_work_goes_on),
+	    ADOPTION_TEST(test_a_step_that_the_store_refuses_is_tried_again_later_and_others_go_on),
 	    ADOPTION_TEST(test_jobs_that_another_session_has_locked_are_moved_when_they_are_free),
 	    ADOPTION_TEST(test_a_node_whose_number_is_anothers_removes_no_row),
 	    ADOPTION_TEST(test_the_jobs_of_adopted_nodes_become_the_nodes_and_its_couriers_look_for_them),

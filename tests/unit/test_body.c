@@ -1,4 +1,4 @@
-/* Bodies, byte for byte. */
+/* The bodies of deliveries, byte for byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 static const uint8_t job_id[16] = {0x0a, [15] = 1}, attempt_id[16] = {0x0b, [15] = 2};
 
-/* transform NULL: none. */
+/* transform: NULL for none. */
 static void
 assert_body(enum endpoint_body kind, const char *transform, const char *payload, const char *expected)
 {

@@ -1,6 +1,6 @@
 /*
- * Endpoints with fifo, whatever happens: every row is delivered, dies or is cancelled, and the fixture holds each
- * attempt against what stands before it in its order.
+ * Endpoints with fifo, whatever happens: every row is delivered, dies or is cancelled. The fixture checks each attempt
+ * against the earlier rows of its order.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,7 +121,7 @@ rows_left(void)
 	return left;
 }
 
-/* Whether an order of the endpoint is stopped, or it sends nothing at all. */
+/* Whether the endpoint has a stopped order, or is disabled. */
 static bool
 rests(uint32_t endpoint)
 {
@@ -159,7 +159,10 @@ anything_left(void)
 	return rows_left() + jobs_in_memory();
 }
 
-/* First nothing but time passes: no order stands still of which nobody says that it is to. */
+/*
+ * First only time passes, and the rows of all endpoints that do not rest must go. Then all endpoints are enabled and no
+ * longer stop, and all rows must go.
+ */
 static void
 finish(void)
 {

@@ -1,4 +1,4 @@
-/* A courier keeps to an endpoint's limits and to its memory, and tells how late its jobs are. */
+/* A courier keeps to an endpoint's limits and to its memory, and reports how late its jobs are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ test_the_courier_sleeps_until_the_next_token(void **state)
 }
 
 static void
-test_an_endpoint_at_its_limit_does_not_keep_others_waiting(void **state)
+test_an_endpoint_at_its_limit_does_not_delay_others(void **state)
 {
 	scene.endpoints[0].rate_limit_rps = 1;
 	scene_publish_many(0, 5);
@@ -50,7 +50,7 @@ test_an_endpoint_at_its_limit_does_not_keep_others_waiting(void **state)
 }
 
 static void
-test_a_courier_waits_for_a_token_that_its_predecessor_has_not_taken(void **state)
+test_a_restart_of_the_courier_allows_no_burst_above_the_rate_limit(void **state)
 {
 	scene.endpoints[0].rate_limit_rps = 1;
 	scene_publish_many(0, 3);
@@ -58,7 +58,7 @@ test_a_courier_waits_for_a_token_that_its_predecessor_has_not_taken(void **state
 	assert_int_equal(scene.begun, 1);
 	scene_kill();
 	store_start();
-	fake_now_us += 10 * SECOND; /* until the rows are not young any more */
+	fake_now_us += 10 * SECOND; /* past the five seconds in which their parcels may still come */
 	scene.courier.queues.opened_us = fake_now_us;
 	scene_settle();
 	assert_int_equal(scene.begun, 1);
@@ -69,7 +69,7 @@ test_a_courier_waits_for_a_token_that_its_predecessor_has_not_taken(void **state
 
 /* ---- many jobs of one tenant ---- */
 
-/* Of three endpoints of the tenant "default", whose receivers answer nothing. */
+/* Publishes rows to three endpoints of the tenant "default", whose receivers do not answer. */
 static void
 pile_up(uint32_t rows, uint32_t bytes)
 {
@@ -106,7 +106,7 @@ test_many_jobs_of_one_tenant_leave_memory_to_another(void **state)
 }
 
 static void
-test_many_jobs_of_one_tenant_leave_slots_to_another(void **state)
+test_many_attempts_of_one_tenant_leave_slots_to_another(void **state)
 {
 	scene_end();
 	scene_begin(8 * MIB, 16 * MIB);
@@ -128,7 +128,7 @@ late_since_us(void)
 }
 
 static void
-test_the_instant_is_told_since_when_the_oldest_job_is_due(void **state)
+test_the_courier_reports_since_when_its_oldest_job_is_due(void **state)
 {
 	int64_t published_us = fake_now_us;
 
@@ -146,7 +146,7 @@ test_the_instant_is_told_since_when_the_oldest_job_is_due(void **state)
 }
 
 static void
-test_jobs_that_nobody_may_begin_are_not_late(void **state)
+test_jobs_of_a_disabled_endpoint_are_not_late(void **state)
 {
 	scene_publish_many(0, 5);
 	scene.endpoints[0].enabled = false;
@@ -161,12 +161,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    SCENE_TEST(test_five_events_go_one_a_second),
 	    SCENE_TEST(test_the_courier_sleeps_until_the_next_token),
-	    SCENE_TEST(test_an_endpoint_at_its_limit_does_not_keep_others_waiting),
+	    SCENE_TEST(test_an_endpoint_at_its_limit_does_not_delay_others),
 	    SCENE_TEST(test_many_jobs_of_one_tenant_leave_memory_to_another),
-	    SCENE_TEST(test_many_jobs_of_one_tenant_leave_slots_to_another),
-	    SCENE_TEST(test_the_instant_is_told_since_when_the_oldest_job_is_due),
-	    SCENE_TEST(test_jobs_that_nobody_may_begin_are_not_late),
-	    SCENE_TEST(test_a_courier_waits_for_a_token_that_its_predecessor_has_not_taken),
+	    SCENE_TEST(test_many_attempts_of_one_tenant_leave_slots_to_another),
+	    SCENE_TEST(test_the_courier_reports_since_when_its_oldest_job_is_due),
+	    SCENE_TEST(test_jobs_of_a_disabled_endpoint_are_not_late),
+	    SCENE_TEST(test_a_restart_of_the_courier_allows_no_burst_above_the_rate_limit),
 	};
 
 	return cmocka_run_group_tests_name("courier_limits", tests, NULL, NULL);

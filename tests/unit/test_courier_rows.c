@@ -1,4 +1,4 @@
-/* Rows that others change or remove while their jobs are in a courier's memory. */
+/* The API changes or removes rows while their jobs are in a courier's memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include "tests/unit/courier_store_fixture.h"
 
-/* A job of endpoint 0 that has failed and waits in memory for half a minute. */
+/* Returns a job of endpoint 0 that has failed and waits in memory for half a minute. */
 static struct model_row *
 failed_job(void)
 {
@@ -32,7 +32,7 @@ test_a_job_that_waits_is_begun_when_its_row_is_made_due(void **state)
 	scene_pass(2 * SECOND);
 	assert_int_equal(scene.begun, 1);
 	scene_hurry(row);
-	scene_pass(SECOND); /* the gap between rounds */
+	scene_pass(SECOND); /* the gap between two rounds */
 	assert_int_equal(scene.begun, 2);
 	assert_int_equal(scene.orders[0]->order.number, 2);
 }
@@ -51,7 +51,7 @@ test_a_row_that_is_due_a_moment_before_its_job_changes_nothing(void **state)
 }
 
 static void
-test_the_row_of_before_does_not_hurry_a_job_whose_outcome_is_not_committed(void **state)
+test_a_row_read_before_the_outcome_is_committed_does_not_begin_the_job_again(void **state)
 {
 	struct model_row *row;
 
@@ -64,7 +64,7 @@ test_the_row_of_before_does_not_hurry_a_job_whose_outcome_is_not_committed(void 
 	(void)courier_turn(&scene.courier);
 	while (store_answer())
 		;
-	(void)courier_turn(&scene.courier); /* the row says: no attempt, due */
+	(void)courier_turn(&scene.courier); /* the row still says: no attempt, and due */
 	assert_true(row->due_us <= fake_now_us);
 	assert_int_equal(scene.begun, 1);
 	scene_pass(25 * SECOND);
@@ -82,7 +82,7 @@ test_a_job_whose_row_is_gone_is_forgotten(void **state)
 }
 
 static void
-test_the_jobs_beside_it_stay(void **state)
+test_other_jobs_stay_when_one_is_removed(void **state)
 {
 	struct model_row *row = failed_job();
 
@@ -98,13 +98,13 @@ test_the_jobs_beside_it_stay(void **state)
 }
 
 static void
-test_a_job_that_came_after_the_page_was_asked_for_stays(void **state)
+test_a_job_that_came_after_the_page_was_requested_stays(void **state)
 {
 	(void)failed_job();
 	scene_pass(2 * SECOND);
 	store_tell_rows(&scene.endpoints[0]);
 	(void)courier_turn(&scene.courier); /* asks for the page */
-	assert_true(store_answer()); /* which is read before the next row is committed */
+	assert_true(store_answer()); /* the page is read before the next row is committed */
 	(void)scene_publish(0);
 	(void)courier_turn(&scene.courier);
 	scene_settle();
@@ -113,7 +113,7 @@ test_a_job_that_came_after_the_page_was_asked_for_stays(void **state)
 }
 
 static void
-test_an_attempt_of_a_job_whose_row_is_gone_is_the_last_one(void **state)
+test_a_job_whose_row_is_removed_during_its_attempt_is_not_begun_again(void **state)
 {
 	struct model_row *row = scene_publish(0);
 
@@ -130,7 +130,7 @@ test_an_attempt_of_a_job_whose_row_is_gone_is_the_last_one(void **state)
 }
 
 static void
-test_a_job_that_somebody_cancels_is_forgotten_before_any_page(void **state)
+test_a_cancelled_job_is_forgotten_before_any_page_is_read(void **state)
 {
 	struct model_row *row = failed_job();
 	uint32_t pages = scene.pages;
@@ -144,7 +144,7 @@ test_a_job_that_somebody_cancels_is_forgotten_before_any_page(void **state)
 }
 
 static void
-test_a_job_under_way_that_somebody_cancels_is_not_begun_again(void **state)
+test_a_job_that_is_cancelled_during_its_attempt_is_not_begun_again(void **state)
 {
 	struct model_row *row = scene_publish(0);
 
@@ -190,7 +190,7 @@ test_a_step_of_the_wall_clock_changes_no_wait_and_expires_no_job(void **state)
 	}
 }
 
-/* A row that is not handed over, and that somebody cancels. */
+/* Returns a row that is cancelled before it is handed over. */
 static struct model_row *
 cancelled_row(void)
 {
@@ -204,7 +204,7 @@ cancelled_row(void)
 }
 
 static void
-test_a_job_that_was_cancelled_before_its_publisher_hands_it_over_is_not_begun(void **state)
+test_a_job_that_is_cancelled_before_it_is_handed_over_is_not_begun(void **state)
 {
 	struct model_row *row = cancelled_row();
 
@@ -214,11 +214,11 @@ test_a_job_that_was_cancelled_before_its_publisher_hands_it_over_is_not_begun(vo
 	}
 	assert_int_equal(scene.begun, 0);
 	assert_int_equal(jobs_in_memory(), 0);
-	assert_int_equal(scene.courier.parcels.cancelled.table.count, 0); /* no parcel can bring it any more */
+	assert_int_equal(scene.courier.parcels.cancelled.table.count, 0); /* once no parcel can bring it any more */
 }
 
 static void
-test_a_job_that_was_cancelled_is_not_begun_by_a_courier_that_takes_its_parcel_over(void **state)
+test_a_cancelled_job_is_not_begun_by_the_next_courier_on_its_lane(void **state)
 {
 	struct model_row *row = cancelled_row(), *other = scene_row(0, 100, fake_now_us);
 
@@ -244,7 +244,7 @@ test_a_job_with_the_id_of_another_tenants_cancelled_one_is_begun(void **state)
 	assert_int_equal(scene.begun, 1);
 }
 
-/* A row whose parcel comes so late that the row says more. */
+/* Returns a row whose parcel came so late that the job is taken from the row. */
 static struct model_row *
 left_row(void)
 {
@@ -262,7 +262,7 @@ was_read(const struct model_row *row)
 }
 
 static void
-test_rows_of_jobs_made_before_the_one_that_is_left_are_not_passed_again(void **state)
+test_a_late_parcel_does_not_make_the_courier_read_older_rows_again(void **state)
 {
 	struct model_row *later, *delivered, *left;
 
@@ -286,7 +286,7 @@ test_rows_of_jobs_made_before_the_one_that_is_left_are_not_passed_again(void **s
 	assert_true(was_read(later));
 	store_tell_rows(&scene.endpoints[0]);
 	scene_pass(2 * SECOND);
-	assert_true(was_read(later)); /* something has changed: all of them */
+	assert_true(was_read(later)); /* a change makes the courier read all rows again */
 }
 
 int
@@ -295,19 +295,19 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    SCENE_TEST(test_a_job_that_waits_is_begun_when_its_row_is_made_due),
 	    SCENE_TEST(test_a_row_that_is_due_a_moment_before_its_job_changes_nothing),
-	    SCENE_TEST(test_the_row_of_before_does_not_hurry_a_job_whose_outcome_is_not_committed),
+	    SCENE_TEST(test_a_row_read_before_the_outcome_is_committed_does_not_begin_the_job_again),
 	    SCENE_TEST(test_a_job_whose_row_is_gone_is_forgotten),
-	    SCENE_TEST(test_the_jobs_beside_it_stay),
-	    SCENE_TEST(test_a_job_that_came_after_the_page_was_asked_for_stays),
-	    SCENE_TEST(test_an_attempt_of_a_job_whose_row_is_gone_is_the_last_one),
-	    SCENE_TEST(test_a_job_that_somebody_cancels_is_forgotten_before_any_page),
-	    SCENE_TEST(test_a_job_under_way_that_somebody_cancels_is_not_begun_again),
+	    SCENE_TEST(test_other_jobs_stay_when_one_is_removed),
+	    SCENE_TEST(test_a_job_that_came_after_the_page_was_requested_stays),
+	    SCENE_TEST(test_a_job_whose_row_is_removed_during_its_attempt_is_not_begun_again),
+	    SCENE_TEST(test_a_cancelled_job_is_forgotten_before_any_page_is_read),
+	    SCENE_TEST(test_a_job_that_is_cancelled_during_its_attempt_is_not_begun_again),
 	    SCENE_TEST(test_the_job_of_another_tenant_is_not_cancelled_by_its_id),
 	    SCENE_TEST(test_a_step_of_the_wall_clock_changes_no_wait_and_expires_no_job),
-	    SCENE_TEST(test_a_job_that_was_cancelled_before_its_publisher_hands_it_over_is_not_begun),
-	    SCENE_TEST(test_a_job_that_was_cancelled_is_not_begun_by_a_courier_that_takes_its_parcel_over),
+	    SCENE_TEST(test_a_job_that_is_cancelled_before_it_is_handed_over_is_not_begun),
+	    SCENE_TEST(test_a_cancelled_job_is_not_begun_by_the_next_courier_on_its_lane),
 	    SCENE_TEST(test_a_job_with_the_id_of_another_tenants_cancelled_one_is_begun),
-	    SCENE_TEST(test_rows_of_jobs_made_before_the_one_that_is_left_are_not_passed_again),
+	    SCENE_TEST(test_a_late_parcel_does_not_make_the_courier_read_older_rows_again),
 	};
 
 	return cmocka_run_group_tests_name("courier_rows", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* A courier of one node among several: its shares of limits, and leases where these cannot be divided. */
+/* A courier of one node among several: its shares of limits, and leases for limits that cannot be divided. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ answer_all(void)
 	scene_settle();
 }
 
-/* The nodes have been the same for long. */
+/* This node has been one of so many for long. */
 static void
 be_one_of(uint32_t nodes, uint32_t rank)
 {
@@ -55,7 +55,7 @@ test_a_node_has_its_share_of_attempts_at_a_time(void **state)
 }
 
 static void
-test_more_is_begun_when_a_node_has_gone_for_so_long_that_its_attempts_have_ended(void **state)
+test_a_share_grows_when_the_attempts_of_a_node_that_is_gone_have_ended(void **state)
 {
 	int64_t told_us;
 
@@ -69,7 +69,7 @@ test_more_is_begun_when_a_node_has_gone_for_so_long_that_its_attempts_have_ended
 	told_us = fake_now_us;
 	scene_pass(SETTLE - SECOND);
 	assert_int_equal(endpoint->in_flight, 2);
-	assert_int_equal(courier_turn(&scene.courier), told_us + SETTLE); /* it wakes up by itself */
+	assert_int_equal(courier_turn(&scene.courier), told_us + SETTLE); /* its timer, not a message, ends the wait */
 	scene_pass(SECOND);
 	assert_int_equal(endpoint->in_flight, 4);
 	store_tell_nodes(1, 0);
@@ -98,7 +98,7 @@ static void
 test_a_node_has_its_share_of_requests_a_second(void **state)
 {
 	endpoint->rate_limit_rps = 2;
-	be_one_of(3, 2); /* one in 1.5 seconds */
+	be_one_of(3, 2); /* one request in 1.5 seconds */
 	publish(4);
 	for (uint32_t i = 1; i <= 4; i++) {
 		assert_int_equal(scene.begun, i);
@@ -111,7 +111,7 @@ test_a_node_has_its_share_of_requests_a_second(void **state)
 
 /* ---- leases ---- */
 
-/* With a lease comes an empty bucket of rate_limit_rps. */
+/* A lease begins with an empty bucket of rate_limit_rps. */
 static void
 publish_leased(uint32_t count)
 {
@@ -120,7 +120,7 @@ publish_leased(uint32_t count)
 }
 
 static void
-test_of_a_limit_that_is_smaller_than_the_number_of_nodes_one_has_all(void **state)
+test_one_node_has_all_of_a_limit_that_is_smaller_than_the_number_of_nodes(void **state)
 {
 	endpoint->max_in_flight = 2;
 	be_one_of(3, 2);
@@ -130,7 +130,7 @@ test_of_a_limit_that_is_smaller_than_the_number_of_nodes_one_has_all(void **stat
 	answer_all();
 	assert_int_equal(scene.begun, 3);
 	answer_all();
-	assert_true(endpoint->leased); /* more may come */
+	assert_true(endpoint->leased); /* the lease stays for jobs that may come */
 	publish_leased(1);
 	answer_all();
 	assert_int_equal(endpoint->lease_asks, 1);
@@ -157,7 +157,7 @@ test_nothing_is_sent_while_another_node_has_the_lease(void **state)
 }
 
 static void
-test_a_lease_is_given_back_in_time_and_others_can_get_it(void **state)
+test_a_lease_is_given_back_in_time_for_other_nodes(void **state)
 {
 	endpoint->exact_limits = true;
 	be_one_of(2, 0);
@@ -172,7 +172,7 @@ test_a_lease_is_given_back_in_time_and_others_can_get_it(void **state)
 	assert_int_equal(scene.begun, 7);
 	http_answer(0, 200);
 	scene_settle();
-	assert_int_equal(scene.begun, 7); /* its time to begin attempts is over */
+	assert_int_equal(scene.begun, 7); /* the lease is too near its end for another attempt */
 	assert_true(endpoint->leased);
 	answer_all();
 	assert_false(endpoint->leased);
@@ -185,7 +185,7 @@ test_a_lease_is_given_back_in_time_and_others_can_get_it(void **state)
 }
 
 static void
-test_what_others_have_sent_counts_when_a_lease_comes(void **state)
+test_a_new_lease_does_not_allow_a_burst_after_another_nodes_requests(void **state)
 {
 	endpoint->exact_limits = true;
 	endpoint->rate_limit_rps = 1;
@@ -198,7 +198,7 @@ test_what_others_have_sent_counts_when_a_lease_comes(void **state)
 }
 
 static void
-test_attempts_of_a_node_that_was_alone_keep_others_from_the_lease(void **state)
+test_a_node_that_was_alone_keeps_the_lease_until_its_attempts_have_ended(void **state)
 {
 	endpoint->exact_limits = true;
 	publish(3);
@@ -218,34 +218,34 @@ test_attempts_of_a_node_that_was_alone_keep_others_from_the_lease(void **state)
 }
 
 static void
-test_a_lease_in_the_place_of_shares_waits_for_what_these_have_begun(void **state)
+test_a_lease_waits_for_attempts_that_were_begun_under_shares(void **state)
 {
 	endpoint->max_in_flight = 2;
 	be_one_of(2, 0);
 	publish(2);
 	assert_int_equal(endpoint->in_flight, 1);
-	store_tell_nodes(3, 0); /* of the other node one may be under way also */
+	store_tell_nodes(3, 0); /* one attempt of the other node may also be under way */
 	scene_settle();
 	assert_true(endpoint->leased);
 	scene_pass(SETTLE - 1);
 	assert_int_equal(endpoint->in_flight, 1);
 	answer_all();
 	assert_int_equal(scene.begun, 1);
-	scene_pass(2 * SECOND); /* the time of the lease is over also */
+	scene_pass(2 * SECOND); /* by now the time of the lease is also over */
 	scene_pass(2 * SECOND);
 	scene_pass(SECOND / 1000);
 	assert_int_equal(scene.begun, 2);
 }
 
 static void
-test_shares_in_the_place_of_a_lease_wait_for_what_was_begun_under_it(void **state)
+test_shares_wait_for_attempts_that_were_begun_under_a_lease(void **state)
 {
 	endpoint->max_in_flight = 2;
 	endpoint->leased_elsewhere = true;
 	be_one_of(3, 1);
 	publish_leased(2);
 	assert_int_equal(scene.begun, 0);
-	store_tell_nodes(2, 1); /* of the node with the lease two may be under way */
+	store_tell_nodes(2, 1); /* two attempts of the node with the lease may be under way */
 	scene_settle();
 	scene_pass(SETTLE - 1);
 	assert_int_equal(scene.begun, 0);
@@ -284,7 +284,7 @@ test_a_failure_that_is_tried_again_later_does_not_keep_the_lease(void **state)
 }
 
 static void
-test_a_lease_of_a_row_that_was_taken_over_is_void(void **state)
+test_a_lease_is_void_when_another_node_has_adopted_this_ones_row(void **state)
 {
 	endpoint->max_in_flight = 1;
 	be_one_of(2, 0);
@@ -293,7 +293,7 @@ test_a_lease_of_a_row_that_was_taken_over_is_void(void **state)
 	assert_true(endpoint->leased);
 	store_lose_node();
 	scene_settle();
-	endpoint->leased = false; /* it was the lost row's */
+	endpoint->leased = false; /* the lease belonged to the lost row */
 	store_start();
 	publish_leased(1);
 	assert_true(endpoint->leased);
@@ -312,7 +312,7 @@ test_a_lease_covers_no_attempt_that_may_take_longer_than_those_for_which_it_was_
 	scene_change(0);
 	publish_leased(1);
 	assert_int_equal(endpoint->in_flight, 1);
-	answer_all(); /* then it is given back, and taken anew */
+	answer_all(); /* the lease is given back, and taken anew */
 	scene_pass(SECOND / 1000);
 	assert_int_equal(endpoint->lease_asks, 2);
 	assert_int_equal(endpoint->in_flight, 1);
@@ -322,7 +322,7 @@ test_a_lease_covers_no_attempt_that_may_take_longer_than_those_for_which_it_was_
 	assert_int_equal(endpoint->in_flight, 2);
 }
 
-/* By the store's clock the lease has run out, and another node has got it. */
+/* By the store's clock the lease has run out, and another node may have taken it. */
 static void
 sleep_for_a_minute(void)
 {
@@ -331,7 +331,7 @@ sleep_for_a_minute(void)
 }
 
 static void
-test_a_machine_that_has_slept_does_not_send_by_a_lease_of_before(void **state)
+test_a_machine_that_has_slept_does_not_send_by_its_old_lease(void **state)
 {
 	endpoint->exact_limits = true;
 	be_one_of(2, 0);
@@ -350,7 +350,7 @@ test_a_machine_that_has_slept_does_not_send_by_a_lease_of_before(void **state)
 }
 
 static void
-test_nor_by_a_lease_that_it_had_asked_for_before(void **state)
+test_a_machine_that_has_slept_does_not_send_by_a_lease_it_had_asked_for(void **state)
 {
 	endpoint->exact_limits = true;
 	be_one_of(2, 0);
@@ -363,7 +363,7 @@ test_nor_by_a_lease_that_it_had_asked_for_before(void **state)
 	assert_int_equal(endpoint->lease_asks, 2);
 	sleep_for_a_minute();
 	(void)courier_turn(&scene.courier);
-	scene_settle(); /* the answer comes */
+	scene_settle(); /* the answer to the request from before the sleep */
 	assert_int_equal(scene.begun, 1);
 	assert_false(endpoint->leased);
 	scene_pass(2 * SECOND);
@@ -374,13 +374,13 @@ test_nor_by_a_lease_that_it_had_asked_for_before(void **state)
 /* ---- endpoints without jobs ---- */
 
 static void
-test_the_lease_of_an_endpoint_without_a_job_that_is_due_is_not_asked_for(void **state)
+test_no_lease_is_asked_for_without_a_job_that_is_due(void **state)
 {
 	endpoint->max_in_flight = 1;
 	endpoint->waits_ms[0] = 90000;
 	endpoint->leased_elsewhere = true;
 	be_one_of(3, 0);
-	store_tell_rows(endpoint); /* so it is known */
+	store_tell_rows(endpoint); /* so that the courier knows the endpoint */
 	scene_settle();
 	scene_pass(3600 * SECOND);
 	assert_int_equal(endpoint->lease_asks, 0);
@@ -401,23 +401,23 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENE_TEST(test_a_node_has_its_share_of_attempts_at_a_time),
-	    SCENE_TEST(test_more_is_begun_when_a_node_has_gone_for_so_long_that_its_attempts_have_ended),
+	    SCENE_TEST(test_a_share_grows_when_the_attempts_of_a_node_that_is_gone_have_ended),
 	    SCENE_TEST(test_a_node_that_joins_begins_nothing_before_others_have_made_room),
 	    SCENE_TEST(test_a_node_has_its_share_of_requests_a_second),
-	    SCENE_TEST(test_of_a_limit_that_is_smaller_than_the_number_of_nodes_one_has_all),
+	    SCENE_TEST(test_one_node_has_all_of_a_limit_that_is_smaller_than_the_number_of_nodes),
 	    SCENE_TEST(test_nothing_is_sent_while_another_node_has_the_lease),
-	    SCENE_TEST(test_a_lease_is_given_back_in_time_and_others_can_get_it),
-	    SCENE_TEST(test_what_others_have_sent_counts_when_a_lease_comes),
-	    SCENE_TEST(test_attempts_of_a_node_that_was_alone_keep_others_from_the_lease),
-	    SCENE_TEST(test_a_lease_in_the_place_of_shares_waits_for_what_these_have_begun),
-	    SCENE_TEST(test_shares_in_the_place_of_a_lease_wait_for_what_was_begun_under_it),
+	    SCENE_TEST(test_a_lease_is_given_back_in_time_for_other_nodes),
+	    SCENE_TEST(test_a_new_lease_does_not_allow_a_burst_after_another_nodes_requests),
+	    SCENE_TEST(test_a_node_that_was_alone_keeps_the_lease_until_its_attempts_have_ended),
+	    SCENE_TEST(test_a_lease_waits_for_attempts_that_were_begun_under_shares),
+	    SCENE_TEST(test_shares_wait_for_attempts_that_were_begun_under_a_lease),
 	    SCENE_TEST(test_a_node_that_is_alone_again_gives_the_lease_back),
 	    SCENE_TEST(test_a_failure_that_is_tried_again_later_does_not_keep_the_lease),
-	    SCENE_TEST(test_a_lease_of_a_row_that_was_taken_over_is_void),
+	    SCENE_TEST(test_a_lease_is_void_when_another_node_has_adopted_this_ones_row),
 	    SCENE_TEST(test_a_lease_covers_no_attempt_that_may_take_longer_than_those_for_which_it_was_taken),
-	    SCENE_TEST(test_a_machine_that_has_slept_does_not_send_by_a_lease_of_before),
-	    SCENE_TEST(test_nor_by_a_lease_that_it_had_asked_for_before),
-	    SCENE_TEST(test_the_lease_of_an_endpoint_without_a_job_that_is_due_is_not_asked_for),
+	    SCENE_TEST(test_a_machine_that_has_slept_does_not_send_by_its_old_lease),
+	    SCENE_TEST(test_a_machine_that_has_slept_does_not_send_by_a_lease_it_had_asked_for),
+	    SCENE_TEST(test_no_lease_is_asked_for_without_a_job_that_is_due),
 	};
 
 	return cmocka_run_group_tests_name("courier_shares", tests, NULL, NULL);

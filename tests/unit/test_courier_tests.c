@@ -1,4 +1,4 @@
-/* Tests of endpoints stand beside the jobs of a courier: nothing holds them back, and they count for nothing. */
+/* A courier makes tests of endpoints beside its jobs: no limit or pause holds them back, and no breaker counts them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ ask_for_test(uint32_t endpoint, const struct model_row *row)
 }
 
 static void
-test_a_test_is_made_though_the_endpoint_is_disabled_and_everything_paused(void **state)
+test_a_test_is_made_although_the_endpoint_is_disabled_and_everything_paused(void **state)
 {
 	struct model_row *row = scene_row(0, 100, fake_now_us);
 
@@ -70,7 +70,7 @@ test_tests_that_fail_open_no_breaker_and_use_no_slot(void **state)
 }
 
 static void
-test_a_drain_begins_no_test_and_stores_nothing_of_one_that_it_cuts_off(void **state)
+test_a_drain_begins_no_test_and_stores_no_result_of_one_that_it_cuts_off(void **state)
 {
 	struct model_row *row = scene_row(0, 100, fake_now_us);
 
@@ -88,9 +88,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    SCENE_TEST(test_a_test_is_made_though_the_endpoint_is_disabled_and_everything_paused),
+	    SCENE_TEST(test_a_test_is_made_although_the_endpoint_is_disabled_and_everything_paused),
 	    SCENE_TEST(test_tests_that_fail_open_no_breaker_and_use_no_slot),
-	    SCENE_TEST(test_a_drain_begins_no_test_and_stores_nothing_of_one_that_it_cuts_off),
+	    SCENE_TEST(test_a_drain_begins_no_test_and_stores_no_result_of_one_that_it_cuts_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

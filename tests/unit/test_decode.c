@@ -287,7 +287,7 @@ test_timestamps_of_each_form_are_decoded(void **state)
 	    {"0", 0},
 	    {"\"0001-01-02\"", TIMESTAMP_MIN_US + INT64_C(86400000000)},
 	    {"\"1970-01-01T00:00:00Z\"", 0},
-	    /* No time at all, and what Go and .NET write for it. */
+	    /* No time, and the values that Go and .NET write for no time. */
 	    {"\"\"", NOW_US},
 	    {"\"0001-01-01T00:00:00Z\"", NOW_US},
 	    {"\"0001-01-01T00:00:00\"", NOW_US},

@@ -1,4 +1,4 @@
-/* Endpoints as couriers deliver to them, from rows as the API stores them and as somebody may have edited them. */
+/* Endpoints as couriers use them, read from rows that the API has stored or that somebody has edited. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -186,21 +186,21 @@ test_disabled_and_paused_endpoints_hold(void **state)
 	endpoint_config_give(endpoint);
 }
 
-/* A row in which one column is nonsense holds, and the reason names the column and no secret. */
+/* A row with nonsense in one column holds. The reason names the column and no secret. */
 static void
 assert_damaged(const struct endpoint *row, const char *column)
 {
 	struct endpoint_config *endpoint = read_row(row);
 
 	if (!endpoint_holds(endpoint))
-		fail_msg("%s is taken", column);
+		fail_msg("an endpoint with nonsense in %s does not hold", column);
 	assert_ptr_equal(strstr(why.text, column), why.text);
 	assert_null(strstr(why.text, "hush"));
 	endpoint_config_give(endpoint);
 }
 
 static void
-test_a_row_that_somebody_edited_into_nonsense_holds(void **state)
+test_a_row_with_nonsense_in_a_column_holds(void **state)
 {
 	static const struct span schedules[] = {TEXT("7"), TEXT("null"), TEXT("[\"5x\"]"), TEXT("[0]"), TEXT("[1000"),
 	    TEXT("{\"a\":1}"), TEXT("\"\""), TEXT("[[\"5s\"]]"), TEXT("[99999999999999999999]")};
@@ -266,7 +266,7 @@ test_secrets_of_a_missing_master_key_hold_and_are_read_when_it_is_back(void **st
 }
 
 static void
-test_the_last_reference_frees_it(void **state)
+test_the_last_reference_frees_the_configuration(void **state)
 {
 	struct endpoint row = some_row();
 	struct endpoint_config *endpoint = read_row(&row);
@@ -289,9 +289,9 @@ main(void)
 	    TEST(test_the_schedule_is_the_endpoints_or_the_default_cut_by_max_attempts),
 	    TEST(test_a_job_may_wait_one_and_a_half_schedules_but_a_day_at_least),
 	    TEST(test_disabled_and_paused_endpoints_hold),
-	    TEST(test_a_row_that_somebody_edited_into_nonsense_holds),
+	    TEST(test_a_row_with_nonsense_in_a_column_holds),
 	    TEST(test_secrets_of_a_missing_master_key_hold_and_are_read_when_it_is_back),
-	    TEST(test_the_last_reference_frees_it),
+	    TEST(test_the_last_reference_frees_the_configuration),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

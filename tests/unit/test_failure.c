@@ -1,4 +1,4 @@
-/* What people read of an attempt that has no reply. */
+/* How an attempt without a reply is described to people. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ assert_utf8(const char *text)
 }
 
 static void
-test_a_certificate_of_long_names_is_told_in_whole_characters(void **state)
+test_a_certificate_with_long_names_is_described_in_whole_characters(void **state)
 {
 	char certificate[400] = "";
 
@@ -46,7 +46,7 @@ test_a_certificate_of_long_names_is_told_in_whole_characters(void **state)
 }
 
 static void
-test_words_of_libcurl_that_were_cut_are_told_in_whole_characters(void **state)
+test_a_text_that_libcurl_has_cut_is_shown_in_whole_characters(void **state)
 {
 	const struct failure failure = {.code = CURLE_PEER_FAILED_VERIFICATION,
 	    .host = "a.example",
@@ -60,7 +60,7 @@ test_words_of_libcurl_that_were_cut_are_told_in_whole_characters(void **state)
 }
 
 static void
-test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure(void **state)
+test_an_attempt_that_the_courier_aborts_is_not_the_endpoints_failure(void **state)
 {
 	const struct failure failure = {
 	    .code = CURLE_ABORTED_BY_CALLBACK, .host = "a.example", .certificate = "", .detail = ""};
@@ -71,7 +71,7 @@ test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure(void **state)
 }
 
 static void
-test_a_refused_connection_is_told_apart_from_one_that_nobody_answered(void **state)
+test_a_refused_connection_differs_from_one_without_an_answer(void **state)
 {
 	struct failure failure = {.code = CURLE_COULDNT_CONNECT,
 	    .os_error = ECONNREFUSED,
@@ -88,7 +88,7 @@ test_a_refused_connection_is_told_apart_from_one_that_nobody_answered(void **sta
 }
 
 static void
-test_each_failure_is_of_one_kind(void **state)
+test_each_failure_has_its_kind(void **state)
 {
 	static const struct {
 		CURLcode code;
@@ -111,11 +111,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_certificate_of_long_names_is_told_in_whole_characters),
-	    cmocka_unit_test(test_words_of_libcurl_that_were_cut_are_told_in_whole_characters),
-	    cmocka_unit_test(test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure),
-	    cmocka_unit_test(test_a_refused_connection_is_told_apart_from_one_that_nobody_answered),
-	    cmocka_unit_test(test_each_failure_is_of_one_kind),
+	    cmocka_unit_test(test_a_certificate_with_long_names_is_described_in_whole_characters),
+	    cmocka_unit_test(test_a_text_that_libcurl_has_cut_is_shown_in_whole_characters),
+	    cmocka_unit_test(test_an_attempt_that_the_courier_aborts_is_not_the_endpoints_failure),
+	    cmocka_unit_test(test_a_refused_connection_differs_from_one_without_an_answer),
+	    cmocka_unit_test(test_each_failure_has_its_kind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

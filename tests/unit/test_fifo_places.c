@@ -1,6 +1,6 @@
 /*
- * Places in an order, and who sends: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a
- * database (tests/e2e/test_db.py), in PostgreSQL.
+ * Places in an order, and which node sends. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a
+ * database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ must(int rc)
 #define EVENTS 3u
 #define OTHER_NODE 8
 
-/* Jobs for the endpoints 1 and 3, one after the other. */
+/* Takes places for jobs of the endpoints 1 and 3 in turn. */
 static void
 take_places(int64_t *first, int64_t *third, int64_t *sender, int64_t node_id, bool commits)
 {
@@ -65,7 +65,7 @@ assert_places(const int64_t got[EVENTS], int64_t one)
 }
 
 static void
-test_jobs_get_the_next_places_of_their_endpoint_and_none_is_left_out(void **state)
+test_jobs_get_the_next_places_of_their_endpoint_without_gaps(void **state)
 {
 	int64_t first[EVENTS], third[EVENTS], sender;
 
@@ -81,7 +81,7 @@ test_jobs_get_the_next_places_of_their_endpoint_and_none_is_left_out(void **stat
 }
 
 static void
-test_a_count_that_somebody_has_edited_stops_no_publisher(void **state)
+test_an_edited_count_of_places_stops_no_publisher(void **state)
 {
 	int64_t first[EVENTS], third[EVENTS], sender;
 
@@ -95,7 +95,7 @@ test_a_count_that_somebody_has_edited_stops_no_publisher(void **state)
 }
 
 static void
-test_trying_places_takes_none(void **state)
+test_a_trial_takes_no_places(void **state)
 {
 	int64_t first[EVENTS], third[EVENTS], sender, seq, node_id;
 	struct fifo_place_request request = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
@@ -113,7 +113,7 @@ test_trying_places_takes_none(void **state)
 }
 
 static void
-test_the_first_node_that_stores_is_the_one_that_sends(void **state)
+test_the_first_node_that_stores_a_job_is_the_sender(void **state)
 {
 	int64_t first[EVENTS], third[EVENTS], sender = 0;
 	struct fifo_head head;
@@ -130,7 +130,7 @@ test_the_first_node_that_stores_is_the_one_that_sends(void **state)
 	assert_true(head.elsewhere);
 }
 
-/* Jobs of event 1 for the endpoints 1 to 3, of which the second has no fifo, as any publisher of events adds them. */
+/* Adds jobs of one event for the endpoints 1 to 3, as every publisher does. Endpoint 2 has no fifo. */
 static void
 publish(int64_t node_id)
 {
@@ -152,7 +152,7 @@ publish(int64_t node_id)
 }
 
 static void
-test_who_adds_jobs_cannot_forget_their_places(void **state)
+test_jobs_are_added_with_their_places(void **state)
 {
 	publish(NODE);
 	publish(OTHER_NODE);
@@ -163,7 +163,7 @@ test_who_adds_jobs_cannot_forget_their_places(void **state)
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND expires_at IS NULL"), 4);
 }
 
-/* The endpoints of this tenant at which jobs wait that this node sends. */
+/* Counts the endpoints of this tenant at which jobs wait that this node sends. */
 static uint32_t
 count_waiting(int64_t node_id, int64_t *seq)
 {
@@ -183,7 +183,7 @@ count_waiting(int64_t node_id, int64_t *seq)
 }
 
 static void
-test_what_other_nodes_have_stored_is_found(void **state)
+test_jobs_that_other_nodes_have_stored_are_found(void **state)
 {
 	int64_t seq = 0;
 
@@ -209,7 +209,7 @@ add_node(int64_t node_id, int64_t adopted_by)
 }
 
 static void
-test_the_adopter_sends_when_all_rows_are_its_own(void **state)
+test_the_adopter_becomes_the_sender_when_all_rows_are_its_own(void **state)
 {
 	uint32_t moved;
 	struct fifo_head head;
@@ -225,7 +225,7 @@ test_the_adopter_sends_when_all_rows_are_its_own(void **state)
 	must(jobs_begin(jobs_db, &err));
 	must(fifo_heads_adopt(jobs_db, OTHER_NODE, 1000, &moved, &err));
 	must_commit(jobs_db);
-	assert_in_range(moved, 1, 1000); /* those of earlier tests also */
+	assert_in_range(moved, 1, 1000); /* with jobs of earlier tests */
 	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), OTHER_NODE, &head, &err));
 	assert_false(head.elsewhere);
 	assert_int_equal(
@@ -243,13 +243,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_jobs_get_the_next_places_of_their_endpoint_and_none_is_left_out),
-	    TEST(test_a_count_that_somebody_has_edited_stops_no_publisher),
-	    TEST(test_trying_places_takes_none),
-	    TEST(test_the_first_node_that_stores_is_the_one_that_sends),
-	    TEST(test_who_adds_jobs_cannot_forget_their_places),
-	    TEST(test_what_other_nodes_have_stored_is_found),
-	    TEST(test_the_adopter_sends_when_all_rows_are_its_own),
+	    TEST(test_jobs_get_the_next_places_of_their_endpoint_without_gaps),
+	    TEST(test_an_edited_count_of_places_stops_no_publisher),
+	    TEST(test_a_trial_takes_no_places),
+	    TEST(test_the_first_node_that_stores_a_job_is_the_sender),
+	    TEST(test_jobs_are_added_with_their_places),
+	    TEST(test_jobs_that_other_nodes_have_stored_are_found),
+	    TEST(test_the_adopter_becomes_the_sender_when_all_rows_are_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

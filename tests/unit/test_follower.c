@@ -1,6 +1,6 @@
 /*
- * What the follower tells, step by step: over an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database
- * (tests/e2e/test_db.py), over PostgreSQL.
+ * What the follower reports, step by step. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database
+ * (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ static struct job_marker marker;
 static struct follower *follower;
 static struct error err;
 
-/* What was told since begin_count(). */
+/* What the follower has reported since begin_count(). */
 static struct {
 	uint32_t rows, endpoints, gone, paused, changed;
 	uint32_t mine; /* endpoints of the test's tenant */
@@ -68,7 +68,7 @@ step(void)
 	count_messages();
 }
 
-/* Until a version is told. Returns how many steps that were. */
+/* Takes steps until a version is reported. Returns how many they were. */
 static uint32_t
 step_until_told(void)
 {
@@ -81,7 +81,7 @@ step_until_told(void)
 	return steps;
 }
 
-/* Raises the tenant's version, and that of changes, in one transaction. */
+/* Raises the tenant's version and that of changes in one transaction. */
 static int64_t
 change_tenant(const char *sql)
 {
@@ -121,7 +121,7 @@ end(void **state)
 }
 
 static void
-test_a_step_looks_at_some_tenants_and_the_version_is_told_behind_all(void **state)
+test_a_step_looks_at_some_tenants_and_the_version_is_reported_after_all(void **state)
 {
 	int64_t version;
 	uint32_t steps;
@@ -141,14 +141,14 @@ test_a_step_looks_at_some_tenants_and_the_version_is_told_behind_all(void **stat
 		    SAME("INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, "
 			 "next_attempt_at) VALUES ($1, $2, $3, $4, 7, 'pending', hl_now())"),
 		    PARAMS(db_string(id), db_uuid(endpoint_id(1)), db_uuid(job_id(1, 1)), db_uuid(event_id(1))));
-		/* Jobs are found by their endpoints where tables are distributed. */
+		/* With distributed tables jobs are found by their endpoints. */
 		must_add_endpoint(jobs_db, id, endpoint_id(1));
 		must_be(0, routing_raise(jobs_db, id, &err), &err);
 	}
-	must_run(jobs_db, SAME("UPDATE endpoints SET updated_at = hl_time(0)"), NULL, 0); /* none is new */
+	must_run(jobs_db, SAME("UPDATE endpoints SET updated_at = hl_time(0)"), NULL, 0); /* no endpoint is new */
 	must_be(0, changes_raise(jobs_db, &version, &err), &err);
 	must_commit(jobs_db);
-	step(); /* the look */
+	step(); /* the step that looks for changed tenants */
 	assert_int_equal(follower_due_us(follower), 0);
 	assert_int_equal(told.rows, 0);
 	step();
@@ -182,7 +182,7 @@ test_tenants_that_have_not_changed_are_not_looked_at(void **state)
 }
 
 static void
-test_a_pause_of_all_is_told_without_a_look_at_each_tenant(void **state)
+test_a_pause_of_all_is_reported_without_a_look_at_each_tenant(void **state)
 {
 	int64_t version;
 
@@ -203,7 +203,7 @@ test_a_pause_of_all_is_told_without_a_look_at_each_tenant(void **state)
 }
 
 static void
-test_endpoints_of_a_tenant_that_was_removed_unseen_are_told(void **state)
+test_endpoints_of_a_tenant_that_was_removed_at_once_are_reported(void **state)
 {
 	bool more = true;
 
@@ -244,10 +244,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_a_step_looks_at_some_tenants_and_the_version_is_told_behind_all),
+	    TEST(test_a_step_looks_at_some_tenants_and_the_version_is_reported_after_all),
 	    TEST(test_tenants_that_have_not_changed_are_not_looked_at),
-	    TEST(test_a_pause_of_all_is_told_without_a_look_at_each_tenant),
-	    TEST(test_endpoints_of_a_tenant_that_was_removed_unseen_are_told),
+	    TEST(test_a_pause_of_all_is_reported_without_a_look_at_each_tenant),
+	    TEST(test_endpoints_of_a_tenant_that_was_removed_at_once_are_reported),
 	    TEST(test_a_store_that_was_restored_is_compared_whole),
 	};
 

@@ -1,4 +1,4 @@
-/* The courier's heap and table by id, against plain arrays. */
+/* The courier's heap and its table by id, against plain arrays. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@ struct thing {
 
 static struct thing things[THINGS];
 
-/* Ids that differ in their last bytes alone, as those of an event's jobs do. */
+/* Makes ids that differ only in their last bytes, as the ids of one event's jobs do. */
 static void
 make_things(void)
 {
@@ -35,7 +35,7 @@ make_things(void)
 	}
 }
 
-/* The first by instant, then id. */
+/* The first by time, then by id. */
 static struct thing *
 first_of_all(void)
 {
@@ -48,7 +48,7 @@ first_of_all(void)
 }
 
 static void
-test_the_earliest_is_first_and_of_equals_the_lower_id(void **state)
+test_the_earliest_is_first_and_of_equal_times_the_lower_id(void **state)
 {
 	struct dice dice = {seed_for("heap")};
 	struct heap heap = {0};
@@ -80,7 +80,7 @@ test_the_earliest_is_first_and_of_equals_the_lower_id(void **state)
 }
 
 static void
-test_a_table_finds_what_is_there_and_nothing_else(void **state)
+test_a_table_finds_the_things_in_it_and_no_others(void **state)
 {
 	struct dice dice = {seed_for("id_table")};
 	struct id_table table = {0};
@@ -132,8 +132,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_the_earliest_is_first_and_of_equals_the_lower_id),
-	    cmocka_unit_test(test_a_table_finds_what_is_there_and_nothing_else),
+	    cmocka_unit_test(test_the_earliest_is_first_and_of_equal_times_the_lower_id),
+	    cmocka_unit_test(test_a_table_finds_the_things_in_it_and_no_others),
 	    cmocka_unit_test(test_things_with_one_id_are_all_found),
 	};
 

@@ -1,4 +1,6 @@
-/* A writer's side of its lanes: what is gathered, and what becomes of parcels whose clients are refused. */
+/*
+ * A writer's side of its lanes: which events it gathers, and how it refuses parcels whose clients have waited too long.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +21,7 @@
 #define PARCELS 5u
 
 struct scene {
-	struct segment segment, copy; /* the second: what a successor finds */
+	struct segment segment, copy; /* the copy is what a successor finds */
 	struct lane lane;
 	struct intake intake;
 	uint32_t flags[PARCELS];
@@ -27,7 +29,7 @@ struct scene {
 	unsigned long images;
 };
 
-/* Publishes parcel number with those flags; returns its events. */
+/* Publishes the parcel with that number and those flags. Returns the number of its events. */
 static uint32_t
 publish(const struct scene *scene, uint32_t number, uint32_t flags)
 {
@@ -40,7 +42,7 @@ publish(const struct scene *scene, uint32_t number, uint32_t flags)
 	return events;
 }
 
-/* A ring of one lane in which parcels with these flags wait. */
+/* Makes a ring of one lane in which parcels with these flags wait. */
 static void
 set_scene(struct scene *scene, const uint32_t flags[PARCELS])
 {
@@ -64,7 +66,7 @@ end_scene(struct scene *scene)
 	ring_close(&scene->segment);
 }
 
-/* Events of the parcels that were published with those flags. */
+/* The events of the parcels that were published with those flags. */
 static uint32_t
 events_of(const struct scene *scene, uint32_t flags)
 {
@@ -95,7 +97,7 @@ refuse(void *context)
 static const uint32_t mixed[PARCELS] = {LANE_AWAITED, 0, LANE_AWAITED, LANE_AWAITED, 0};
 
 static void
-test_what_is_refused_is_passed_over(void **state)
+test_refused_parcels_are_counted_and_not_gathered(void **state)
 {
 	struct scene scene;
 	struct ledger *ledger;
@@ -107,7 +109,7 @@ test_what_is_refused_is_passed_over(void **state)
 	commit_and_settle(&scene);
 	assert_int_equal(lane_released(&scene.lane), 1);
 	assert_int_equal(segment_waiting(&scene.segment, BOOKS_EVENTS), events_of(&scene, 0));
-	/* Once. */
+	/* No parcel is refused twice. */
 	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), 0);
 	commit_and_settle(&scene);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), events_of(&scene, LANE_AWAITED));
@@ -124,7 +126,7 @@ test_what_is_refused_is_passed_over(void **state)
 }
 
 static void
-test_the_next_run_refuses_nothing_of_this_one(void **state)
+test_the_next_run_refuses_no_parcel_of_this_one(void **state)
 {
 	struct scene scene;
 	struct config config = ring_config(1, 1, RING_OLD_BYTES);
@@ -146,9 +148,9 @@ test_the_next_run_refuses_nothing_of_this_one(void **state)
 	ring_close(&scene.segment);
 }
 
-/* A client that does not wait any longer is no reason to forget what may have been stored, whole or in part. */
+/* A client has stopped waiting, but its events may have been stored, whole or in part. They must stay. */
 static void
-test_what_is_in_doubt_is_kept(void **state)
+test_parcels_in_doubt_are_kept(void **state)
 {
 	struct scene scene;
 	struct ledger *ledger;
@@ -176,9 +178,9 @@ test_what_is_in_doubt_is_kept(void **state)
 	end_scene(&scene);
 }
 
-/* A writer that died may have stored whatever waits when its successor begins. */
+/* A writer that died may have stored everything that waits when its successor begins. */
 static void
-test_a_successor_is_in_doubt(void **state)
+test_parcels_that_a_successor_finds_are_in_doubt(void **state)
 {
 	struct scene scene;
 	struct intake successor;
@@ -192,7 +194,7 @@ test_a_successor_is_in_doubt(void **state)
 	end_scene(&scene);
 }
 
-/* What becomes of a parcel of those flags when the waiting ends. */
+/* The flags that refuse() adds to a parcel with those flags. */
 static uint32_t
 verdict(uint32_t flags)
 {
@@ -201,7 +203,7 @@ verdict(uint32_t flags)
 	return (flags & LANE_IN_DOUBT) == 0 ? LANE_REFUSED : LANE_DISMISSED;
 }
 
-/* Whoever takes over finds all of it refused and counted, or nothing. */
+/* A successor finds that all parcels were refused and counted, or none. */
 static void
 look_through_successors_eyes(void *context)
 {
@@ -232,7 +234,7 @@ look_through_successors_eyes(void *context)
 }
 
 static void
-test_killed_anywhere_while_it_refuses(void **state)
+test_a_writer_killed_while_it_refuses_leaves_all_or_none_refused(void **state)
 {
 	static const uint32_t lanes[][PARCELS] = {
 	    {LANE_AWAITED, 0, LANE_AWAITED, LANE_AWAITED, 0},
@@ -260,7 +262,7 @@ test_killed_anywhere_while_it_refuses(void **state)
 		if (steps == 0)
 			skip();
 		(void)printf("%lu instructions left %lu different rings to a successor\n", steps, scene.images);
-		assert_true(scene.images > 3); /* the draft, the page, what follows from it */
+		assert_true(scene.images > 3); /* the draft, the page, and what follows from it */
 		(void)ring_remove(NULL);
 	}
 }
@@ -269,11 +271,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RING_TEST(test_what_is_refused_is_passed_over),
-	    RING_TEST(test_the_next_run_refuses_nothing_of_this_one),
-	    RING_TEST(test_what_is_in_doubt_is_kept),
-	    RING_TEST(test_a_successor_is_in_doubt),
-	    RING_TEST(test_killed_anywhere_while_it_refuses),
+	    RING_TEST(test_refused_parcels_are_counted_and_not_gathered),
+	    RING_TEST(test_the_next_run_refuses_no_parcel_of_this_one),
+	    RING_TEST(test_parcels_in_doubt_are_kept),
+	    RING_TEST(test_parcels_that_a_successor_finds_are_in_doubt),
+	    RING_TEST(test_a_writer_killed_while_it_refuses_leaves_all_or_none_refused),
 	};
 
 	return cmocka_run_group_tests_name("intake", tests, ring_make_directory, ring_remove_directory);

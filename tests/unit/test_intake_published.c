@@ -1,4 +1,4 @@
-/* A publisher's side of its lanes: events that are done, while others of the same lane are not. */
+/* A publisher's side of its lanes: events that are done while others of the same lane are not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ commit_and_settle(void)
 	settle_lanes(&segment, ROLE_PUBLISHER, 0);
 }
 
-/* Of the three parcels that wait the second one is done, and the first one in part. */
+/* Three parcels wait: the second one is done, and the first one in part. */
 static int
 set_up(void **state)
 {
@@ -94,21 +94,21 @@ assert_books(uint64_t stored, uint64_t duplicates, uint64_t discarded)
 }
 
 static void
-test_a_parcel_is_finished_before_those_in_front_of_it(void **state)
+test_a_parcel_is_finished_although_earlier_ones_are_not(void **state)
 {
 	assert_int_equal(lane_depth(&lane), PARCELS);
 	assert_int_equal(lane_flags(&lane, 1), LANE_AWAITED | LANE_IN_DOUBT);
 	assert_int_equal(lane_flags(&lane, 2), LANE_AWAITED | LANE_FINISHED);
 	assert_int_equal(lane_flags(&lane, 3), LANE_AWAITED);
-	assert_books(0, 0, 0); /* what waits in lanes counts as that */
+	assert_books(0, 0, 0); /* events in a lane count as waiting only */
 	assert_int_equal(segment_waiting(&segment, BOOKS_MESSAGES), 2 * PARCELS);
 }
 
 static void
-test_what_is_not_done_is_gathered_again_and_what_is_done_counts_when_it_is_released(void **state)
+test_unfinished_events_are_gathered_again_and_finished_ones_count_at_their_release(void **state)
 {
 	assert_true(intake_gather(&intake));
-	/* Requests are numbered without gaps: their numbers are below the number of records. */
+	/* Requests are numbered without gaps, so that each number is below the number of records. */
 	for (uint32_t i = 0; i < 2 * (PARCELS - 1); i++)
 		assert_int_equal(intake.requests[i], i / 2);
 	assert_int_equal(intake.count, 4);
@@ -128,7 +128,7 @@ test_what_is_not_done_is_gathered_again_and_what_is_done_counts_when_it_is_relea
 }
 
 static void
-test_a_successor_knows_what_is_done(void **state)
+test_a_successor_knows_which_events_are_done(void **state)
 {
 	struct intake successor;
 	struct error err;
@@ -142,7 +142,7 @@ test_a_successor_knows_what_is_done(void **state)
 }
 
 static void
-test_what_is_done_does_not_go_to_the_spool(void **state)
+test_events_that_are_done_are_not_spooled(void **state)
 {
 	assert_true(intake_gather(&intake));
 	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_SPOOLED);
@@ -152,7 +152,7 @@ test_what_is_done_does_not_go_to_the_spool(void **state)
 }
 
 static void
-test_what_is_done_is_not_refused(void **state)
+test_events_that_are_done_are_not_refused(void **state)
 {
 	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), true), 4);
 	commit_and_settle();
@@ -162,9 +162,9 @@ test_what_is_done_is_not_refused(void **state)
 	assert_books(0, 0, 2);
 }
 
-/* Else a drain would wait for a store that is away, and for nothing that it could take. */
+/* Otherwise a drain would wait, until the store is back, for parcels of which nothing is left to store. */
 static void
-test_what_is_done_leaves_with_what_is_refused_before_it_and_counts_once(void **state)
+test_events_that_are_done_are_released_with_refused_ones_before_them_and_count_once(void **state)
 {
 	lane_set_flag(&lane, 1, LANE_IN_DOUBT, false);
 	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), true), 4);
@@ -177,7 +177,9 @@ test_what_is_done_leaves_with_what_is_refused_before_it_and_counts_once(void **s
 	assert_books(1, 1, 4);
 }
 
-/* Another session is in the way of what is left of the first parcel. The second one is done, the third one new. */
+/*
+ * Another session has locked the order of the first parcel's second event. The second parcel is done, the third is new.
+ */
 static void
 pass_over_first(void)
 {
@@ -191,7 +193,7 @@ pass_over_first(void)
 }
 
 static void
-test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not(void **state)
+test_events_that_wait_for_a_locked_order_are_spooled_and_newer_ones_are_not(void **state)
 {
 	pass_over_first();
 	intake_draft_release(&intake, ledger_draft(ledger), SETTLED_SPOOLED);
@@ -210,7 +212,7 @@ test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not(v
 }
 
 static void
-test_what_waits_for_a_locked_order_is_refused_and_what_is_new_behind_it_is_not(void **state)
+test_events_that_wait_for_a_locked_order_are_refused_and_newer_ones_are_not(void **state)
 {
 	pass_over_first();
 	lane_set_flag(&lane, 1, LANE_IN_DOUBT, false);
@@ -227,14 +229,14 @@ main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, end)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_a_parcel_is_finished_before_those_in_front_of_it),
-	    TEST(test_what_is_not_done_is_gathered_again_and_what_is_done_counts_when_it_is_released),
-	    TEST(test_a_successor_knows_what_is_done),
-	    TEST(test_what_is_done_does_not_go_to_the_spool),
-	    TEST(test_what_is_done_is_not_refused),
-	    TEST(test_what_is_done_leaves_with_what_is_refused_before_it_and_counts_once),
-	    TEST(test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not),
-	    TEST(test_what_waits_for_a_locked_order_is_refused_and_what_is_new_behind_it_is_not),
+	    TEST(test_a_parcel_is_finished_although_earlier_ones_are_not),
+	    TEST(test_unfinished_events_are_gathered_again_and_finished_ones_count_at_their_release),
+	    TEST(test_a_successor_knows_which_events_are_done),
+	    TEST(test_events_that_are_done_are_not_spooled),
+	    TEST(test_events_that_are_done_are_not_refused),
+	    TEST(test_events_that_are_done_are_released_with_refused_ones_before_them_and_count_once),
+	    TEST(test_events_that_wait_for_a_locked_order_are_spooled_and_newer_ones_are_not),
+	    TEST(test_events_that_wait_for_a_locked_order_are_refused_and_newer_ones_are_not),
 	};
 
 	return cmocka_run_group_tests_name("intake_published", tests, ring_make_directory, ring_remove_directory);
