@@ -1,4 +1,6 @@
-/* Lanes: what fits, what comes out, what happens at every edge; and one long run between two processes. */
+/*
+ * Lanes: which parcels fit, how they come out, and what happens at every limit. One long run is between two processes.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +21,7 @@
 
 #define PAGE 4096u
 
-/* Just below every wrap-around: of the positions, and of their low 31 bits for whoever compares them as signed. */
+/* Just below every wrap-around: of the positions, and of their low 31 bits, in case code compares them as signed. */
 static const uint32_t starts[] = {0, 1, INT32_MAX - 1, UINT32_MAX - 2, UINT32_MAX - 1, UINT32_MAX};
 
 #define EACH_START(start)                                                                                              \
@@ -27,7 +29,7 @@ static const uint32_t starts[] = {0, 1, INT32_MAX - 1, UINT32_MAX - 2, UINT32_MA
 	i_start < sizeof starts / sizeof *starts;                                                                      \
 	start = starts[++i_start % (sizeof starts / sizeof *starts)]
 
-/* Publishes bytes of filling as one parcel of one event; false when the lane has no room for them. */
+/* Publishes `bytes` bytes of `filling` as one parcel of one event. False: the lane has no room for them. */
 static bool
 put(const struct lane *lane, size_t bytes, char filling)
 {
@@ -42,7 +44,7 @@ put(const struct lane *lane, size_t bytes, char filling)
 	return true;
 }
 
-/* Whether the parcel at position is bytes of filling. */
+/* Whether the parcel at that position is `bytes` bytes of `filling`. */
 static bool
 holds(const struct lane *lane, uint32_t position, size_t bytes, char filling)
 {
@@ -65,9 +67,7 @@ available(const struct lane *lane)
 	return bytes;
 }
 
-/*
- * Whether a parcel was spooled is known from its release until the producer publishes again. Its count stays right.
- */
+/* Each parcel's flags can be read from its release until the producer publishes again, and its count stays right. */
 static void
 test_spooled_parcels_are_marked(void **state)
 {
@@ -78,7 +78,7 @@ test_spooled_parcels_are_marked(void **state)
 			assert_true(put(&lane, 8, 'x'));
 		lane_set_flag(&lane, start + 2, LANE_SPOOLED, true);
 		lane_release(&lane, start + 2);
-		/* A writer that died before its release has marked what its successor stores. */
+		/* A writer that died before its release has marked parcels that its successor stores. */
 		lane_set_flag(&lane, start + 5, LANE_SPOOLED, true);
 		assert_true(lane_valid(&lane, 8));
 		assert_true(holds(&lane, start + 4, 8, 'x'));
@@ -112,9 +112,9 @@ flags_at(const struct lane *lane, uint32_t position)
 	return parcel.flags;
 }
 
-/* Only what is awaited is refused, once and for all, and released as far as nothing else is in the way. */
+/* Only awaited parcels are refused, for good. They are released as far as no other parcel is before them. */
 static void
-test_awaited_parcels_are_refused_where_they_stand(void **state)
+test_awaited_parcels_are_refused_in_their_places(void **state)
 {
 	for (EACH_START(start)) {
 		struct lane lane = lane_over_memory(8, PAGE, start, 0);
@@ -123,17 +123,17 @@ test_awaited_parcels_are_refused_where_they_stand(void **state)
 		assert_true(put(&lane, 8, 'x'));
 		put_awaited(&lane);
 		put_awaited(&lane);
-		/* One more comes later, and is not what is refused here. */
+		/* The fourth parcel has come later, and is not refused here. */
 		assert_int_equal(lane_refuse(&lane, start + 3), start + 1);
 		lane_release(&lane, start + 1);
 		assert_int_equal(lane_flags(&lane, start + 1), LANE_AWAITED | LANE_REFUSED);
 		assert_int_equal(flags_at(&lane, start + 1), 0);
 		assert_int_equal(flags_at(&lane, start + 2), LANE_AWAITED | LANE_REFUSED);
 		assert_int_equal(flags_at(&lane, start + 3), LANE_AWAITED);
-		/* A successor of whoever refused repeats it. */
+		/* The successor of a consumer that died while it refused repeats it. */
 		assert_int_equal(lane_refuse(&lane, start + 3), start + 1);
 		assert_true(lane_valid(&lane, 8));
-		/* The next run's clients do not wait for it. */
+		/* The next run's clients do not wait for this parcel. */
 		lane_set_flag(&lane, start + 4, LANE_AWAITED, false);
 		assert_int_equal(lane_refuse(&lane, start + 4), start + 1);
 		assert_int_equal(flags_at(&lane, start + 2), LANE_REFUSED);
@@ -144,7 +144,7 @@ test_awaited_parcels_are_refused_where_they_stand(void **state)
 }
 
 static void
-test_first_in_first_out(void **state)
+test_parcels_come_out_in_order(void **state)
 {
 	for (EACH_START(start)) {
 		struct lane lane = lane_over_memory(8, PAGE, start, 0);
@@ -174,9 +174,9 @@ test_first_in_first_out(void **state)
 	}
 }
 
-/* A ring of n slots takes n - 1 parcels, again and again, and says so before anything is lost. */
+/* A ring of n slots takes n - 1 parcels, again and again, and is full before any parcel is lost. */
 static void
-test_full_by_slots(void **state)
+test_a_lane_is_full_when_its_slots_are_used(void **state)
 {
 	for (EACH_START(start))
 		for (uint32_t slots = 2; slots <= 8; slots *= 2) {
@@ -199,9 +199,9 @@ test_full_by_slots(void **state)
 		}
 }
 
-/* The arena can be filled to the last byte, from any point in it, and a parcel of its whole size is in one piece. */
+/* The arena can be filled to the last byte from any point in it, and a parcel of its whole size is in one piece. */
 static void
-test_full_by_bytes(void **state)
+test_a_lane_is_full_when_its_arena_is_used(void **state)
 {
 	for (uint64_t first_byte = 0; first_byte < 2 * PAGE; first_byte += 8) {
 		struct lane lane = lane_over_memory(4, PAGE, UINT32_MAX, first_byte);
@@ -220,7 +220,7 @@ test_full_by_bytes(void **state)
 	}
 }
 
-/* An arena whose size is no power of two, wrapped around many times by parcels that do not divide it. */
+/* The size of this arena is no power of two, and parcels that do not divide it wrap around it many times. */
 static void
 test_parcels_are_contiguous_across_the_end(void **state)
 {
@@ -254,7 +254,7 @@ test_reserve_shows_exactly_the_free_bytes(void **state)
 		used += i * 64;
 		assert_int_equal(lane_bytes_used(&lane), used);
 	}
-	assert_int_equal(available(&lane), 0); /* no slot */
+	assert_int_equal(available(&lane), 0); /* no slot is free */
 	assert_int_equal(lane_free_descriptors(&lane), 0);
 	for (size_t i = 1; i < 8; i++) {
 		lane_release(&lane, UINT32_MAX - 1 + (uint32_t)i);
@@ -265,7 +265,7 @@ test_reserve_shows_exactly_the_free_bytes(void **state)
 }
 
 static void
-test_reserving_again_forgets(void **state)
+test_a_second_reservation_replaces_the_first(void **state)
 {
 	struct lane lane = lane_over_memory(4, PAGE, 7, 0);
 	size_t room;
@@ -282,9 +282,9 @@ test_reserving_again_forgets(void **state)
 	assert_true(holds(&lane, 7, 8, 'a'));
 }
 
-/* Releases k of n, then fills up again, for every k: the unreleased parcels stay what they were. */
+/* For every k: releases k of n parcels, and fills the lane again. The other parcels must not change. */
 static void
-test_partial_drains(void **state)
+test_parcels_that_are_not_released_stay_unchanged(void **state)
 {
 	for (EACH_START(start))
 		for (uint32_t k = 0; k <= 7; k++) {
@@ -306,7 +306,7 @@ test_partial_drains(void **state)
 }
 
 static void
-test_peek_does_not_consume(void **state)
+test_a_look_at_a_parcel_does_not_release_it(void **state)
 {
 	struct lane lane = lane_over_memory(4, PAGE, UINT32_MAX, 0);
 
@@ -321,9 +321,9 @@ test_peek_does_not_consume(void **state)
 	assert_int_equal(available(&lane), PAGE - 24);
 }
 
-/* A consumer that dies holding parcels: the next one, which knows the lane and nothing else, sees them again. */
+/* A consumer dies while it holds parcels. The next one sees them again by the lane alone. */
 static void
-test_second_consumer_sees_unreleased_parcels_again(void **state)
+test_a_second_consumer_sees_unreleased_parcels_again(void **state)
 {
 	struct lane lane = lane_over_memory(8, PAGE, UINT32_MAX - 1, 0);
 	struct lane successor = lane;
@@ -332,7 +332,7 @@ test_second_consumer_sees_unreleased_parcels_again(void **state)
 		assert_true(put(&lane, 32, (char)('a' + i)));
 	for (uint32_t i = 0; i < 4; i++)
 		assert_true(holds(&lane, UINT32_MAX - 1 + i, 32, (char)('a' + i)));
-	lane_release(&lane, 0); /* two of the four it has read */
+	lane_release(&lane, 0); /* two of the four that it has read */
 
 	assert_int_equal(lane_released(&successor), 0);
 	for (uint32_t i = 2; i < 5; i++)
@@ -340,9 +340,9 @@ test_second_consumer_sees_unreleased_parcels_again(void **state)
 	assert_false(holds(&successor, 3, 32, 'f'));
 }
 
-/* A producer that dies half-way through a parcel: the next one goes on after the last published one. */
+/* A producer dies half-way through a parcel. The next one goes on after the last published parcel. */
 static void
-test_successor_producer_goes_on(void **state)
+test_a_second_producer_goes_on_after_the_last_published_parcel(void **state)
 {
 	struct lane lane = lane_over_memory(4, PAGE, UINT32_MAX, PAGE - 8);
 	struct lane successor = lane;
@@ -358,7 +358,7 @@ test_successor_producer_goes_on(void **state)
 	assert_int_equal(lane_depth(&lane), 2);
 }
 
-/* A lane with three parcels, of which two wait. */
+/* Returns a lane with three parcels, of which two wait. */
 static struct lane
 lane_in_use(uint32_t start)
 {
@@ -372,7 +372,7 @@ lane_in_use(uint32_t start)
 }
 
 static void
-test_valid_accepts_good_lanes(void **state)
+test_good_lanes_are_valid(void **state)
 {
 	for (EACH_START(start)) {
 		struct lane lane = lane_in_use(start);
@@ -388,7 +388,7 @@ test_valid_accepts_good_lanes(void **state)
 }
 
 static void
-test_valid_refuses_damaged_lanes(void **state)
+test_damaged_lanes_are_not_valid(void **state)
 {
 	for (EACH_START(start)) {
 		struct lane lane = lane_in_use(start);
@@ -425,18 +425,18 @@ test_valid_refuses_damaged_lanes(void **state)
 		REFUSES_AFTER(last->end = first->end);
 		REFUSES_AFTER(before->end = first->end);
 		REFUSES_AFTER((before->end += 4, first->end += 4, last->end += 4));
-		/* In itself consistent, but more than the arena holds. */
+		/* Consistent in itself, but more than the arena holds. */
 		REFUSES_AFTER(last->end += PAGE);
-		/* Nobody can have published 8 EiB. */
+		/* No producer can have published 8 EiB. */
 		REFUSES_AFTER((before->end += 1ull << 63, first->end += 1ull << 63, last->end += 1ull << 63));
 		assert_false(lane_valid(&lane, 4));
 		assert_false(lane_valid(&lane, 16));
 	}
 }
 
-/* Two processes, and every parcel checked for order, identity and every byte. */
+/* Two processes. Every parcel is checked for its order, its identity and every byte. */
 static void
-test_two_processes(void **state)
+test_two_processes_exchange_parcels_in_order_and_undamaged(void **state)
 {
 	enum { PARCELS = 100000 };
 	uint64_t seed = seed_for("test_lane");
@@ -475,21 +475,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_awaited_parcels_are_refused_where_they_stand),
-	    cmocka_unit_test(test_first_in_first_out),
+	    cmocka_unit_test(test_awaited_parcels_are_refused_in_their_places),
+	    cmocka_unit_test(test_parcels_come_out_in_order),
 	    cmocka_unit_test(test_spooled_parcels_are_marked),
-	    cmocka_unit_test(test_full_by_slots),
-	    cmocka_unit_test(test_full_by_bytes),
+	    cmocka_unit_test(test_a_lane_is_full_when_its_slots_are_used),
+	    cmocka_unit_test(test_a_lane_is_full_when_its_arena_is_used),
 	    cmocka_unit_test(test_parcels_are_contiguous_across_the_end),
 	    cmocka_unit_test(test_reserve_shows_exactly_the_free_bytes),
-	    cmocka_unit_test(test_reserving_again_forgets),
-	    cmocka_unit_test(test_partial_drains),
-	    cmocka_unit_test(test_peek_does_not_consume),
-	    cmocka_unit_test(test_second_consumer_sees_unreleased_parcels_again),
-	    cmocka_unit_test(test_successor_producer_goes_on),
-	    cmocka_unit_test(test_valid_accepts_good_lanes),
-	    cmocka_unit_test(test_valid_refuses_damaged_lanes),
-	    cmocka_unit_test(test_two_processes),
+	    cmocka_unit_test(test_a_second_reservation_replaces_the_first),
+	    cmocka_unit_test(test_parcels_that_are_not_released_stay_unchanged),
+	    cmocka_unit_test(test_a_look_at_a_parcel_does_not_release_it),
+	    cmocka_unit_test(test_a_second_consumer_sees_unreleased_parcels_again),
+	    cmocka_unit_test(test_a_second_producer_goes_on_after_the_last_published_parcel),
+	    cmocka_unit_test(test_good_lanes_are_valid),
+	    cmocka_unit_test(test_damaged_lanes_are_not_valid),
+	    cmocka_unit_test(test_two_processes_exchange_parcels_in_order_and_undamaged),
 	};
 
 	return cmocka_run_group_tests_name("lane", tests, NULL, NULL);

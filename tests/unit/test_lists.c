@@ -81,7 +81,7 @@ id_of(uint32_t n, const char *last)
 	return id;
 }
 
-/* ---- what is read ---- */
+/* ---- counts of read rows ---- */
 
 static bool
 is_postgres(void)

@@ -1,6 +1,6 @@
 /*
- * A node that joins waits for the others, and says for whom: over an SQLite file, and, where HOOKS_TEST_POSTGRES_URL
- * names a database (tests/e2e/test_db.py), over PostgreSQL.
+ * A node that joins waits for the others, and logs for which. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,7 +67,7 @@ end(void **state)
 	return 0;
 }
 
-/* What a look logs, until the next call. */
+/* Takes a look. Returns what it logs; the text stays valid until the next call. */
 static const char *
 look(void)
 {
@@ -86,7 +86,7 @@ look(void)
 	return text;
 }
 
-/* As if it had waited for so long. */
+/* Makes the watch believe that it has waited for so long. */
 static void
 wait_seconds(int64_t seconds)
 {
@@ -94,7 +94,10 @@ wait_seconds(int64_t seconds)
 	watch.late.logged_us -= seconds * SECOND_US;
 }
 
-/* The number of nodes, or the version by which the others act, that was told since the last call; -1: none was. */
+/*
+ * Returns the number of nodes, or the version that the others act by, from the next message of that kind; -1: there is
+ * none.
+ */
 static int64_t
 told(enum message_kind kind)
 {
@@ -125,7 +128,7 @@ test_a_node_that_waits_for_long_names_the_one_for_which_it_waits(void **state)
 	assert_non_null(strstr(line, "warning"));
 	assert_non_null(strstr(line, "name=later"));
 	assert_non_null(strstr(line, "seconds=70"));
-	assert_string_equal(look(), ""); /* not each time */
+	assert_string_equal(look(), ""); /* one line a minute */
 	assert_int_equal(told(MESSAGE_NODES), -1);
 
 	run("UPDATE delivery_nodes SET seen_version = 7 WHERE name = 'later'");
@@ -137,7 +140,7 @@ test_a_node_that_waits_for_long_names_the_one_for_which_it_waits(void **state)
 }
 
 static void
-test_a_node_that_follows_no_more_is_named_and_keeps_nobody_from_his_share(void **state)
+test_a_node_that_stops_following_changes_is_named_and_no_share_waits_for_it(void **state)
 {
 	const char *line;
 
@@ -160,7 +163,7 @@ test_a_node_that_follows_no_more_is_named_and_keeps_nobody_from_his_share(void *
 }
 
 static void
-test_what_all_others_act_by_is_told(void **state)
+test_the_version_that_all_other_nodes_act_by_is_reported(void **state)
 {
 	(void)look();
 	assert_true(told(MESSAGE_SEEN) == INT64_MAX);
@@ -176,7 +179,7 @@ test_what_all_others_act_by_is_told(void **state)
 }
 
 static void
-test_a_node_that_waits_for_nobody_warns_of_nothing(void **state)
+test_a_node_that_waits_for_no_other_logs_no_warning(void **state)
 {
 	(void)add_node("silent", 20, 1);
 	(void)add_node("stopped", 30, 1);
@@ -195,9 +198,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_node_that_waits_for_long_names_the_one_for_which_it_waits),
-	    TEST(test_a_node_that_waits_for_nobody_warns_of_nothing),
-	    TEST(test_a_node_that_follows_no_more_is_named_and_keeps_nobody_from_his_share),
-	    TEST(test_what_all_others_act_by_is_told),
+	    TEST(test_a_node_that_waits_for_no_other_logs_no_warning),
+	    TEST(test_a_node_that_stops_following_changes_is_named_and_no_share_waits_for_it),
+	    TEST(test_the_version_that_all_other_nodes_act_by_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, db_set_up, db_tear_down);

@@ -1,6 +1,6 @@
 /*
- * Outcomes on their way from a lane to the store, where the store takes them only in part or knows them already: in an
- * SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL.
+ * Outcomes on their way from a lane to the store, when the store accepts only some of them or has them already. The
+ * store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@ end(void **state)
 	return 0;
 }
 
-/* Of the first attempt of an event's job at endpoint 1. */
+/* The outcome of the first attempt of an event's job at endpoint 1. */
 static struct outcome
 outcome_of(uint32_t event, enum verdict_kind kind)
 {
@@ -114,7 +114,9 @@ test_outcomes_that_are_stored_already_change_nothing(void **state)
 	outcome = outcome_of(1, VERDICT_RETRY);
 	put(&outcome);
 	write_all();
-	/* As a successor finds them whose predecessor died between its commit and the release. */
+	/*
+	 * The predecessor of this writer died between its commit and the release, and left these outcomes on the lane.
+	 */
 	put(&outcome);
 	outcome = outcome_of(2, VERDICT_DELIVERED);
 	put(&outcome);
@@ -148,7 +150,7 @@ test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted(void *
 
 	put(&outcome);
 	outcome = outcome_of(2, VERDICT_DELIVERED);
-	outcome.started_us -= 3600 * INT64_C(1000000); /* of an earlier tenant of that id */
+	outcome.started_us -= 3600 * INT64_C(1000000); /* before the tenant with that id was made anew */
 	put(&outcome);
 	write_all();
 	assert_int_equal(attempts(), 1);
@@ -157,7 +159,7 @@ test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted(void *
 	put(&outcome);
 	write_all();
 	assert_int_equal(attempts(), 1);
-	/* What a tenant still had goes with its rows of jobs. */
+	/* While a deleted tenant still has rows of jobs, attempts are stored with their removal. */
 	add_job(1, 4, 0);
 	outcome = outcome_of(4, VERDICT_DELIVERED);
 	put(&outcome);
@@ -178,13 +180,13 @@ test_an_attempt_is_stored_though_the_clock_was_set_back_to_before_its_tenant_was
 
 	add_endpoint(1);
 	outcome.started_us -= 3600 * INT64_C(1000000);
-	put(&outcome); /* of a job without a row: it was delivered before */
+	put(&outcome); /* the job has no row: it was delivered before */
 	write_all();
 	assert_int_equal(attempts(), 1);
 }
 
 static void
-test_bytes_that_are_no_outcome_are_passed_over_and_rows_are_looked_for(void **state)
+test_bytes_that_are_no_outcome_are_skipped_and_rows_are_read_again(void **state)
 {
 	struct outcome outcome = outcome_of(1, VERDICT_DELIVERED);
 	size_t room;
@@ -199,10 +201,10 @@ test_bytes_that_are_no_outcome_are_passed_over_and_rows_are_looked_for(void **st
 	assert_int_equal(courier_missed(segment_courier(&segment, 0)), 1);
 }
 
-/* ---- what the store refuses ---- */
+/* ---- refusals of the store ---- */
 
 static void
-test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job(void **state)
+test_a_refusal_of_the_store_costs_texts_or_the_attempt_but_not_the_job(void **state)
 {
 	struct outcome outcome;
 
@@ -228,7 +230,7 @@ test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job(void **st
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1 AND last_http_status = 418"), 1);
 }
 
-/* What the loop is told, apart from what it is told of commits: one message. */
+/* Returns the only message for the loop, apart from those about commits. */
 static struct message *
 told(enum message_kind kind)
 {
@@ -266,7 +268,7 @@ test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on(void **s
 	assert_memory_equal(has_rows->id, endpoint_id(1), 16);
 	message_free(has_rows);
 
-	/* It ends when it is attempted again and the trigger is gone. */
+	/* The job ends when it is attempted again after the trigger is gone. */
 	remove_refusal("refusal", "dlq");
 	outcome = outcome_of(17, VERDICT_DEAD);
 	outcome.job.attempt_count = 2;
@@ -278,7 +280,7 @@ test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on(void **s
 }
 
 static void
-test_an_outcome_that_is_refused_in_every_form_is_dropped_and_the_loop_is_told(void **state)
+test_an_outcome_that_is_refused_in_every_form_is_dropped_and_reported(void **state)
 {
 	struct outcome outcome;
 	struct message *refused;
@@ -306,7 +308,7 @@ test_an_outcome_that_is_refused_in_every_form_is_dropped_and_the_loop_is_told(vo
 }
 
 static void
-test_an_endpoint_that_the_store_does_not_disable_stays_active_and_its_job_ends(void **state)
+test_a_job_ends_although_the_store_does_not_disable_its_endpoint(void **state)
 {
 	int64_t version = must_count(jobs_db, "SELECT version FROM changes");
 	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
@@ -327,7 +329,7 @@ test_an_endpoint_that_the_store_does_not_disable_stays_active_and_its_job_ends(v
 }
 
 static void
-test_a_store_that_is_busy_gets_everything_later(void **state)
+test_outcomes_for_a_busy_store_are_written_later(void **state)
 {
 	struct outcome outcome = outcome_of(1, VERDICT_DELIVERED);
 	struct db *other = must_open();
@@ -347,9 +349,9 @@ test_a_store_that_is_busy_gets_everything_later(void **state)
 	assert_int_equal(attempts(), 1);
 }
 
-/* Lists go on behind its time when two STORE_TIMEOUT_MS have passed, each of its statements may take most of one. */
+/* Lists pass the time of a transaction after two STORE_TIMEOUT_MS. Each of its statements may take most of one. */
 static void
-test_a_dead_letter_comes_before_lists_have_passed_its_time_or_not_at_all(void **state)
+test_a_dead_letter_is_committed_before_lists_pass_its_time_or_not_at_all(void **state)
 {
 	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
 	uint32_t released;
@@ -371,7 +373,7 @@ test_a_dead_letter_comes_before_lists_have_passed_its_time_or_not_at_all(void **
 }
 
 static void
-test_outcomes_for_which_the_time_is_not_enough_are_written_a_few_at_a_time(void **state)
+test_outcomes_that_are_too_many_for_one_statement_are_written_a_few_at_a_time(void **state)
 {
 	const uint32_t outcomes = 60;
 	uint32_t released, tries = 0;
@@ -399,7 +401,7 @@ test_outcomes_for_which_the_time_is_not_enough_are_written_a_few_at_a_time(void 
 /* ---- endpoints ---- */
 
 static void
-test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows(void **state)
+test_an_endpoint_that_answers_410_is_disabled_with_a_notice_and_an_audit_entry(void **state)
 {
 	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
 	int64_t version = must_count(jobs_db, "SELECT version FROM changes");
@@ -439,7 +441,7 @@ test_a_delivery_of_a_notice_that_disables_its_endpoint_makes_no_other_notice(voi
 }
 
 static void
-test_what_an_older_url_answers_does_not_disable_the_endpoint(void **state)
+test_an_answer_of_an_older_url_does_not_disable_the_endpoint(void **state)
 {
 	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
 
@@ -462,17 +464,17 @@ main(void)
 	    TEST(test_an_outcome_that_did_not_count_leaves_no_attempt),
 	    TEST(test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted),
 	    TEST(test_an_attempt_is_stored_though_the_clock_was_set_back_to_before_its_tenant_was_made),
-	    TEST(test_bytes_that_are_no_outcome_are_passed_over_and_rows_are_looked_for),
-	    TEST(test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job),
+	    TEST(test_bytes_that_are_no_outcome_are_skipped_and_rows_are_read_again),
+	    TEST(test_a_refusal_of_the_store_costs_texts_or_the_attempt_but_not_the_job),
 	    TEST(test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on),
-	    TEST(test_an_outcome_that_is_refused_in_every_form_is_dropped_and_the_loop_is_told),
-	    TEST(test_an_endpoint_that_the_store_does_not_disable_stays_active_and_its_job_ends),
-	    TEST(test_a_store_that_is_busy_gets_everything_later),
-	    TEST(test_a_dead_letter_comes_before_lists_have_passed_its_time_or_not_at_all),
-	    TEST(test_outcomes_for_which_the_time_is_not_enough_are_written_a_few_at_a_time),
-	    TEST(test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows),
+	    TEST(test_an_outcome_that_is_refused_in_every_form_is_dropped_and_reported),
+	    TEST(test_a_job_ends_although_the_store_does_not_disable_its_endpoint),
+	    TEST(test_outcomes_for_a_busy_store_are_written_later),
+	    TEST(test_a_dead_letter_is_committed_before_lists_pass_its_time_or_not_at_all),
+	    TEST(test_outcomes_that_are_too_many_for_one_statement_are_written_a_few_at_a_time),
+	    TEST(test_an_endpoint_that_answers_410_is_disabled_with_a_notice_and_an_audit_entry),
 	    TEST(test_a_delivery_of_a_notice_that_disables_its_endpoint_makes_no_other_notice),
-	    TEST(test_what_an_older_url_answers_does_not_disable_the_endpoint),
+	    TEST(test_an_answer_of_an_older_url_does_not_disable_the_endpoint),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

@@ -1,6 +1,6 @@
 /*
- * How a courier learns of what other nodes have stored for endpoints with fifo, and how often it asks: over an SQLite
- * file, and, where HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), over PostgreSQL.
+ * How a courier learns of jobs that other nodes have stored for endpoints with fifo, and how often it asks. The store
+ * is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@ static int
 begin(void **state)
 {
 	segment = courier_segment_open(1);
-	node_set_attempts_until_us(&segment.header->node, 1); /* there are other nodes */
+	node_set_attempts_until_us(&segment.header->node, 1); /* this node is not alone */
 	must_be(0, message_queue_open(&messages, &err), &err);
 	watch = (struct place_watch){.segment = &segment, .messages = &messages};
 	place_watch_look_anew(&watch);
@@ -49,14 +49,14 @@ look(void)
 	must_be(0, place_watch_look(&watch, jobs_db, SENDER, &err), &err);
 }
 
-/* In so many seconds is the next look. */
+/* Returns in how many seconds the next look is due. */
 static int64_t
 rests(bool knows_fifo)
 {
 	return (place_watch_due_us(&watch, SENDER, knows_fifo) - clock_steady_us() + SECOND_US - 1) / SECOND_US;
 }
 
-/* The endpoint has got its first place. */
+/* Gives the endpoint its first place. */
 static void
 add_head(int64_t node_id)
 {
@@ -69,20 +69,20 @@ add_head(int64_t node_id)
 }
 
 static void
-test_a_node_without_orders_asks_no_more_than_once_a_minute(void **state)
+test_a_node_without_orders_asks_once_a_minute_at_most(void **state)
 {
 	add_endpoint(1);
 	add_head(SENDER + 1);
 	assert_true(rests(false) <= 1);
 	look();
 	assert_in_range(rests(false), 50, 60);
-	assert_true(rests(true) <= 1); /* the courier has an endpoint with fifo: other nodes may store for it */
+	assert_true(rests(true) <= 1); /* the courier has an endpoint with fifo, for which other nodes may store jobs */
 	place_watch_look_anew(&watch);
 	assert_true(rests(false) <= 1);
 }
 
 static void
-test_a_node_that_sends_to_an_endpoint_looks_each_second_what_others_have_stored(void **state)
+test_a_node_that_sends_to_an_endpoint_looks_for_jobs_of_other_nodes_each_second(void **state)
 {
 	struct message *one;
 
@@ -117,8 +117,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_a_node_without_orders_asks_no_more_than_once_a_minute),
-	    TEST(test_a_node_that_sends_to_an_endpoint_looks_each_second_what_others_have_stored),
+	    TEST(test_a_node_without_orders_asks_once_a_minute_at_most),
+	    TEST(test_a_node_that_sends_to_an_endpoint_looks_for_jobs_of_other_nodes_each_second),
 	    TEST(test_a_node_that_is_alone_or_has_no_row_never_asks),
 	};
 

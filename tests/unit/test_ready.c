@@ -1,4 +1,4 @@
-/* Who gets the slots: endpoints of which each attempt takes its own time, against a clock that the test moves. */
+/* Which endpoints get the slots. An attempt of each endpoint takes its own time, by a clock that the test moves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -30,7 +30,7 @@ static struct ready ready;
 static struct tenant tenants[TENANTS_MOST];
 static struct queue queues[QUEUES_MOST];
 static struct endpoint_config configs[QUEUES_MOST];
-static int64_t takes_us[QUEUES_MOST]; /* an attempt of each */
+static int64_t takes_us[QUEUES_MOST]; /* the duration of an attempt of each queue */
 static struct fake_job *under_way[SLOTS];
 static uint32_t under_way_count, queue_count, jobs_made;
 
@@ -85,7 +85,7 @@ add_jobs(struct queue *queue, enum job_class class, uint32_t count)
 		add_job(queue, class);
 }
 
-/* Begins one attempt, and checks what must hold for it; false: none may begin. */
+/* Begins one attempt, and checks what must hold for it. False: none may begin. */
 static bool
 begin_one(void)
 {
@@ -107,7 +107,7 @@ begin_one(void)
 	return true;
 }
 
-/* Another turn after so long. */
+/* Takes a turn after that time. */
 static void
 turn(int64_t us)
 {
@@ -158,7 +158,7 @@ end(void **state)
 	return 0;
 }
 
-/* ---- what people see ---- */
+/* ---- effects that users see ---- */
 
 static void
 test_a_slow_endpoint_leaves_slots_for_those_that_come_later(void **state)
@@ -177,7 +177,7 @@ test_a_slow_endpoint_leaves_slots_for_those_that_come_later(void **state)
 }
 
 static void
-test_an_endpoint_alone_is_bounded_by_its_own_limit(void **state)
+test_an_endpoint_that_is_alone_is_limited_by_itself_only(void **state)
 {
 	struct queue *queue = add_queue(0, 700, SECOND);
 
@@ -187,7 +187,7 @@ test_an_endpoint_alone_is_bounded_by_its_own_limit(void **state)
 }
 
 static void
-test_first_attempts_have_slots_while_others_try_again(void **state)
+test_first_attempts_have_slots_beside_repeated_ones(void **state)
 {
 	struct queue *first;
 
@@ -201,9 +201,9 @@ test_first_attempts_have_slots_while_others_try_again(void **state)
 	assert_int_equal(queue_waiting(first), 0);
 }
 
-/* An endpoint's own attempts that are tried again stand before its first ones in time, not in the way. */
+/* An endpoint's repeated attempts are due before its first ones, but must not block them. */
 static void
-test_first_attempts_of_an_endpoint_pass_its_own_that_are_held_back(void **state)
+test_first_attempts_of_an_endpoint_pass_its_repeated_ones(void **state)
 {
 	struct queue *mixed;
 
@@ -221,7 +221,7 @@ test_first_attempts_of_an_endpoint_pass_its_own_that_are_held_back(void **state)
 	assert_int_equal(mixed->waiting[JOB_AGAIN].count, 0);
 }
 
-/* Slots times seconds, summed up while the clock runs. */
+/* The time in slots, summed while the clock runs. */
 static void
 test_tenants_share_the_slots_by_time(void **state)
 {
@@ -238,10 +238,10 @@ test_tenants_share_the_slots_by_time(void **state)
 			slots[i] += tenants[i].in_flight;
 	}
 	assert_true(slots[0] < slots[1] * 5 / 4 && slots[1] < slots[0] * 5 / 4);
-	assert_true(slots[0] + slots[1] > 400 * (SLOTS * 9 / 10)); /* and nearly all of them are used */
+	assert_true(slots[0] + slots[1] > 400 * (SLOTS * 9 / 10)); /* nearly all slots are used */
 }
 
-/* ---- whatever happens ---- */
+/* ---- random loads ---- */
 
 static bool
 waits_for_a_slot(const struct queue *queue)
@@ -250,7 +250,7 @@ waits_for_a_slot(const struct queue *queue)
 	       (queue->waiting[JOB_FIRST].count > 0 || (queue->waiting[JOB_AGAIN].count > 0 && !ready.holds_back));
 }
 
-/* What waits has its part: three times the slots that are left, or its tenant has seven times as many. */
+/* An endpoint that waits has its part: three times the slots that are left, or its tenant has seven times as many. */
 static void
 check_who_waits(void)
 {
@@ -262,7 +262,7 @@ check_who_waits(void)
 }
 
 static void
-test_nobody_is_left_out_whatever_the_others_do(void **state)
+test_no_endpoint_is_left_without_its_part_of_the_slots(void **state)
 {
 	struct dice dice = {seed_for("ready")};
 
@@ -293,11 +293,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_slow_endpoint_leaves_slots_for_those_that_come_later),
-	    TEST(test_an_endpoint_alone_is_bounded_by_its_own_limit),
-	    TEST(test_first_attempts_have_slots_while_others_try_again),
-	    TEST(test_first_attempts_of_an_endpoint_pass_its_own_that_are_held_back),
+	    TEST(test_an_endpoint_that_is_alone_is_limited_by_itself_only),
+	    TEST(test_first_attempts_have_slots_beside_repeated_ones),
+	    TEST(test_first_attempts_of_an_endpoint_pass_its_repeated_ones),
 	    TEST(test_tenants_share_the_slots_by_time),
-	    TEST(test_nobody_is_left_out_whatever_the_others_do),
+	    TEST(test_no_endpoint_is_left_without_its_part_of_the_slots),
 	};
 
 	return cmocka_run_group_tests_name("ready", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * What follows the deletion of a tenant or an endpoint: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a
- * database (tests/e2e/test_db.py), in PostgreSQL.
+ * The rows that a deleted tenant or endpoint leaves are removed. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@
 
 static struct error err;
 
-/* Until there is nothing more to do now. Returns the number of slices. */
+/* Takes steps until there is nothing more to remove now. Returns the number of slices. */
 static int
 remove_all(void)
 {
@@ -35,7 +35,7 @@ remove_all(void)
 	return slices;
 }
 
-/* As an SQL statement of another session, whose transaction stays open. The tenant is its parameter. */
+/* Runs a statement with the tenant as its parameter in another session, whose transaction stays open. */
 static struct db *
 beside(const char *sql)
 {
@@ -47,7 +47,7 @@ beside(const char *sql)
 }
 
 static void
-test_everything_of_a_tenant_goes_in_slices_and_its_row_last(void **state)
+test_all_rows_of_a_tenant_are_removed_in_slices_and_its_own_row_last(void **state)
 {
 	char kept[sizeof jobs_tenant];
 
@@ -63,18 +63,18 @@ test_everything_of_a_tenant_goes_in_slices_and_its_row_last(void **state)
 		add_job(1, event, 0);
 	assert_int_equal(remove_all(), 0);
 	tenant_run(DELETE_TENANT);
-	/* jobs twice, the endpoint, what stands beside a job, the note that nothing is left, the rest */
+	/* Two slices of jobs, the endpoint, the event beside a job, the note that nothing is left, the rest. */
 	assert_int_equal(remove_all(), 6);
 	assert_int_equal(COUNT("jobs") + COUNT("endpoints") + COUNT("dlq_events") + COUNT("tenants"), 0);
 	(void)strcpy(jobs_tenant, kept);
 	assert_int_equal(COUNT("jobs") + COUNT("events") + COUNT("tenants"), 7);
 }
 
-#define LARGE 20 /* events, each as large as may be */
+#define LARGE 20 /* events, each as large as an event may be */
 
-/* Nobody else writes while a slice goes. */
+/* SQLite has one writer at a time, so that a slice with large events would delay the others. */
 static void
-test_of_large_events_a_few_go_at_a_time(void **state)
+test_large_events_are_removed_a_few_at_a_time(void **state)
 {
 	size_t len = db_config.hl_max_payload_bytes;
 	int64_t most = REMOVAL_SLICE_BYTES / (int64_t)len;
@@ -82,7 +82,7 @@ test_of_large_events_a_few_go_at_a_time(void **state)
 	bool more;
 
 	if (db_config.hl_postgres_url != NULL)
-		skip(); /* there others write meanwhile */
+		skip(); /* PostgreSQL has other writers beside a slice */
 	payload = malloc(len + 1);
 	assert_non_null(payload);
 	memset(payload, 'x', len);
@@ -98,13 +98,13 @@ test_of_large_events_a_few_go_at_a_time(void **state)
 	must_be(0, removal_step(jobs_db, &db_config, &more, &err), &err);
 	assert_true(more);
 	assert_int_equal(COUNT("events"), 2 * LARGE - most);
-	/* the other large ones with the small ones, the note that nothing is left, the rest */
+	/* The other large events with the small ones, the note that nothing is left, the rest. */
 	assert_int_equal(remove_all(), 3);
 	assert_int_equal(COUNT("events") + COUNT("tenants"), 0);
 }
 
 static void
-test_a_row_that_was_written_beside_the_deletion_goes_also(void **state)
+test_a_row_that_was_written_during_the_deletion_is_removed_too(void **state)
 {
 	struct db *other;
 
@@ -123,7 +123,7 @@ test_a_row_that_was_written_beside_the_deletion_goes_also(void **state)
 }
 
 static void
-test_one_that_waits_for_a_transaction_keeps_no_other_waiting(void **state)
+test_a_removal_that_waits_for_a_transaction_does_not_delay_others(void **state)
 {
 	struct db *other;
 
@@ -146,7 +146,7 @@ test_one_that_waits_for_a_transaction_keeps_no_other_waiting(void **state)
 }
 
 static void
-test_jobs_of_a_deleted_endpoint_go_and_those_of_another_stay(void **state)
+test_jobs_of_a_deleted_endpoint_are_removed_and_those_of_another_stay(void **state)
 {
 	add_endpoint(1);
 	add_event(1, "1");
@@ -183,11 +183,11 @@ main(void)
 {
 #define TEST(test) cmocka_unit_test_setup(test, jobs_new_tenant)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_everything_of_a_tenant_goes_in_slices_and_its_row_last),
-	    TEST(test_of_large_events_a_few_go_at_a_time),
-	    TEST(test_a_row_that_was_written_beside_the_deletion_goes_also),
-	    TEST(test_one_that_waits_for_a_transaction_keeps_no_other_waiting),
-	    TEST(test_jobs_of_a_deleted_endpoint_go_and_those_of_another_stay),
+	    TEST(test_all_rows_of_a_tenant_are_removed_in_slices_and_its_own_row_last),
+	    TEST(test_large_events_are_removed_a_few_at_a_time),
+	    TEST(test_a_row_that_was_written_during_the_deletion_is_removed_too),
+	    TEST(test_a_removal_that_waits_for_a_transaction_does_not_delay_others),
+	    TEST(test_jobs_of_a_deleted_endpoint_are_removed_and_those_of_another_stay),
 	    TEST(test_a_tenant_that_is_deleted_gets_no_version_any_more),
 	};
 
