@@ -26,7 +26,7 @@ scan_all(struct scan *scan, const char *text, size_t len, struct json *value)
 	return scan_value(scan, value) && scan_finish(scan);
 }
 
-/* --- what is wrong, and where ------------------------------------------------------------------------------------ */
+/* --- errors and their places -------------------------------------------------------------------------------------- */
 
 static const struct failure {
 	const char *text;
@@ -93,7 +93,7 @@ test_nan_and_infinity_are_accepted_on_request(void **state)
 	assert_int_equal(scan.at - text, 3);
 }
 
-/* --- what is in a value ------------------------------------------------------------------------------------------ */
+/* --- properties of values ----------------------------------------------------------------------------------------- */
 
 static const struct report {
 	const char *text;

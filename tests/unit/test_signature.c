@@ -1,4 +1,4 @@
-/* Signatures against values that Python's hmac gives, and HMAC-SHA256 against RFC 4231. */
+/* Signatures against values of Python's hmac, and HMAC-SHA256 against RFC 4231. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,7 +49,7 @@ assert_headers(const char *secret, const char *old_secret, bool legacy, const ch
 }
 
 static void
-test_both_kinds_of_signatures_stand_side_by_side(void **state)
+test_both_kinds_of_signatures_are_sent(void **state)
 {
 	assert_headers(
 	    NEW_SECRET, "", false, OWN("x-hl-", NEW_HEX) OWN("x-hookline-", NEW_HEX) STANDARD("v1," NEW_BASE64));
@@ -58,7 +58,7 @@ test_both_kinds_of_signatures_stand_side_by_side(void **state)
 }
 
 static void
-test_an_overlap_signs_with_both_the_new_one_first_and_once_with_the_old_one(void **state)
+test_an_overlap_signs_with_both_secrets_in_one_header_and_the_old_one_in_the_other(void **state)
 {
 	assert_headers(NEW_SECRET, OLD_SECRET, false,
 	    OWN("x-hl-", OLD_HEX) OWN("x-hookline-", OLD_HEX) STANDARD("v1," NEW_BASE64 " v1," OLD_BASE64));
@@ -83,9 +83,9 @@ assert_hmac(const char *key, const char *first, const char *second, const char *
 	assert_string_equal(hex, expected);
 }
 
-/* RFC 4231, test cases 1, 2 and 6: a short key, a shorter one, one that is longer than a block. */
+/* RFC 4231, test cases 1, 2 and 6: a short key, a shorter one, and one that is longer than a block. */
 static void
-test_hmac_sha256_is_the_standards(void **state)
+test_hmac_sha256_has_the_values_of_the_rfc(void **state)
 {
 	char ones[21], longer[132];
 
@@ -105,10 +105,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_both_kinds_of_signatures_stand_side_by_side),
-	    cmocka_unit_test(test_an_overlap_signs_with_both_the_new_one_first_and_once_with_the_old_one),
+	    cmocka_unit_test(test_both_kinds_of_signatures_are_sent),
+	    cmocka_unit_test(test_an_overlap_signs_with_both_secrets_in_one_header_and_the_old_one_in_the_other),
 	    cmocka_unit_test(test_legacy_headers_have_the_same_values),
-	    cmocka_unit_test(test_hmac_sha256_is_the_standards),
+	    cmocka_unit_test(test_hmac_sha256_has_the_values_of_the_rfc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

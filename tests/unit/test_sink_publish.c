@@ -404,7 +404,7 @@ test_a_node_that_has_lost_its_row_stores_nothing(void **state)
 	assert_string_equal(publish_all(events, 1, NULL), "1 stored 0 duplicates 0 dead 0 discarded");
 }
 
-/* ---- what the store refuses ---- */
+/* ---- refusals of the store ---- */
 
 static void
 refuse(bool on)

@@ -66,7 +66,7 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 }
 
 static void
-test_a_store_was_tried_when_it_works_or_has_failed(void **state)
+test_a_store_counts_as_tried_when_it_works_or_has_failed(void **state)
 {
 	static struct process_slot slot;
 
@@ -108,7 +108,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_an_error_is_read_whole_while_it_changes),
-	    cmocka_unit_test(test_a_store_was_tried_when_it_works_or_has_failed),
+	    cmocka_unit_test(test_a_store_counts_as_tried_when_it_works_or_has_failed),
 	    cmocka_unit_test(test_a_slot_is_empty_when_its_process_is_gone),
 	    cmocka_unit_test(test_every_state_has_a_name),
 	};

@@ -1,6 +1,6 @@
 /*
- * What the courier's second thread tells of other nodes, and the leases that it gets: over an SQLite file, and, where
- * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), over PostgreSQL.
+ * How the courier's store thread reports other nodes, and which leases it gets. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +37,7 @@ begin(void **state)
 	return rc;
 }
 
-/* Another node comes, which acts by that version. Returns its number. */
+/* Adds another node that acts by that version. Returns its number. */
 static int64_t
 add_node(int64_t epoch, int64_t seen_version)
 {
@@ -62,7 +62,7 @@ must_be_told(uint32_t nodes, uint32_t rank)
 }
 
 static void
-test_nodes_that_come_and_go_are_told(void **state)
+test_nodes_that_come_and_go_are_reported(void **state)
 {
 	struct message *message;
 
@@ -70,12 +70,12 @@ test_nodes_that_come_and_go_are_told(void **state)
 	must_be_told(1, 0);
 	await_and_free(MESSAGE_STARTED);
 	(void)add_node(OTHER_EPOCH, 0);
-	message = await_any(); /* before the version by which this node says that it knows of it */
+	message = await_any(); /* comes before this node reports that it knows of it */
 	assert_int_equal(message->kind, MESSAGE_NODES);
 	assert_int_equal(message->view.nodes, 2);
 	message_free(message);
 	await_and_free(MESSAGE_CHANGED);
-	run("UPDATE delivery_nodes SET left_at = hl_now() WHERE epoch = 77"); /* it may have attempts under way */
+	run("UPDATE delivery_nodes SET left_at = hl_now() WHERE epoch = 77"); /* the node may have attempts under way */
 	(void)add_node(OTHER_EPOCH + 1, 0);
 	must_be_told(3, 0);
 	run("UPDATE delivery_nodes SET adopted_by = (SELECT max(node_id) FROM delivery_nodes) WHERE epoch = 77");
@@ -98,12 +98,12 @@ test_a_node_has_no_share_before_all_others_know_of_it(void **state)
 	}
 	run("UPDATE delivery_nodes SET seen_version = (SELECT version FROM changes) WHERE epoch = 77");
 	must_be_told(2, 1);
-	(void)add_node(OTHER_EPOCH + 1, 0); /* which does not take the share away again */
+	(void)add_node(OTHER_EPOCH + 1, 0); /* a later node does not take the share away */
 	must_be_told(3, 1);
 }
 
 static void
-test_silent_nodes_and_those_that_have_left_are_not_waited_for(void **state)
+test_a_new_node_does_not_wait_for_silent_nodes_or_those_that_have_left(void **state)
 {
 	(void)add_node(OTHER_EPOCH, 0);
 	(void)add_node(OTHER_EPOCH + 1, 0);
@@ -114,7 +114,7 @@ test_silent_nodes_and_those_that_have_left_are_not_waited_for(void **state)
 }
 
 static void
-test_a_row_that_was_taken_over_has_no_share(void **state)
+test_a_node_whose_row_was_taken_over_has_no_share(void **state)
 {
 	start();
 	must_be_told(1, 0);
@@ -123,7 +123,7 @@ test_a_row_that_was_taken_over_has_no_share(void **state)
 	must_be_told(0, 0);
 }
 
-/* The version that is told with the endpoint's next configuration. */
+/* The version that is sent with the next configuration of the endpoint. */
 static int64_t
 version_told(void)
 {
@@ -135,7 +135,7 @@ version_told(void)
 }
 
 static void
-test_with_other_limits_comes_the_version_by_which_all_nodes_know_of_them(void **state)
+test_changed_limits_are_sent_with_the_version_of_the_change(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 
@@ -166,7 +166,7 @@ must_answer(bool given)
 }
 
 static void
-test_a_lease_is_given_and_given_back(void **state)
+test_a_lease_is_taken_and_given_back(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 
@@ -188,7 +188,7 @@ test_a_lease_is_given_and_given_back(void **state)
 }
 
 static void
-test_a_lease_that_the_store_refuses_keeps_nobody_else_waiting(void **state)
+test_a_lease_that_the_store_refuses_does_not_delay_other_requests(void **state)
 {
 	const struct endpoint_name name = name_of(1), other = name_of(2);
 
@@ -207,11 +207,11 @@ test_a_lease_that_the_store_refuses_keeps_nobody_else_waiting(void **state)
 }
 
 static void
-test_a_lease_whose_row_somebody_has_locked_keeps_nobody_else_waiting(void **state)
+test_a_lease_whose_row_is_locked_does_not_delay_other_requests(void **state)
 {
 	const struct endpoint_name name = name_of(1), other = name_of(2);
 
-	if (!store_has_delays()) /* nor has it locks of rows */
+	if (!store_has_delays()) /* then it has no locks of rows either */
 		skip();
 	add_endpoint(1);
 	add_endpoint(2);
@@ -238,14 +238,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_nodes_that_come_and_go_are_told),
+	    TEST(test_nodes_that_come_and_go_are_reported),
 	    TEST(test_a_node_has_no_share_before_all_others_know_of_it),
-	    TEST(test_silent_nodes_and_those_that_have_left_are_not_waited_for),
-	    TEST(test_a_row_that_was_taken_over_has_no_share),
-	    TEST(test_with_other_limits_comes_the_version_by_which_all_nodes_know_of_them),
-	    TEST(test_a_lease_is_given_and_given_back),
-	    TEST(test_a_lease_that_the_store_refuses_keeps_nobody_else_waiting),
-	    TEST(test_a_lease_whose_row_somebody_has_locked_keeps_nobody_else_waiting),
+	    TEST(test_a_new_node_does_not_wait_for_silent_nodes_or_those_that_have_left),
+	    TEST(test_a_node_whose_row_was_taken_over_has_no_share),
+	    TEST(test_changed_limits_are_sent_with_the_version_of_the_change),
+	    TEST(test_a_lease_is_taken_and_given_back),
+	    TEST(test_a_lease_that_the_store_refuses_does_not_delay_other_requests),
+	    TEST(test_a_lease_whose_row_is_locked_does_not_delay_other_requests),
 	};
 
 	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);

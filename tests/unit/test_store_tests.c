@@ -1,6 +1,6 @@
 /*
- * Tests of endpoints, as the courier's second thread finds them and stores what came of them: over an SQLite file, and,
- * where HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), over PostgreSQL.
+ * Tests of endpoints: the courier's store thread finds them and stores their results. The store is an SQLite file and,
+ * if HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ static struct error err;
 static const char attempt[] = "019aaaaa-0000-7000-8000-000000001234";
 static const char tests_left[] = "SELECT count(*) FROM endpoint_tests WHERE tenant_id = $1";
 
-/* As control does. */
+/* Asks for a test as control does. */
 static void
 ask_for_test(uint8_t endpoint, int64_t lasts_ms)
 {
@@ -55,7 +55,7 @@ start_with_node(void)
 }
 
 static void
-test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored(void **state)
+test_a_test_is_sent_once_with_its_endpoint_and_event_and_its_result_is_stored(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	struct attempt_result result = {
@@ -77,7 +77,7 @@ test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored(vo
 	memcpy(result.attempt_id, message->attempt_id, sizeof result.attempt_id);
 	message_free(message);
 
-	/* The next change does not tell it again. */
+	/* It is not sent again with the next change. */
 	change_endpoint("UPDATE endpoints SET name = 'n' WHERE tenant_id = $1");
 	do {
 		message = store_thread_take_message(thread);
@@ -152,7 +152,10 @@ count_listed(void)
 	return count;
 }
 
-/* What has been over for long takes no place in the list; what came of an attempt finds its row until it must end. */
+/*
+ * A test that ended long ago takes no place in the list. The result of its attempt finds its row until that must have
+ * ended.
+ */
 static void
 test_a_test_that_is_over_leaves_the_list_first_and_the_table_when_no_attempt_can_run(void **state)
 {
@@ -174,7 +177,7 @@ test_a_test_that_is_over_leaves_the_list_first_and_the_table_when_no_attempt_can
 }
 
 static void
-test_a_test_whose_attempt_the_store_refuses_ends_all_the_same(void **state)
+test_a_test_ends_although_the_store_refuses_its_attempt(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	struct attempt_result result = {.end = ATTEMPT_FAILED, .started_us = clock_wall_us(), .error = "a text"};
@@ -199,11 +202,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored),
+	    TEST(test_a_test_is_sent_once_with_its_endpoint_and_event_and_its_result_is_stored),
 	    TEST(test_a_test_of_an_endpoint_that_is_gone_fails_at_once),
 	    TEST(test_a_test_whose_time_is_over_is_not_made),
 	    TEST(test_a_test_that_is_over_leaves_the_list_first_and_the_table_when_no_attempt_can_run),
-	    TEST(test_a_test_whose_attempt_the_store_refuses_ends_all_the_same),
+	    TEST(test_a_test_ends_although_the_store_refuses_its_attempt),
 	};
 
 	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);

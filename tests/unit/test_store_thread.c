@@ -1,6 +1,6 @@
 /*
- * The courier's second thread, as its loop sees it: over an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a
- * database (tests/e2e/test_db.py), over PostgreSQL.
+ * The courier's store thread, as the loop sees it. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a
+ * database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,13 +94,13 @@ test_outcomes_that_come_one_by_one_share_transactions(void **state)
 		message_free(message);
 		commits++;
 	}
-	/* The first one at once, then one in 50 ms. */
+	/* The first transaction at once, then one every 50 ms. */
 	assert_true(commits <= 2 + (clock_steady_us() - begun_us) / 50000);
 	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1"), 60);
 }
 
 static void
-test_what_the_predecessor_left_is_written_before_the_loop_begins(void **state)
+test_outcomes_of_the_predecessor_are_written_before_the_loop_begins(void **state)
 {
 	struct message *message;
 
@@ -132,13 +132,13 @@ test_of_many_outcomes_of_a_job_the_last_one_applies(void **state)
 }
 
 static void
-test_an_endpoint_whose_row_somebody_has_locked_keeps_no_outcome_waiting(void **state)
+test_an_endpoint_whose_row_is_locked_delays_no_outcome(void **state)
 {
 	static const char well[] =
 	    "SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND last_success_at IS NOT NULL";
 	const struct config whole = db_config;
 
-	if (!store_has_delays()) /* nor has it locks of rows */
+	if (!store_has_delays()) /* then it has no locks of rows either */
 		skip();
 	add_endpoint(1);
 	add_job(1, 1, 0);
@@ -158,7 +158,7 @@ test_an_endpoint_whose_row_somebody_has_locked_keeps_no_outcome_waiting(void **s
 }
 
 static void
-test_the_end_writes_what_is_on_the_lane(void **state)
+test_the_end_of_the_thread_writes_the_outcomes_on_the_lane(void **state)
 {
 	for (uint32_t event = 1; event <= 700; event++) {
 		if (event % 100 == 1)
@@ -173,7 +173,7 @@ test_the_end_writes_what_is_on_the_lane(void **state)
 }
 
 static void
-test_a_store_that_is_away_is_told_and_nothing_is_lost(void **state)
+test_a_store_that_is_away_is_reported_and_no_outcome_is_lost(void **state)
 {
 	const struct config whole = db_config;
 	static char nowhere[] = "/dev/null/hookline.db",
@@ -211,7 +211,7 @@ test_a_store_that_is_away_is_told_and_nothing_is_lost(void **state)
 /* ---- the node ---- */
 
 static void
-test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost(void **state)
+test_a_node_keeps_its_row_over_starts_and_gets_another_when_that_is_lost(void **state)
 {
 	struct node_row first, second, third;
 
@@ -227,7 +227,7 @@ test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost(void **
 	assert_true(first.epoch != second.epoch);
 
 	tenant_run("UPDATE delivery_nodes SET epoch = 5 WHERE $1 = $1");
-	courier_set_seen_version(segment_courier(&segment, 0), 1000000); /* which a heartbeat tells at once */
+	courier_set_seen_version(segment_courier(&segment, 0), 1000000); /* a heartbeat stores it at once */
 	store_thread_wake(thread, false);
 	await_and_free(MESSAGE_NODE_LOST);
 	await_and_free(MESSAGE_STARTED);
@@ -236,18 +236,18 @@ test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost(void **
 	assert_false(store_thread_is_stuck(thread));
 }
 
-/* Somebody has locked the table of attempts. */
+/* Another session has locked the table of attempts. */
 static void
-test_the_node_says_that_it_lives_while_outcomes_cannot_be_written(void **state)
+test_heartbeats_go_on_while_outcomes_cannot_be_written(void **state)
 {
 	const uint32_t usual_secs = db_config.hl_node_timeout_secs;
 	struct db *other;
 	uint32_t position;
 
 	if (db_config.hl_store != HL_STORE_POSTGRES)
-		skip(); /* one transaction at a time */
+		skip(); /* SQLite has one transaction at a time */
 	add_job(1, 1, 0);
-	db_config.hl_node_timeout_secs = 6; /* a heartbeat a second */
+	db_config.hl_node_timeout_secs = 6; /* a heartbeat every second */
 	start();
 	await_and_free(MESSAGE_STARTED);
 	other = must_open();
@@ -280,13 +280,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_an_outcome_is_readable_at_once),
 	    TEST(test_outcomes_that_come_one_by_one_share_transactions),
-	    TEST(test_what_the_predecessor_left_is_written_before_the_loop_begins),
+	    TEST(test_outcomes_of_the_predecessor_are_written_before_the_loop_begins),
 	    TEST(test_of_many_outcomes_of_a_job_the_last_one_applies),
-	    TEST(test_an_endpoint_whose_row_somebody_has_locked_keeps_no_outcome_waiting),
-	    TEST(test_the_end_writes_what_is_on_the_lane),
-	    TEST(test_a_store_that_is_away_is_told_and_nothing_is_lost),
-	    TEST(test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost),
-	    TEST(test_the_node_says_that_it_lives_while_outcomes_cannot_be_written),
+	    TEST(test_an_endpoint_whose_row_is_locked_delays_no_outcome),
+	    TEST(test_the_end_of_the_thread_writes_the_outcomes_on_the_lane),
+	    TEST(test_a_store_that_is_away_is_reported_and_no_outcome_is_lost),
+	    TEST(test_a_node_keeps_its_row_over_starts_and_gets_another_when_that_is_lost),
+	    TEST(test_heartbeats_go_on_while_outcomes_cannot_be_written),
 	};
 
 	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);

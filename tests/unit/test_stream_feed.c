@@ -1,4 +1,4 @@
-/* Feeds of streams while transactions commit late, clients read slowly, leave and come back. */
+/* Feeds of streams while transactions commit late, and while clients read slowly, leave and come back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ follow(void (*make)(uint32_t seed), uint32_t seed, bool repeats, bool fails_at_t
 		take(quick);
 		if (step % 40 == 0 || step >= 400)
 			take(slow);
-		if (step == 150) { /* a client comes back to another process, which has another feed */
+		if (step == 150) { /* a client comes back to another process with another feed */
 			back = connect_client(2, quick->resume);
 			for (uint32_t n = 0; n < scene.count; n++)
 				back->got[n] = quick->got[n];
@@ -59,28 +59,28 @@ follow(void (*make)(uint32_t seed), uint32_t seed, bool repeats, bool fails_at_t
 }
 
 static void
-test_each_row_comes_once_whenever_its_transaction_commits(void **state)
+test_each_row_is_sent_once_whenever_its_transaction_commits(void **state)
 {
 	for (uint32_t seed = 1; seed <= 8; seed++)
 		follow(make_rows, seed, false, false);
 }
 
 static void
-test_no_row_is_passed_over_when_the_store_fails_at_times(void **state)
+test_no_row_is_skipped_when_the_store_fails_at_times(void **state)
 {
 	for (uint32_t seed = 1; seed <= 8; seed++)
 		follow(make_rows, seed, false, true);
 }
 
 static void
-test_each_row_of_a_batch_comes_once(void **state)
+test_each_row_of_a_batch_is_sent_once(void **state)
 {
 	for (uint32_t seed = 1; seed <= 8; seed++)
 		follow(make_batches, seed, false, false);
 }
 
 static void
-test_no_row_of_batches_of_one_time_is_passed_over(void **state)
+test_no_row_of_batches_with_the_same_time_is_skipped(void **state)
 {
 	for (uint32_t seed = 1; seed <= 8; seed++) {
 		follow(make_batches_at_once, seed, true, false);
@@ -89,7 +89,7 @@ test_no_row_of_batches_of_one_time_is_passed_over(void **state)
 }
 
 static void
-test_a_client_that_resumes_at_another_process_misses_nothing(void **state)
+test_a_client_that_resumes_at_another_process_misses_no_row(void **state)
 {
 	static uint32_t got[MANY];
 	char resume[LIST_CURSOR_BYTES];
@@ -128,7 +128,7 @@ test_a_client_that_resumes_at_another_process_misses_nothing(void **state)
 	}
 }
 
-/* As the client of a stream that has carried nothing yet. */
+/* Connects as the client of a stream that has got no row yet. */
 static struct client *
 come_back(struct client *client, int64_t after_us)
 {
@@ -144,7 +144,7 @@ come_back(struct client *client, int64_t after_us)
 }
 
 static void
-test_a_client_that_has_got_nothing_yet_misses_nothing(void **state)
+test_a_client_that_resumes_before_its_first_row_misses_no_row(void **state)
 {
 	static uint32_t before[MANY];
 	struct client *client;
@@ -211,7 +211,7 @@ test_a_database_without_rows_has_a_place(void **state)
 }
 
 static void
-test_a_silent_stream_says_its_place(void **state)
+test_a_silent_stream_sends_its_place(void **state)
 {
 	static char data[] = "data: 1\n\n";
 	const struct bytes frame = {.base = data, .len = sizeof data - 1};
@@ -229,13 +229,13 @@ test_a_silent_stream_says_its_place(void **state)
 	stream_add(stream, &frame);
 	assert_false(stream_take(stream, clock_steady_us() + 32 * INT64_C(1000000), &text));
 	assert_false(stream_take(stream, clock_steady_us() + 48 * INT64_C(1000000), &text));
-	assert_int_equal(text.len, strlen(":\n\n")); /* the place before that frame is of no use */
+	assert_int_equal(text.len, strlen(":\n\n")); /* the place before that frame is useless */
 	bytes_free(&text);
 	stream_free(stream);
 }
 
 static void
-test_settled_rows_are_not_repeated_to_who_resumes(void **state)
+test_settled_rows_are_not_repeated_to_a_client_that_resumes(void **state)
 {
 	struct client *client;
 	struct error err;
@@ -264,7 +264,7 @@ test_settled_rows_are_not_repeated_to_who_resumes(void **state)
 }
 
 static void
-test_what_is_no_place_is_refused(void **state)
+test_a_resume_text_that_is_no_place_is_refused(void **state)
 {
 	struct stream_place place;
 
@@ -290,17 +290,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_each_row_comes_once_whenever_its_transaction_commits),
-	    cmocka_unit_test(test_no_row_is_passed_over_when_the_store_fails_at_times),
-	    cmocka_unit_test(test_each_row_of_a_batch_comes_once),
-	    cmocka_unit_test(test_no_row_of_batches_of_one_time_is_passed_over),
-	    cmocka_unit_test(test_a_client_that_resumes_at_another_process_misses_nothing),
-	    cmocka_unit_test(test_a_client_that_has_got_nothing_yet_misses_nothing),
+	    cmocka_unit_test(test_each_row_is_sent_once_whenever_its_transaction_commits),
+	    cmocka_unit_test(test_no_row_is_skipped_when_the_store_fails_at_times),
+	    cmocka_unit_test(test_each_row_of_a_batch_is_sent_once),
+	    cmocka_unit_test(test_no_row_of_batches_with_the_same_time_is_skipped),
+	    cmocka_unit_test(test_a_client_that_resumes_at_another_process_misses_no_row),
+	    cmocka_unit_test(test_a_client_that_resumes_before_its_first_row_misses_no_row),
 	    cmocka_unit_test(test_the_place_of_a_client_without_new_rows_is_never_old),
 	    cmocka_unit_test(test_a_database_without_rows_has_a_place),
-	    cmocka_unit_test(test_a_silent_stream_says_its_place),
-	    cmocka_unit_test(test_settled_rows_are_not_repeated_to_who_resumes),
-	    cmocka_unit_test(test_what_is_no_place_is_refused),
+	    cmocka_unit_test(test_a_silent_stream_sends_its_place),
+	    cmocka_unit_test(test_settled_rows_are_not_repeated_to_a_client_that_resumes),
+	    cmocka_unit_test(test_a_resume_text_that_is_no_place_is_refused),
 	    cmocka_unit_test(test_a_list_of_types_has_whole_words),
 	};
 

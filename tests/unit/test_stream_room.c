@@ -13,7 +13,7 @@
 
 #define LARGE (512 * 1024)
 
-/* Whether the client's last text is that comment, behind whole frames or none. */
+/* Whether the client's last text is that comment, after whole frames or none. */
 static bool
 was_too_slow(struct client *client)
 {
@@ -26,7 +26,7 @@ was_too_slow(struct client *client)
 	return told;
 }
 
-/* Of the first rows, which are large, before any is there. */
+/* Connects all clients before the first rows, which are large, exist. */
 static void
 connect_all(uint32_t seed, uint32_t rows)
 {
@@ -51,7 +51,7 @@ count_told_to_be_slow(void)
 }
 
 static void
-test_clients_that_do_not_read_take_no_more_memory_than_there_is_for_all(void **state)
+test_clients_that_do_not_read_stay_within_the_memory_for_all_streams(void **state)
 {
 	struct stream_feed other = {.source = &source};
 
@@ -64,7 +64,7 @@ test_clients_that_do_not_read_take_no_more_memory_than_there_is_for_all(void **s
 	size_t held = stream_room_count(scene.feed, scene.first);
 	assert_in_range(held, STREAMS_BYTES_MAX / 4, STREAMS_BYTES_MAX / 2 + 2 * LARGE);
 	stream_room_give(&other, held);
-	assert_in_range(other.room, 8 * LARGE, STREAMS_BYTES_MAX); /* somebody else's clients find room */
+	assert_in_range(other.room, 8 * LARGE, STREAMS_BYTES_MAX); /* clients of other tenants find room */
 
 	(void)turn(false);
 	stream_room_look(scene.feed, scene.first, 0);
@@ -75,7 +75,7 @@ test_clients_that_do_not_read_take_no_more_memory_than_there_is_for_all(void **s
 }
 
 static void
-test_clients_that_wait_for_room_miss_nothing(void **state)
+test_clients_that_wait_for_room_miss_no_row(void **state)
 {
 	connect_all(2, 10);
 	for (int step = 0; step < 400; step++) {
@@ -99,7 +99,7 @@ test_clients_get_room_in_turn(void **state)
 		scene.now_us += 500 * 1000;
 		(void)turn(step % 5 == 0);
 		if (step % 4 == 3)
-			for (uint32_t n = 0; n < 2 * LISTENERS; n++) /* the second time they have it whole */
+			for (uint32_t n = 0; n < 2 * LISTENERS; n++) /* the second time they have the whole room */
 				take(&clients[n % LISTENERS]);
 		if (step != 11)
 			continue;
@@ -162,8 +162,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_clients_that_do_not_read_take_no_more_memory_than_there_is_for_all),
-	    cmocka_unit_test(test_clients_that_wait_for_room_miss_nothing),
+	    cmocka_unit_test(test_clients_that_do_not_read_stay_within_the_memory_for_all_streams),
+	    cmocka_unit_test(test_clients_that_wait_for_room_miss_no_row),
 	    cmocka_unit_test(test_clients_get_room_in_turn),
 	    cmocka_unit_test(test_a_tenant_without_new_rows_is_not_read),
 	    cmocka_unit_test(test_feeds_read_when_the_poll_fails),

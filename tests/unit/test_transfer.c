@@ -1,6 +1,6 @@
 /*
- * The guard where libcurl connects: each test takes a permission back after the target was judged, as if it had changed
- * since, and sees that nothing is connected to, or asked on a connection that was kept.
+ * The network guard where libcurl connects. Each test withdraws a permission after the target was checked, and sees
+ * that no connection is made, and that a kept connection is not used.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ static struct resolver_answer answer;
 static int listener, connections;
 static pthread_t receiver;
 
-/* Answers whatever comes, one connection after the other, until the listener is shut down. */
+/* Answers every request, one connection after the other, until the listener is shut down. */
 static void *
 receive(void *ignored)
 {
@@ -89,7 +89,7 @@ tear_down(void **state)
 	return pthread_join(receiver, NULL);
 }
 
-/* Up to the moment at which libcurl would get it. */
+/* Prepares an attempt up to the moment at which libcurl would get it. */
 static void
 begin(void)
 {
@@ -112,7 +112,7 @@ perform(void)
 }
 
 static void
-test_an_allowed_address_is_connected_to_and_the_connection_kept(void **state)
+test_an_allowed_address_is_connected_to_and_the_connection_is_kept(void **state)
 {
 	for (int i = 0; i < 3; i++) {
 		begin();
@@ -122,7 +122,7 @@ test_an_allowed_address_is_connected_to_and_the_connection_kept(void **state)
 }
 
 static void
-test_an_address_is_judged_again_when_a_socket_is_made_for_it(void **state)
+test_an_address_is_checked_again_when_its_socket_is_made(void **state)
 {
 	struct attempt_result result;
 
@@ -135,7 +135,7 @@ test_an_address_is_judged_again_when_a_socket_is_made_for_it(void **state)
 }
 
 static void
-test_a_kept_connection_is_judged_again_before_each_request(void **state)
+test_a_kept_connection_is_checked_again_before_each_request(void **state)
 {
 	struct attempt_result result;
 
@@ -150,7 +150,7 @@ test_a_kept_connection_is_judged_again_before_each_request(void **state)
 }
 
 static void
-test_both_families_are_judged(void **state)
+test_addresses_of_both_families_are_checked(void **state)
 {
 	struct resolver_answer both = {.result = RESOLVER_KNOWN, .count = 2};
 
@@ -159,7 +159,7 @@ test_both_families_are_judged(void **state)
 	answer = both;
 	begin();
 	allow("127.0.0.1");
-	assert_int_equal(perform().http_status, 200); /* the other one, which is judged first, was not connected to */
+	assert_int_equal(perform().http_status, 200); /* the other one, which is checked first, was not reached */
 	assert_true(transfer->end == ATTEMPT_GUARD && strstr(transfer->error, "::1") != NULL);
 }
 
@@ -169,10 +169,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TRANSFER_TEST(test_an_allowed_address_is_connected_to_and_the_connection_kept),
-	    TRANSFER_TEST(test_an_address_is_judged_again_when_a_socket_is_made_for_it),
-	    TRANSFER_TEST(test_a_kept_connection_is_judged_again_before_each_request),
-	    TRANSFER_TEST(test_both_families_are_judged),
+	    TRANSFER_TEST(test_an_allowed_address_is_connected_to_and_the_connection_is_kept),
+	    TRANSFER_TEST(test_an_address_is_checked_again_when_its_socket_is_made),
+	    TRANSFER_TEST(test_a_kept_connection_is_checked_again_before_each_request),
+	    TRANSFER_TEST(test_addresses_of_both_families_are_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

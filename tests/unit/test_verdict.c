@@ -1,4 +1,4 @@
-/* What becomes of a job after an attempt, and what Retry-After asks for. */
+/* What an attempt means for its job, and what Retry-After asks for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +63,7 @@ test_only_2xx_is_delivered(void **state)
 }
 
 static void
-test_an_answer_that_stays_the_same_is_the_end_unless_the_endpoint_wants_retries(void **state)
+test_a_permanent_refusal_ends_the_job_unless_the_endpoint_wants_retries(void **state)
 {
 	assert_dead(after_status(400), "http_400");
 	assert_dead(after_status(405), "http_405");
@@ -101,7 +101,7 @@ test_waits_follow_the_schedule_with_up_to_a_fifth_more(void **state)
 }
 
 static void
-test_the_guard_is_a_failure_with_a_reason_of_its_own(void **state)
+test_a_refusal_of_the_guard_is_a_failure_with_a_reason_of_its_own(void **state)
 {
 	struct attempt_result guard = {.end = ATTEMPT_GUARD, .retry_after_ms = -1};
 
@@ -110,7 +110,7 @@ test_the_guard_is_a_failure_with_a_reason_of_its_own(void **state)
 }
 
 static void
-test_what_is_not_the_endpoints_failure_charges_nothing(void **state)
+test_an_attempt_that_the_service_ended_is_not_charged(void **state)
 {
 	struct attempt_result ours = {.end = ATTEMPT_OURS, .retry_after_ms = -1};
 
@@ -119,7 +119,7 @@ test_what_is_not_the_endpoints_failure_charges_nothing(void **state)
 }
 
 static void
-test_a_name_that_nobody_answers_for_holds_the_endpoint_and_charges_nothing(void **state)
+test_a_name_that_cannot_be_resolved_pauses_the_endpoint_and_is_not_charged(void **state)
 {
 	struct attempt_result unresolved = {.end = ATTEMPT_UNRESOLVED, .retry_after_ms = -1};
 
@@ -155,7 +155,7 @@ test_a_message_that_is_aborted_is_dead_unless_it_was_delivered(void **state)
 }
 
 static void
-test_retry_after_is_obeyed_and_429_and_503_charge_nothing(void **state)
+test_retry_after_is_obeyed_and_429_and_503_are_not_charged(void **state)
 {
 	struct attempt_result asked = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 7000};
 
@@ -172,7 +172,7 @@ test_retry_after_is_obeyed_and_429_and_503_charge_nothing(void **state)
 }
 
 static void
-test_a_transform_that_cannot_be_read_is_the_end(void **state)
+test_a_transform_that_cannot_be_read_ends_the_job(void **state)
 {
 	assert_dead(
 	    after((struct attempt_result){.end = ATTEMPT_TRANSFORM, .retry_after_ms = -1}, 1, 0), "transform_error");
@@ -220,17 +220,16 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_only_2xx_is_delivered, set_up),
-	    cmocka_unit_test_setup(
-		test_an_answer_that_stays_the_same_is_the_end_unless_the_endpoint_wants_retries, set_up),
+	    cmocka_unit_test_setup(test_a_permanent_refusal_ends_the_job_unless_the_endpoint_wants_retries, set_up),
 	    cmocka_unit_test_setup(test_every_other_answer_is_retried, set_up),
 	    cmocka_unit_test_setup(test_waits_follow_the_schedule_with_up_to_a_fifth_more, set_up),
-	    cmocka_unit_test_setup(test_the_guard_is_a_failure_with_a_reason_of_its_own, set_up),
-	    cmocka_unit_test_setup(test_what_is_not_the_endpoints_failure_charges_nothing, set_up),
-	    cmocka_unit_test_setup(test_a_name_that_nobody_answers_for_holds_the_endpoint_and_charges_nothing, set_up),
+	    cmocka_unit_test_setup(test_a_refusal_of_the_guard_is_a_failure_with_a_reason_of_its_own, set_up),
+	    cmocka_unit_test_setup(test_an_attempt_that_the_service_ended_is_not_charged, set_up),
+	    cmocka_unit_test_setup(test_a_name_that_cannot_be_resolved_pauses_the_endpoint_and_is_not_charged, set_up),
 	    cmocka_unit_test_setup(test_an_endpoint_that_is_gone_or_asks_for_it_is_disabled, set_up),
 	    cmocka_unit_test_setup(test_a_message_that_is_aborted_is_dead_unless_it_was_delivered, set_up),
-	    cmocka_unit_test_setup(test_retry_after_is_obeyed_and_429_and_503_charge_nothing, set_up),
-	    cmocka_unit_test_setup(test_a_transform_that_cannot_be_read_is_the_end, set_up),
+	    cmocka_unit_test_setup(test_retry_after_is_obeyed_and_429_and_503_are_not_charged, set_up),
+	    cmocka_unit_test_setup(test_a_transform_that_cannot_be_read_ends_the_job, set_up),
 	    cmocka_unit_test(test_retry_after_is_between_a_second_and_a_day_or_not_readable),
 	};
 
