@@ -254,11 +254,14 @@ begin_pass(struct adoption *adoption, struct db *db, const struct node_row *row,
 	return 0;
 }
 
+/* While an adoption is in doubt no row is removed: this pass may not have moved that node's jobs. */
 static int
 end_pass(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
 {
-	int rc = adoption->last ? adoption_remove(db, row, err) : 0;
+	int rc;
 
+	adoption->last = adoption->last && !adoption->in_doubt;
+	rc = adoption->last ? adoption_remove(db, row, err) : 0;
 	if (rc != 0)
 		return rc;
 	if (adoption->moved > 0)

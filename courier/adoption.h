@@ -39,7 +39,7 @@ struct adoption {
 	uint32_t orders; /* orders per step */
 	uint64_t moved, unseen; /* jobs moved: in this pass; since the couriers were last woken */
 	int64_t woken_us; /* steady: the last wake, or the start of the pass */
-	bool in_doubt; /* the commit of an adoption was in doubt: the next successful heartbeat starts a new pass */
+	bool in_doubt; /* the commit of an adoption was: no row is removed before a heartbeat has started a new pass */
 	bool any_unadopted; /* at the last heartbeat a node was gone that could not be adopted */
 	struct repeat blocked, failing;
 };

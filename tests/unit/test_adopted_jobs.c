@@ -115,6 +115,35 @@ test_an_adoption_whose_commit_lost_its_answer_is_carried_on(void **state)
 }
 
 static void
+test_the_last_pass_for_a_node_keeps_the_row_of_another_one_whose_adoption_is_in_doubt(void **state)
+{
+	const struct node_heartbeat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
+	const struct node_heartbeat_result result = {.ours = true, .alive_ms = (1000000 + 105) * 1000};
+
+	add_jobs_of(2, 2, 3);
+	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
+	beat(100, 0);
+	step_all(); /* the first pass */
+	adoption.next_us = 0;
+	while (adoption.state != ADOPTION_SENDS)
+		must_be(0, adoption_step(&adoption, jobs_db, &own, &err), &err);
+	add_jobs_of(3, 3, 4);
+	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 3");
+	lose_answers();
+	assert_true(adoption_after_heartbeat(&adoption, jobs_db, &own, &says, &result, 105 * SECOND_US, &err) < 0);
+	get_answers();
+	step_all(); /* the pass ends */
+	assert_int_equal(adopted_by(3), 1);
+	beat(110, 0);
+	step_all();
+	assert_int_equal(jobs_of(1), 3 + 4);
+	adoption.next_us = 0;
+	step_all();
+	assert_int_equal(adopted_by(2), -1);
+	assert_int_equal(adopted_by(3), -1);
+}
+
+static void
 test_couriers_learn_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost(void **state)
 {
 	add_jobs_of(2, 2, 3);
@@ -301,6 +330,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    ADOPTION_TEST(test_an_adoption_whose_commit_lost_its_answer_is_carried_on),
+	    ADOPTION_TEST(test_the_last_pass_for_a_node_keeps_the_row_of_another_one_whose_adoption_is_in_doubt),
 	    ADOPTION_TEST(test_couriers_learn_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost),
 	    ADOPTION_TEST(test_couriers_learn_of_jobs_that_were_moved_by_a_process_that_died),
 	    ADOPTION_TEST(test_a_step_that_the_store_refuses_is_tried_again_later_and_others_go_on),
