@@ -82,6 +82,19 @@ log_damaged(struct outcome_writer *writer)
 		    "the outcome of an attempt is damaged: its job will be attempted again", LOG_UINT("times", times));
 }
 
+/* Reads a parcel. A job that was to wait is due at once if the machine has restarted: how long it had to is unknown. */
+static bool
+read_parcel(const struct parcel *parcel, struct outcome *outcome)
+{
+	if (!outcome_read(parcel->bytes, parcel->length, outcome))
+		return false;
+	if ((parcel->flags & LANE_FORMER_BOOT) != 0) {
+		outcome->due_ms = clock_boot_us() / 1000;
+		outcome->job.expires_ms = 0;
+	}
+	return true;
+}
+
 /* Reads waiting parcels into outcomes. Returns the position behind the last parcel read. */
 static uint32_t
 gather(struct outcome_writer *writer)
@@ -92,7 +105,7 @@ gather(struct outcome_writer *writer)
 	writer->missed = false;
 	for (writer->count = 0; writer->count < writer->at_once && lane_peek(&writer->lane, position, &parcel);
 	     position++)
-		if (outcome_read(parcel.bytes, parcel.length, &writer->outcomes[writer->count]))
+		if (read_parcel(&parcel, &writer->outcomes[writer->count]))
 			writer->positions[writer->count++] = position + 1;
 		else
 			writer->missed = true;

@@ -49,6 +49,17 @@ balance_books(const struct segment *segment, enum role role, enum counter receiv
 	segment->header->earlier[received] += accounted - segment_counter_sum(segment, received);
 }
 
+/* The couriers' lanes OUTCOMES. */
+static void
+mark_outcomes(const struct segment *segment)
+{
+	for (uint32_t i = 0; i < segment->counts[ROLE_COURIER]; i++) {
+		struct lane lane = segment_lane(segment, LANES_OUTCOMES, i, i);
+
+		lane_set_flag(&lane, lane_released(&lane) + lane_depth(&lane), LANE_FORMER_BOOT, true);
+	}
+}
+
 static void
 after_restart_of_the_machine(const struct segment *segment)
 {
@@ -60,6 +71,7 @@ after_restart_of_the_machine(const struct segment *segment)
 	balance_books(segment, ROLE_PUBLISHER, COUNTER_MESSAGES_RECEIVED);
 	if (segment->keys != NULL)
 		key_table_reset(segment->keys);
+	mark_outcomes(segment);
 	node_set_since_us(&segment->header->node, 0);
 }
 

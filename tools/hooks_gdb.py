@@ -13,7 +13,7 @@ import re
 import gdb
 
 # As in shm/lane_flags.h, whose macros are not in the debug information.
-LANE_FLAGS = {"AWAITED": 1, "SPOOLED": 2, "IN_DOUBT": 4, "REFUSED": 8, "DISMISSED": 16, "FINISHED": 32}
+LANE_FLAGS = {"AWAITED": 1, "SPOOLED": 2, "IN_DOUBT": 4, "REFUSED": 8, "DISMISSED": 16, "FINISHED": 32, "FORMER_BOOT": 64}
 MAGIC = b"hooksr"  # what the magics of all versions begin with (shm/segment_layout.h)
 MAPPING = re.compile(r"^\s*0x([0-9a-f]+)\s+0x[0-9a-f]+\s+0x[0-9a-f]+\s+0x0\s+(?:[-rwxsp]{4}\s+)?(\S.*)$", re.MULTILINE)
 

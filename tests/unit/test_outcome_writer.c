@@ -144,6 +144,22 @@ test_an_outcome_that_did_not_count_leaves_no_attempt(void **state)
 }
 
 static void
+test_a_job_is_due_and_does_not_expire_if_the_machine_has_restarted_since_its_attempt(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
+
+	add_job(1, 1, 0);
+	outcome.due_ms += 100 * 86400 * INT64_C(1000); /* the machine had run for so much longer */
+	outcome.job.expires_ms = 1;
+	put(&outcome);
+	lane_set_flag(&lane, lane_released(&lane) + 1, LANE_FORMER_BOOT, true);
+	write_all();
+	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND attempt_count = 1 AND "
+				      "next_attempt_at <= hl_now() AND COALESCE(expires_at > hl_now(), TRUE)"),
+	    1);
+}
+
+static void
 test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted(void **state)
 {
 	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
@@ -462,6 +478,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_outcomes_that_are_stored_already_change_nothing),
 	    TEST(test_an_outcome_that_did_not_count_leaves_no_attempt),
+	    TEST(test_a_job_is_due_and_does_not_expire_if_the_machine_has_restarted_since_its_attempt),
 	    TEST(test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted),
 	    TEST(test_an_attempt_is_stored_though_the_clock_was_set_back_to_before_its_tenant_was_made),
 	    TEST(test_bytes_that_are_no_outcome_are_skipped_and_rows_are_read_again),

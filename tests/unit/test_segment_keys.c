@@ -1,4 +1,4 @@
-/* The table of API keys as a part of the segment: when there is one, and what the next start does with it. */
+/* What the segment of an API has besides: the table of keys, and the outcomes of couriers, also at the next start. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,25 +91,63 @@ test_keys_stay_known_after_a_crash_and_others_are_undecided(void **state)
 	ring_close(&segment);
 }
 
+/* Before the segment is opened again. */
+static void
+restart_the_machine(void)
+{
+	struct segment_header header = ring_header();
+	int fd;
+
+	if (header.boot_id[0] == '\0')
+		skip();
+	fd = open(ring_path, O_WRONLY);
+	header.boot_id[0] ^= 1;
+	assert_int_equal(pwrite(fd, &header, sizeof header, 0), sizeof header);
+	close(fd);
+}
+
 static void
 test_a_restart_of_the_machine_empties_the_table(void **state)
 {
 	struct config config = with_api(true);
-	struct segment_header header;
 	struct segment segment;
-	int fd;
 
 	leave_key();
-	header = ring_header();
-	if (header.boot_id[0] == '\0')
-		skip();
-	header.boot_id[0] ^= 1;
-	fd = open(ring_path, O_WRONLY);
-	assert_int_equal(pwrite(fd, &header, sizeof header, 0), sizeof header);
-	close(fd);
+	restart_the_machine();
 	segment = ring_open(&config);
 	assert_int_equal(table_version(segment.keys, 1), ABSENT);
 	assert_false(key_table_loaded(segment.keys));
+	ring_close(&segment);
+}
+
+/* Opens the segment, in which an outcome waits that has these flags. */
+static struct segment
+with_outcome(uint32_t flags)
+{
+	struct config config = with_api(true);
+	struct segment segment;
+	struct lane lane;
+
+	config.hl_publishers = config.hl_couriers = 1;
+	config.hl_ring_bytes = 16u << 20;
+	segment = ring_open(&config);
+	lane = segment_lane(&segment, LANES_OUTCOMES, 0, 0);
+	if (lane_depth(&lane) == 0)
+		(void)lane_publish(&lane, 8, 1, 0);
+	assert_int_equal(lane_flags(&lane, 1), flags);
+	return segment;
+}
+
+static void
+test_outcomes_from_before_a_restart_of_the_machine_are_marked(void **state)
+{
+	struct segment segment = with_outcome(0);
+
+	ring_close(&segment);
+	segment = with_outcome(0);
+	ring_close(&segment);
+	restart_the_machine();
+	segment = with_outcome(LANE_FORMER_BOOT);
 	ring_close(&segment);
 }
 
@@ -143,6 +181,7 @@ main(void)
 	    RING_TEST(test_the_table_overlaps_nothing),
 	    RING_TEST(test_keys_stay_known_after_a_crash_and_others_are_undecided),
 	    RING_TEST(test_a_restart_of_the_machine_empties_the_table),
+	    RING_TEST(test_outcomes_from_before_a_restart_of_the_machine_are_marked),
 	    RING_TEST(test_a_segment_with_events_stays_without_a_table_until_the_next_start),
 	};
 
