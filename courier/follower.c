@@ -31,6 +31,7 @@
 #define RECENT_MS (2 * 60 * 1000)
 #define ENDPOINTS_A_STEP 20
 #define TENANTS_A_STEP 20
+#define TENANTS_US (1000 * 1000) /* a step begins with no further tenant after this: heartbeats wait for the step */
 #define TENANTS_A_PAGE 5000 /* of all tenants, after one was removed */
 
 enum follower_state {
@@ -296,20 +297,21 @@ static int
 look_at_tenants(struct follower *follower, struct db *db, struct error *err)
 {
 	struct db_rows *rows;
+	int64_t until_us = clock_steady_us() + TENANTS_US;
 	int rc =
 	    routing_moved_after(db, follower->place.version, follower->place.tenant_id, TENANTS_A_STEP, &rows, err);
-	uint32_t row = 0;
+	uint32_t row = 0, count = rc == 0 ? db_rows_count(rows) : 0;
 
 	if (rc != 0)
 		return rc;
-	for (; rc == 0 && row < db_rows_count(rows); row++) {
+	for (; rc == 0 && row < count && (row == 0 || clock_steady_us() < until_us); row++) {
 		const char *tenant_id = db_rows_text(rows, row, 0).base;
 
 		rc = look_at_tenant(follower, db, tenant_id, err);
 		if (rc == 0)
 			set_place(follower, db_rows_int(rows, row, 1), tenant_id);
 	}
-	if (rc == 0 && row < TENANTS_A_STEP)
+	if (rc == 0 && row == count && count < TENANTS_A_STEP)
 		follower->state = FOLLOWER_READS_ENDPOINTS;
 	db_rows_free(rows);
 	return rc;

@@ -11,8 +11,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "courier/follower.h"
+#include "store/db_ops.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/pause_rows.h"
 #include "store/webhooks/removal.h"
@@ -120,19 +124,17 @@ end(void **state)
 	return 0;
 }
 
-static void
-test_a_step_looks_at_some_tenants_and_the_version_is_reported_after_all(void **state)
+/* Adds tenants of which each has a job, and changes them in one transaction. Returns the version. */
+static int64_t
+change_tenants(const char *prefix, int count)
 {
 	int64_t version;
-	uint32_t steps;
 
-	step_until_told();
-	begin_count();
 	must_begin(jobs_db);
-	for (int tenant = 0; tenant < 70; tenant++) {
+	for (int tenant = 0; tenant < count; tenant++) {
 		char id[32];
 
-		(void)snprintf(id, sizeof id, "many-%d", tenant);
+		(void)snprintf(id, sizeof id, "%s-%d", prefix, tenant);
 		must_run(jobs_db,
 		    SAME("INSERT INTO tenants (tenant_id, name, created_at, updated_at) "
 			 "VALUES ($1, 'n', hl_now(), hl_now())"),
@@ -148,6 +150,18 @@ test_a_step_looks_at_some_tenants_and_the_version_is_reported_after_all(void **s
 	must_run(jobs_db, SAME("UPDATE endpoints SET updated_at = hl_time(0)"), NULL, 0); /* no endpoint is new */
 	must_be(0, changes_raise(jobs_db, &version, &err), &err);
 	must_commit(jobs_db);
+	return version;
+}
+
+static void
+test_a_step_looks_at_some_tenants_and_the_version_is_reported_after_all(void **state)
+{
+	int64_t version;
+	uint32_t steps;
+
+	step_until_told();
+	begin_count();
+	version = change_tenants("many", 70);
 	step(); /* the step that looks for changed tenants */
 	assert_int_equal(follower_due_us(follower), 0);
 	assert_int_equal(told.rows, 0);
@@ -159,6 +173,50 @@ test_a_step_looks_at_some_tenants_and_the_version_is_reported_after_all(void **s
 	assert_int_equal(told.rows, 70);
 	assert_int_equal(told.version, version);
 	assert_true(follower_has_looked(follower));
+}
+
+/* A store that needs a second for each statement: the program's clock_gettime(2) stands before the C library's. */
+static const struct db_ops *real_ops;
+static int64_t skipped_seconds;
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	long rc = syscall(SYS_clock_gettime, id, ts);
+
+	ts->tv_sec += skipped_seconds;
+	return (int)rc;
+}
+
+static int
+query_slowly(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *error)
+{
+	skipped_seconds++;
+	return real_ops->query(db, call, rows, error);
+}
+
+static void
+test_a_step_that_is_slow_ends_behind_one_tenant_because_heartbeats_wait_for_it(void **state)
+{
+	struct db_ops slow_ops = *jobs_db->ops;
+	int64_t version;
+
+	step_until_told();
+	begin_count();
+	version = change_tenants("slow", 5);
+	step(); /* the look */
+	real_ops = jobs_db->ops;
+	slow_ops.query = query_slowly;
+	jobs_db->ops = &slow_ops;
+	for (uint32_t rows = 1; rows <= 5; rows++) {
+		step();
+		assert_int_equal(told.rows, rows);
+	}
+	step_until_told();
+	jobs_db->ops = real_ops;
+	skipped_seconds = 0;
+	assert_int_equal(told.rows, 5);
+	assert_int_equal(told.version, version);
 }
 
 static void
@@ -245,6 +303,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_step_looks_at_some_tenants_and_the_version_is_reported_after_all),
+	    TEST(test_a_step_that_is_slow_ends_behind_one_tenant_because_heartbeats_wait_for_it),
 	    TEST(test_tenants_that_have_not_changed_are_not_looked_at),
 	    TEST(test_a_pause_of_all_is_reported_without_a_look_at_each_tenant),
 	    TEST(test_endpoints_of_a_tenant_that_was_removed_at_once_are_reported),
