@@ -8,10 +8,12 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/db_refusal.h"
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_rows.h"
 
 #define SLICE_ROWS 1000
+#define LATE_AGAIN_US (30 * INT64_C(1000000))
 
 struct marking {
 	struct id_link link; /* first: by endpoint */
@@ -30,6 +32,17 @@ find(const struct job_marker *marker, const uint8_t endpoint_id[16])
 	return (struct marking *)id_table_find(&marker->table, endpoint_id);
 }
 
+static void
+put_last(struct job_marker *marker, struct marking *marking)
+{
+	marking->next = NULL;
+	if (marker->first == NULL)
+		marker->first = marking;
+	else
+		marker->last->next = marking;
+	marker->last = marking;
+}
+
 static struct marking *
 add(struct job_marker *marker, const struct mark_request *request)
 {
@@ -39,11 +52,7 @@ add(struct job_marker *marker, const struct mark_request *request)
 	memcpy(marking->link.id, request->endpoint_id, sizeof marking->link.id);
 	memcpy(marking->after, request->after != NULL ? request->after : none, sizeof marking->after);
 	id_table_add(&marker->table, &marking->link);
-	if (marker->first == NULL)
-		marker->first = marking;
-	else
-		marker->last->next = marking;
-	marker->last = marking;
+	put_last(marker, marking);
 	return marking;
 }
 
@@ -84,7 +93,7 @@ job_marker_add_paused(struct job_marker *marker, const char *tenant_id, const ui
 bool
 job_marker_has_work(const struct job_marker *marker)
 {
-	return marker->first != NULL;
+	return marker->first != NULL && clock_steady_us() >= marker->not_before_us;
 }
 
 bool
@@ -137,6 +146,24 @@ log_refused(struct job_marker *marker, const struct marking *marking, const stru
 		    LOG_STR("endpoint_id", id), LOG_STR("error", err->text), LOG_UINT("times", times));
 }
 
+/* Puts the first endpoint behind the others, and the next step off. */
+static void
+put_off(struct job_marker *marker, const struct error *err)
+{
+	struct marking *marking = marker->first;
+	int64_t now_us = clock_steady_us();
+	uint64_t times = repeat_met(&marker->late, now_us);
+	char id[FORMAT_UUID_BYTES + 1] = "";
+
+	format_uuid(marking->link.id, id);
+	if (times > 0)
+		log_warning("the jobs of an endpoint cannot be marked as held or pending in time: it is tried again",
+		    LOG_STR("endpoint_id", id), LOG_STR("error", err->text), LOG_UINT("times", times));
+	marker->first = marking->next;
+	put_last(marker, marking);
+	marker->not_before_us = now_us + LATE_AGAIN_US;
+}
+
 int
 job_marker_step(struct job_marker *marker, struct db *db, int64_t node_id, struct error *err)
 {
@@ -156,6 +183,9 @@ job_marker_step(struct job_marker *marker, struct db *db, int64_t node_id, struc
 	if (rc == DB_REFUSED) {
 		log_refused(marker, marking, err);
 		memset(last, 0, sizeof last);
+	} else if (rc == DB_BUSY || (rc < 0 && db_timed_out(db))) {
+		put_off(marker, err);
+		return 0;
 	} else if (rc != 0) {
 		return rc;
 	}

@@ -19,7 +19,8 @@
 struct job_marker {
 	struct marking *first, *last;
 	struct id_table table; /* the same, by endpoint */
-	struct repeat refused;
+	int64_t not_before_us; /* steady: no step, because rows were locked or took too long */
+	struct repeat refused, late;
 };
 
 /* How to mark the jobs of an endpoint. tenant_id and endpoint_id (16 bytes) are borrowed. */
@@ -41,14 +42,16 @@ void job_marker_add_paused(struct job_marker *marker, const char *tenant_id, con
 /* Takes the present pauses: forgets endpoints that were to hold by a pause that has ended. */
 void job_marker_end_pauses(struct job_marker *marker, const struct pauses *pauses);
 
+/* Whether a step is due. */
 bool job_marker_has_work(const struct job_marker *marker);
 
 /* Whether the endpoint's jobs are still to be marked. */
 bool job_marker_has(const struct job_marker *marker, const uint8_t endpoint_id[16]);
 
 /*
- * Marks a slice of the node's rows. If the store refuses, the endpoint's rows are left as they are. As db_commit()
- * without DB_REFUSED; after any result but 0 the slice is still to be marked.
+ * Marks a slice of the node's rows. If the store refuses, the endpoint's rows are left as they are. If rows are locked,
+ * or marking takes too long, no step is due for a while, and then the other endpoints go first: deliveries must not
+ * wait for marks. 0 or <0 as db_commit(); after <0 the slice is still to be marked.
  */
 int job_marker_step(struct job_marker *marker, struct db *db, int64_t node_id, struct error *err);
 

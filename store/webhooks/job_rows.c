@@ -237,11 +237,14 @@ static int
 mark(struct db *db, const struct db_statement *statement, const struct job_range *range, const int64_t *lifetime_ms,
     uint8_t last[16], struct error *err) /* six: a statement and its parameters, and the result */
 {
+	static const struct db_statement limit_waits = {"SELECT set_config('lock_timeout', '1s', true)", "SELECT 1"};
 	struct db_param params[6];
 	size_t count = 0;
 	bool ends;
-	int rc = find_last(db, range, last, &ends, err);
+	int rc = db_query(db, &limit_waits, NULL, 0, NULL, err);
 
+	if (rc == 0)
+		rc = find_last(db, range, last, &ends, err);
 	if (rc != 0)
 		return rc;
 	params[count++] = db_string(range->tenant_id);

@@ -99,7 +99,7 @@ int job_rows_walk_endpoints(struct db *db, const struct job_place *place, struct
 /*
  * Mark the first limit rows of the range as held, which stops their expiry, or as pending. Rows that become pending
  * expire in lifetime_ms, unless they have a place in an order. *last: the job_id of the last of these rows; all zero:
- * the range has ended.
+ * the range has ended. They wait a second for a locked row. As db_query().
  */
 int job_rows_hold(struct db *db, const struct job_range *range, uint8_t last[16], struct error *err);
 int job_rows_release(

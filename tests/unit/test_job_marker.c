@@ -9,11 +9,13 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/format.h"
 #include "base/uuid.h"
 #include "courier/job_marker.h"
+#include "store/db_ops.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
 
@@ -130,6 +132,57 @@ test_jobs_of_an_endpoint_that_is_added_after_a_pause_are_marked(void **state)
 	assert_int_equal(held(), ROWS);
 }
 
+static int
+time_out(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *error)
+{
+	(void)snprintf(db->sqlstate, sizeof db->sqlstate, "57014");
+	return error_set(error, "canceling statement due to statement timeout");
+}
+
+static void
+test_an_endpoint_whose_rows_take_too_long_waits_behind_others_and_is_marked_later(void **state)
+{
+	const struct db_ops *real_ops = jobs_db->ops;
+	struct db_ops late_ops = *real_ops;
+	const struct mark_request disabled = by_itself(true);
+
+	late_ops.query = time_out;
+	job_marker_add(&marker, &disabled);
+	job_marker_add_paused(&marker, jobs_tenant, endpoint_id(2));
+	jobs_db->ops = &late_ops;
+	step();
+	jobs_db->ops = real_ops;
+	assert_false(job_marker_has_work(&marker));
+	marker.not_before_us = 0;
+	step();
+	assert_true(job_marker_has(&marker, endpoint_id(1)));
+	assert_false(job_marker_has(&marker, endpoint_id(2)));
+	work();
+	assert_int_equal(held(), ROWS);
+}
+
+static void
+test_rows_that_somebody_has_locked_are_marked_when_they_are_free(void **state)
+{
+	const struct mark_request disabled = by_itself(true);
+	struct db *other;
+
+	if (db_config.hl_store != HL_STORE_POSTGRES)
+		skip(); /* one transaction at a time */
+	other = must_open();
+	must_begin(other);
+	must_run(other, SAME("UPDATE jobs SET last_error = 'x' WHERE tenant_id = $1"), PARAMS(db_string(jobs_tenant)));
+	job_marker_add(&marker, &disabled);
+	step();
+	assert_int_equal(held(), 0);
+	assert_false(job_marker_has_work(&marker));
+	db_rollback(other);
+	db_close(other);
+	marker.not_before_us = 0;
+	work();
+	assert_int_equal(held(), ROWS);
+}
+
 static void
 test_pages_ask_for_the_rows_after_them_and_no_row_is_visited_twice(void **state)
 {
@@ -167,6 +220,8 @@ main(void)
 	    TEST(test_jobs_of_a_disabled_endpoint_stay_held_when_a_pause_ends),
 	    TEST(test_pages_ask_for_the_rows_after_them_and_no_row_is_visited_twice),
 	    TEST(test_jobs_of_an_endpoint_that_is_added_after_a_pause_are_marked),
+	    TEST(test_an_endpoint_whose_rows_take_too_long_waits_behind_others_and_is_marked_later),
+	    TEST(test_rows_that_somebody_has_locked_are_marked_when_they_are_free),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);
