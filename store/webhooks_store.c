@@ -19,6 +19,9 @@
 int
 db_open_unfinished(struct db **db, const struct config *config, const struct db_env *env, struct error *err)
 {
+	if (config->hl_store == HL_STORE_OFF)
+		return error_set(
+		    err, "webhooks are off: published events of an earlier run wait until they are on again");
 	assert(config->hl_store == HL_STORE_POSTGRES || config->hl_store == HL_STORE_EMBEDDED);
 	return config->hl_store == HL_STORE_POSTGRES ? db_postgres_open(db, config, env, err)
 						     : db_sqlite_open(db, config, env, err);

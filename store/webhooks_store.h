@@ -13,11 +13,11 @@
 #include "store/store.h"
 
 /*
- * Connects to the store named by config->hl_store, which is not HL_STORE_OFF, and migrates its schema to this program's
- * version (config->auto_migrate), or checks it. config and env are borrowed for the connection's life. 0 with *db, to
- * be released by db_close(), or <0 with *err: not now. Takes up to the deadline of one statement, and for PostgreSQL up
- * to 5 seconds per address and a minute per migration. <0 also if a move into the store is unfinished
- * (store/webhooks/move_target.h).
+ * Connects to the store named by config->hl_store, and migrates its schema to this program's version
+ * (config->auto_migrate), or checks it. config and env are borrowed for the connection's life. 0 with *db, to be
+ * released by db_close(), or <0 with *err: not now. Takes up to the deadline of one statement, and for PostgreSQL up to
+ * 5 seconds per address and a minute per migration. <0 also for HL_STORE_OFF, and if a move into the store is
+ * unfinished (store/webhooks/move_target.h).
  */
 int db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 

@@ -293,7 +293,8 @@ open_outlets(struct writer *w, struct error *err)
 		return -1;
 	if (store_link_init(&w->store, w->duty->new_sink(w->config, &w->env.store.sink_env), w->slot, err) != 0)
 		return -1;
-	if (reached)
+	/* Without webhooks a publisher only spools what waits on an adopted segment, so that it can be made anew. */
+	if (reached || (w->duty->publishes && !config_api_is_on(w->config)))
 		store_link_set_reached(&w->store);
 	cut_off_appends(w);
 	/* Do not replay another run's spool into a store that keeps nothing. */

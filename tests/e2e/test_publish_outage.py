@@ -136,3 +136,26 @@ def test_an_event_waits_in_the_spool_until_its_month_has_a_partition(postgres, h
     wait_until(lambda: "meanwhile" in topics(hookline), "the spooled events", 30)
     wait_until(lambda: publish(client, "after").status == 201, "answers from the store")
     assert wait_settled(hookline.daemon)["messages_dead_lettered_total"] == 0
+
+
+def test_without_webhooks_a_service_runs_and_keeps_what_a_killed_run_had_not_published(make_hookline):
+    hookline = make_hookline("embedded", HL_PUBLISHERS=1, ACCEPTORS=1, SPOOL_AFTER_MS=0).start()
+    with_webhooks = dict(hookline.daemon.options)
+    client = hookline.new_tenant().client
+    waiting = metrics(hookline.daemon)["messages_received_total"] + 1
+    os.kill(hookline.daemon.pids("publisher")[0], signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(publish, client, "waits")
+        wait_until(lambda: metrics(hookline.daemon)["messages_received_total"] >= waiting, "the request to wait")
+        hookline.daemon.kill()
+        assert lost.exception() is not None
+    hookline.daemon.options |= {"HL_STORE_BACKEND": "off"}
+    hookline.daemon.start()
+    hookline.daemon.wait_for_log("webhooks are off")
+    wait_until(lambda: metrics(hookline.daemon)["spool_messages"] == 1, "the spool")
+    assert hookline.daemon.post_event({"event_type": "t", "session_id": "s"}).status == 202
+    hookline.daemon.stop()
+    assert "process died" not in hookline.daemon.log()
+    hookline.daemon.options = with_webhooks
+    hookline.start()
+    wait_until(lambda: "waits" in topics(hookline), "the spooled event")
