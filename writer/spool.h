@@ -4,8 +4,8 @@
  * writer has its own spool. An append is on the disk (fdatasync) when it returns. Each file's header has its progress.
  *
  * The writer's ledger has priority. The next start cuts off an append that is not committed there. A batch committed
- * there as stored is not replayed again, whatever the header says. If a power cut destroys the ledger, at worst a batch
- * is stored twice.
+ * there as stored is not replayed again, whatever the header says. If a power cut destroys the ledger, what was
+ * replayed in the last seconds is stored again, because neither the header nor the removal of a file is synced.
  *
  * A file found at start is never appended to, nor is one whose fdatasync has failed, because the kernel may then regard
  * pages as clean that never reached the disk.
