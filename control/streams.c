@@ -14,12 +14,12 @@
 #include "base/mem.h"
 #include "control/stream_feed.h"
 #include "control/stream_feeds.h"
+#include "control/stream_log.h"
 #include "control/stream_poll.h"
 #include "control/stream_room.h"
 #include "control/stream_sources.h"
 #include "control/upkeep_thread.h"
 #include "shm/counters.h"
-#include "store/event_log.h"
 
 /*
  * How often the thread checks whether this node has stored something; how often it asks the store for rows of
@@ -32,14 +32,6 @@
 /* The random delay of clients' reconnections: a restart ends all streams at once. */
 #define RETRY_LEAST_MS 1000u
 #define RETRY_SPREAD_MS 2000u
-
-/*
- * The log of hook events is looked at each minute. Rows stay longer than places that clients go on from, until each
- * node has ended the streams whose next rows they are.
- */
-#define TIDY_US (INT64_C(60) * 1000 * 1000)
-#define TIDY_FIRST_US (INT64_C(3) * 1000 * 1000) /* the writers make the tables meanwhile */
-#define TIDY_AFTER_SECONDS 180
 
 struct streams_store {
 	const char *name; /* of the thread, in the log */
@@ -68,7 +60,7 @@ struct streams {
 	uint32_t failed_polls[STREAM_KINDS]; /* so many polls of a kind have failed in a row */
 	uint64_t stored; /* stored by this node at the start of the last turn */
 	int64_t next_us, last_us; /* steady: the next turn if this node stores something; if it does not */
-	int64_t tidy_us; /* steady: when the event log is looked at next; INT64_MAX: never */
+	struct stream_log log; /* of hook events */
 	uint32_t clients; /* counted in all_clients */
 	pthread_mutex_t lock; /* guards what follows */
 	struct stream *first;
@@ -213,7 +205,7 @@ is_needed(void *context)
 	all_clients += count - streams->clients;
 	streams->clients = count;
 	level_set(streams->slot, LEVEL_STREAM_CLIENTS, all_clients);
-	return count > 0 || clock_steady_us() >= streams->tidy_us;
+	return count > 0 || stream_log_is_due(&streams->log);
 }
 
 /* Where streams begin that shall begin behind an event. */
@@ -361,55 +353,22 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 	return rc;
 }
 
-/* Ends the streams whose next row is that old: they may miss some. Their clients connect again, and get 410 then. */
-static void
-end_old(struct streams *streams, int64_t old_us)
-{
-	for (struct stream *stream = first_of(streams); stream != NULL; stream = stream->next) {
-		const struct stream_reading *reading = &stream->readings[STREAM_HOOK_EVENTS];
-
-		if (reading->in_step && (reading->feed == NULL || !reading->feed->begun))
-			continue;
-		if ((reading->in_step ? reading->feed->front.us : reading->place.us) < old_us)
-			stream_end(stream);
-	}
-}
-
-/* Ends all streams, and begins no more, if the store lacks what they need. */
-static void
-set_lack(struct streams *streams, const char *lacks)
-{
-	pthread_mutex_lock(&streams->lock);
-	streams->lacks = lacks;
-	for (struct stream *stream = streams->first; lacks != NULL && stream != NULL; stream = stream->next)
-		stream_end(stream);
-	pthread_mutex_unlock(&streams->lock);
-}
-
-/* Looks at the log of hook events. */
+/* Looks at the log of hook events if that is due. Ends all streams, and begins no more, if the store lacks it. */
 static int
-tidy(struct streams *streams, struct db *db, struct error *err)
+look_at_log(struct streams *streams, struct db *db, struct error *err)
 {
-	const uint64_t seconds = stream_log_seconds(streams->config);
-	const char *lacks = NULL;
-	int64_t now_us = clock_steady_us(), old_us = 0;
-	bool more = false;
+	struct stream_log *log = &streams->log;
 	int rc;
 
-	if (now_us < streams->tidy_us)
+	if (!stream_log_is_due(log))
 		return 0;
-	streams->tidy_us = now_us + TIDY_US;
-	rc = event_log_check(db, &lacks, err);
-	if (rc == 0)
-		set_lack(streams, lacks);
-	if (rc == 0 && lacks == NULL)
-		rc = event_log_old(db, seconds, &old_us, err);
-	if (rc == 0 && lacks == NULL)
-		rc = event_log_tidy(db, seconds + TIDY_AFTER_SECONDS, &more, err);
-	end_old(streams, old_us);
+	rc = stream_log_look(log, streams->config, db, first_of(streams), err);
+	pthread_mutex_lock(&streams->lock);
+	streams->lacks = log->lacks;
+	for (struct stream *stream = streams->first; log->lacks != NULL && stream != NULL; stream = stream->next)
+		stream_end(stream);
+	pthread_mutex_unlock(&streams->lock);
 	(void)!write(streams->fd, &(uint64_t){1}, sizeof(uint64_t));
-	if (more)
-		streams->tidy_us = now_us;
 	return rc;
 }
 
@@ -419,7 +378,7 @@ turn(void *context, struct db *db, struct error *err)
 	struct streams *streams = context;
 	int64_t began_us = clock_steady_us(), ended_us;
 	bool again = false;
-	int rc = tidy(streams, db, err);
+	int rc = look_at_log(streams, db, err);
 
 	if (rc != 0 || !is_due(streams, began_us))
 		return rc;
@@ -447,15 +406,13 @@ streams_start(const struct streams_store *store, const struct config *config, co
 	    .turn = turn,
 	    .context = streams};
 
-	const bool has_log = store->of_events && config->storage == STORAGE_POSTGRES;
-
 	*streams = (struct streams){.store = store,
-	    .tidy_us = has_log ? clock_steady_us() + TIDY_FIRST_US : INT64_MAX,
 	    .config = config,
 	    .segment = segment,
 	    .slot = slot,
 	    .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 	    .lock = PTHREAD_MUTEX_INITIALIZER};
+	stream_log_init(&streams->log, store->of_events && config->storage == STORAGE_POSTGRES);
 	level_set(slot, LEVEL_STREAM_CLIENTS, 0);
 	if (streams->fd < 0)
 		(void)error_errno(err, "cannot make an eventfd");
