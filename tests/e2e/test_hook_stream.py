@@ -291,19 +291,6 @@ def test_a_database_without_the_log_has_no_streams(make_hookline, postgres_serve
     assert reply["error"] == "event_stream_disabled" and word in reply["detail"]
 
 
-def test_a_client_continues_although_transactions_may_outlast_the_log(make_hookline, postgres_server, webhooks_template):
-    """A client's position lies two STORE_TIMEOUT_MS before the last event."""
-    postgres_server.start()
-    database = postgres_server.new_database(webhooks_template)
-    hookline = make_hookline("embedded", DATABASE_URL=database.url, EVENT_STREAM_SECONDS=60, STORE_TIMEOUT_MS=60_000).start()
-    with Stream(hookline.daemon, hookline.start_key.key, path="/events/stream").opened() as first:
-        sent = post(hookline.start_key)
-        position = until(first, [sent])[-1].id
-    missed = post(hookline.start_key)
-    with Stream(hookline.daemon, hookline.start_key.key, position, path="/events/stream").opened() as again:
-        until(again, [missed])
-
-
 def test_streams_are_off_without_api_keys(hooksd):
     reply = hooksd().get("/events/stream")
     assert reply.status == 404 and b"HL_API_KEY" in reply.body
