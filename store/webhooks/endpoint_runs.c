@@ -58,10 +58,20 @@ static const struct db_each write_runs = {
     .count = COLUMN_COUNT};
 
 /*
- * Citus refuses to skip the locked rows of many tenants. SET, because Citus sends it to the nodes that have the rows,
- * and set_config() it does not.
+ * Citus refuses to skip the locked rows of many tenants. The nodes that have the rows wait for them by a setting of
+ * their own: Citus sends it to them if SET LOCAL sets it, while this setting of Citus is on. Both hold until the
+ * transaction ends.
  */
+static const struct db_statement propagate = {"SELECT set_config('citus.propagate_set_commands', 'local', true)", NULL};
 static const struct db_statement hardly_wait = {"SET LOCAL lock_timeout = '20ms'", NULL};
+
+static int
+limit_waits(struct db *db, struct error *err)
+{
+	int rc = db_query(db, &propagate, NULL, 0, NULL, err);
+
+	return rc == 0 ? db_query(db, &hardly_wait, NULL, 0, NULL, err) : rc;
+}
 
 int
 endpoint_runs_write(struct db *db, struct endpoint_run *runs, uint32_t count, struct error *err)
@@ -85,7 +95,7 @@ endpoint_runs_write(struct db *db, struct endpoint_run *runs, uint32_t count, st
 		row[6] = runs[i].breaker != NULL ? db_string(runs[i].breaker) : db_null();
 		runs[i].locked = false;
 	}
-	int rc = db_distributed(db) ? db_query(db, &hardly_wait, NULL, 0, NULL, err) : 0;
+	int rc = db_distributed(db) ? limit_waits(db, err) : 0;
 	if (rc == 0)
 		rc = db_each(db, &write_runs, values, count, &locked, err);
 	free(values);

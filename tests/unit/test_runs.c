@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "courier/runs.h"
+#include "store/webhooks/endpoint_runs.h"
 #include "store/webhooks/pause_rows.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
@@ -322,6 +323,26 @@ test_many_locked_rows_delay_other_endpoints_by_a_second_at_most(void **state)
 	db_close(other);
 }
 
+/* A worker of Citus has the row, and waits by its own setting, which Citus sends it while this one is on. */
+static void
+test_no_node_of_citus_waits_long_for_a_locked_row(void **state)
+{
+	static const char limited[] = "SELECT count(*) FROM endpoints WHERE tenant_id = $1"
+				      " AND current_setting('citus.propagate_set_commands', true) = 'local'"
+				      " AND current_setting('lock_timeout') = '20ms'";
+	struct endpoint_run run = {
+	    .tenant_id = {jobs_tenant, strlen(jobs_tenant)}, .endpoint_id = endpoint_id(1), .succeeded = true};
+
+	if (!db_distributed(jobs_db))
+		skip();
+	add_endpoint(1);
+	must_begin(jobs_db);
+	must_be(0, endpoint_runs_write(jobs_db, &run, 1, &err), &err);
+	assert_int_equal(tenant_count(limited), 1);
+	must_commit(jobs_db);
+	assert_int_equal(tenant_count(limited), 0);
+}
+
 static void
 test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed(void **state)
 {
@@ -367,6 +388,7 @@ main(void)
 	    TEST(test_a_run_that_the_store_refuses_does_not_stop_those_of_other_endpoints),
 	    TEST(test_a_run_whose_row_is_locked_does_not_delay_other_endpoints),
 	    TEST(test_many_locked_rows_delay_other_endpoints_by_a_second_at_most),
+	    TEST(test_no_node_of_citus_waits_long_for_a_locked_row),
 	    TEST(test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed),
 	};
 
