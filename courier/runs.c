@@ -263,14 +263,22 @@ clear_list(struct runs *runs)
 	}
 }
 
+static int
+compare_retries(const void *a, const void *b)
+{
+	const struct run *one = *(struct run *const *)a, *other = *(struct run *const *)b;
+
+	return (one->not_before_us > other->not_before_us) - (one->not_before_us < other->not_before_us);
+}
+
 /*
  * So one endpoint's refusal or locked row does not delay the others. If many are busy, the table itself may be locked:
- * the others are left for the next look, when the busy ones are not yet due.
+ * the others are left for the next look, and come first then.
  */
 static int
-store_one_by_one(
-    struct runs *runs, struct db *db, struct run *const *due, uint32_t count, int64_t now_us, struct error *err)
+store_one_by_one(struct runs *runs, struct db *db, struct run **due, uint32_t count, int64_t now_us, struct error *err)
 { /* six: as store(), and where it is logged */
+	qsort(due, count, sizeof(struct run *), compare_retries);
 	for (uint32_t i = 0, busy = 0; i < count && busy < BUSY_MOST; i++) {
 		struct run *run = due[i];
 		int rc = store(db, &run, 1, now_us, err);
