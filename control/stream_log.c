@@ -46,12 +46,14 @@ stream_log_look(
 	bool more = false;
 	int rc = event_log_check(db, &log->lacks, err);
 
-	log->look_us = now_us + LOOK_US;
 	if (rc == 0 && log->lacks == NULL)
 		rc = event_log_old(db, seconds, &old_us, err);
-	if (rc == 0 && log->lacks == NULL)
-		rc = event_log_tidy(db, seconds + KEEP_SECONDS, &more, err);
+	if (rc != 0)
+		return rc;
 	end_old(streams, old_us);
+	log->look_us = now_us + LOOK_US;
+	if (log->lacks == NULL)
+		rc = event_log_tidy(db, seconds + KEEP_SECONDS, &more, err);
 	if (more)
 		log->look_us = now_us;
 	return rc;

@@ -123,12 +123,14 @@ event_log_old(struct db *db, uint64_t seconds, int64_t *old_us, struct error *er
 int
 event_log_tidy(struct db *db, uint64_t seconds, bool *more, struct error *err)
 {
-	/* After a time without streams there may be much: ten minutes of it at once. */
+	/* clang-format off */
+	/* There may be much after a time without hooksd: ten minutes of it at once. */
 	static const struct db_statement remove = {
-	    "WITH removed AS (DELETE FROM hook_event_log"
-	    " WHERE stored_at < now() - CAST($1 AS bigint) * INTERVAL '1 second' AND stored_at <"
-	    " (SELECT min(stored_at) FROM hook_event_log) + INTERVAL '10 minutes' RETURNING 1) SELECT 1 FROM removed "
-	    "LIMIT 1"};
+	    "WITH removed AS (DELETE FROM hook_event_log WHERE stored_at < (SELECT max(stored_at)"
+	    " FROM hook_event_log WHERE stored_at < now() - CAST($1 AS bigint) * INTERVAL '1 second')"
+	    " AND stored_at < (SELECT min(stored_at) FROM hook_event_log) + INTERVAL '10 minutes' RETURNING 1)"
+	    " SELECT 1 FROM removed LIMIT 1"};
+	/* clang-format on */
 	const struct db_param seconds_param = db_int((int64_t)seconds);
 	struct db_rows *rows = NULL;
 	int rc = db_begin(db, err);

@@ -56,10 +56,13 @@ int event_log_places(struct db *db, int64_t from_us, int64_t last_us, const char
 /* Of PostgreSQL: *lacks says why the database has no log that this role writes and reads; NULL: it has. */
 int event_log_check(struct db *db, const char **lacks, struct error *err);
 
-/* Of PostgreSQL: when the last event was stored of those that are older than so many seconds. 0: there is none. */
+/* Of PostgreSQL: when the newest batch was stored of those that are older than so many seconds. 0: there is none. */
 int event_log_old(struct db *db, uint64_t seconds, int64_t *old_us, struct error *err);
 
-/* Removes what is older than so many seconds from the log of PostgreSQL, a part at a time. *more: there is more. */
+/*
+ * Removes batches that are older than so many seconds from the log of PostgreSQL, a part at a time. Keeps the newest of
+ * them, so that event_log_old() knows of those that are gone. *more: there is more.
+ */
 int event_log_tidy(struct db *db, uint64_t seconds, bool *more, struct error *err);
 
 #endif

@@ -24,7 +24,7 @@ PROGRAMS = """
     test_publish_order test_store_thread test_store_requests test_outcome_writer test_runs test_endpoint_disabling
     test_failing_endpoints test_node_keeper test_tenant_stats test_figures test_retention test_removal test_event_removal
     test_follower test_lists test_event_rows test_adoption test_adopted_jobs test_store_nodes
-    test_node_watch test_place_watch test_db_distributed
+    test_node_watch test_place_watch test_db_distributed test_stream_log
 """.split()
 
 
