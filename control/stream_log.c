@@ -7,6 +7,7 @@
 #include "store/event_log.h"
 
 #define LOOK_US (INT64_C(60) * 1000 * 1000)
+#define LACKING_LOOK_US (INT64_C(20) * 1000 * 1000)
 #define FIRST_LOOK_US (INT64_C(3) * 1000 * 1000) /* the writers make the tables meanwhile */
 /* Rows stay so much longer than the places of clients, until each node has ended the streams that need them. */
 #define KEEP_SECONDS 180
@@ -37,24 +38,46 @@ end_old(struct stream *streams, int64_t old_us)
 	}
 }
 
+/* The log is there if two looks find it: writers notice within seconds that they can write it again. */
+static int
+find_lack(struct stream_log *log, struct db *db, struct error *err)
+{
+	const char *found = NULL;
+	int rc = event_log_check(db, &found, err);
+
+	if (rc != 0)
+		return rc;
+	log->lacks = found != NULL ? found : log->found;
+	log->found = found;
+	if (log->lacks != NULL)
+		log->look_us = clock_steady_us() + LACKING_LOOK_US;
+	return 0;
+}
+
+static int
+look_at_rows(struct stream_log *log, uint64_t seconds, struct db *db, struct stream *streams, struct error *err)
+{
+	int64_t old_us;
+	bool more;
+	int rc = event_log_old(db, seconds, &old_us, err);
+
+	if (rc != 0)
+		return rc;
+	end_old(streams, old_us);
+	log->look_us = clock_steady_us() + LOOK_US;
+	rc = event_log_tidy(db, seconds + KEEP_SECONDS, &more, err);
+	if (more)
+		log->look_us = clock_steady_us();
+	return rc;
+}
+
 int
 stream_log_look(
     struct stream_log *log, const struct config *config, struct db *db, struct stream *streams, struct error *err)
 {
-	const uint64_t seconds = stream_log_seconds(config);
-	int64_t now_us = clock_steady_us(), old_us = 0;
-	bool more = false;
-	int rc = event_log_check(db, &log->lacks, err);
+	int rc = find_lack(log, db, err);
 
-	if (rc == 0 && log->lacks == NULL)
-		rc = event_log_old(db, seconds, &old_us, err);
-	if (rc != 0)
+	if (rc != 0 || log->lacks != NULL)
 		return rc;
-	end_old(streams, old_us);
-	log->look_us = now_us + LOOK_US;
-	if (log->lacks == NULL)
-		rc = event_log_tidy(db, seconds + KEEP_SECONDS, &more, err);
-	if (more)
-		log->look_us = now_us;
-	return rc;
+	return look_at_rows(log, stream_log_seconds(config), db, streams, err);
 }

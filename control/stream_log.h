@@ -16,6 +16,7 @@
 struct stream_log {
 	int64_t look_us; /* steady: the next look; INT64_MAX: never */
 	const char *lacks; /* why there are no streams; NULL: there are */
+	const char *found; /* what the last look found lacking; NULL: nothing */
 };
 
 /* Prepares the first look, if `wanted`. */

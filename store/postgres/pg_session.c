@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /*
@@ -37,10 +38,13 @@
 	"(to_regclass('hook_events_dead_letters'))))), EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'), "    \
 	"coalesce(has_table_privilege(to_regclass('hook_event_log'), 'INSERT'), false)"
 
+/* Clients of streams miss what is stored without the log once it could be written (control/stream_log.c). */
+#define LOG_LOOK_US (INT64_C(5) * 1000000)
+
 void
 session_init(struct session *session, struct deadline *deadline)
 {
-	*session = (struct session){.deadline = deadline};
+	*session = (struct session){.deadline = deadline, .log_look_us = INT64_MAX};
 }
 
 void
@@ -105,6 +109,13 @@ find_log(struct session *session, bool may_insert)
 			session->citus ? "the database has Citus" : "this role may not insert into hook_event_log"));
 	session->warned_of_log = session->wants_log && !logs;
 	session->logs = logs;
+	session->log_look_us = session->warned_of_log ? clock_steady_us() + LOG_LOOK_US : INT64_MAX;
+}
+
+bool
+session_misses_log(const struct session *session)
+{
+	return clock_steady_us() >= session->log_look_us;
 }
 
 int

@@ -9,6 +9,7 @@
 #define STORE_POSTGRES_PG_SESSION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "store/postgres/pg.h"
@@ -23,6 +24,7 @@ struct session {
 	bool wants_log; /* set by the owner, after session_init(): batches shall be in hook_event_log */
 	bool logs; /* they can be, as session_check() has found */
 	bool warned_of_log; /* a warning says that they cannot */
+	int64_t log_look_us; /* steady: when to look again whether they can; INT64_MAX: they can, or shall not */
 	bool pooled;
 	char settings[SESSION_SETTINGS_MAX]; /* statements that begin a transaction; "": the session has the settings */
 	struct error warned; /* the last warning about the server's settings; "": none */
@@ -49,6 +51,12 @@ int session_prepare(struct session *session, struct error *err);
  * committed data. 0, or <0: the session cannot be used; perhaps hook_events is missing.
  */
 int session_check(struct session *session, struct error *err);
+
+/*
+ * Whether to call session_check() before the next batch: batches are stored without the log that they should be in, and
+ * some seconds ago it could not be written.
+ */
+bool session_misses_log(const struct session *session);
 
 /* As pg_exec_params(), with the session's settings and deadline. */
 int session_exec_params(

@@ -65,6 +65,9 @@ postgres_store(struct sink *sink, const struct batch *batch, struct sink_result 
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 
 	assert(s->session.pg != NULL);
+	*result = (struct sink_result){0};
+	if (session_misses_log(&s->session) && session_check(&s->session, err) != 0)
+		return disconnect(s);
 	return pg_batch_store(&s->batch, batch, result, err) == 0 ? 0 : disconnect(s);
 }
 

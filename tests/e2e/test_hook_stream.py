@@ -291,6 +291,29 @@ def test_a_database_without_the_log_has_no_streams(make_hookline, postgres_serve
     assert reply["error"] == "event_stream_disabled" and word in reply["detail"]
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
+@pytest.mark.plain_postgres("looks at the tables of one server")
+def test_streams_miss_nothing_once_the_role_has_its_rights(make_hookline, postgres_server, webhooks_template):
+    """The log is looked for every twenty seconds."""
+    postgres_server.start()
+    database = postgres_server.new_database(webhooks_template)
+    apply_roles(database)
+    database.query("REVOKE INSERT ON hook_event_log FROM hooks_writer")
+    hookline = make_hookline("embedded", DATABASE_URL=url_as(database, "hooks_writer"), EVENT_STREAM_SECONDS=60).start()
+    client = hookline.start_key
+
+    def status():
+        with Stream(hookline.daemon, client.key, path="/events/stream") as stream:
+            return stream.status
+
+    post(client)
+    wait_until(lambda: status() == 404, "the end of streams", 10)
+    database.query("GRANT INSERT ON hook_event_log TO hooks_writer")
+    wait_until(lambda: status() == 200, "streams", 60)
+    with Stream(hookline.daemon, client.key, path="/events/stream").opened() as watching:
+        until(watching, [post(client)])
+
+
 def test_streams_are_off_without_api_keys(hooksd):
     reply = hooksd().get("/events/stream")
     assert reply.status == 404 and b"HL_API_KEY" in reply.body
