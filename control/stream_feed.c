@@ -47,12 +47,12 @@ static const struct list_cursor resume_form = {.letter = 's', .has_times = true,
 void
 stream_resume_write(const struct stream_feed *feed, const struct stream_place *place, char out[LIST_CURSOR_BYTES])
 {
-	int64_t newest_us = place->us < feed->looked_us ? place->us : feed->looked_us;
+	const int64_t settled_us = feed->looked_us - feed->window_us;
 	struct list_page page = {.after_us = place->us};
 
-	/* Rows that this client has not got may still appear before rows of the window. */
-	if (!feed->source->in_order && place->us >= feed->looked_us - feed->window_us && newest_us > feed->window_us)
-		page.young_us = newest_us - feed->window_us;
+	/* Rows that this client has not got may still appear from that time on. */
+	if (!feed->source->in_order && place->us >= settled_us && settled_us > 0)
+		page.young_us = settled_us;
 	memcpy(page.after, place->id, sizeof place->id);
 	list_cursor_write(resume_form, &page, out);
 }

@@ -193,6 +193,31 @@ test_the_place_of_a_client_without_new_rows_is_never_old(void **state)
 	let_go();
 }
 
+/* The first row is late by nearly a window; its frame is the client's last. */
+static void
+test_the_place_of_a_late_row_is_as_new_as_that_of_others(void **state)
+{
+	struct stream_place place;
+	struct client *client;
+	struct error err;
+
+	make_rows(1);
+	scene.count = 2;
+	for (uint32_t n = 0; n < scene.count; n++)
+		scene.rows[n].us = scene.rows[n].there_us = NOW_US + (n + 1) * INT64_C(100000);
+	scene.rows[0].there_us = scene.rows[0].us + WINDOW_US - 10000;
+	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
+	client = connect_client(0, NULL);
+	while (client->got[scene.rows[0].number] == 0) {
+		scene.now_us += 50000;
+		(void)turn(true);
+		take(client);
+	}
+	assert_true(stream_resume_read(client->resume, &place));
+	assert_in_range(scene.now_us - place.us, WINDOW_US, WINDOW_US + 60000);
+	let_go();
+}
+
 static void
 test_a_database_without_rows_has_a_place(void **state)
 {
@@ -297,6 +322,7 @@ main(void)
 	    cmocka_unit_test(test_a_client_that_resumes_at_another_process_misses_no_row),
 	    cmocka_unit_test(test_a_client_that_resumes_before_its_first_row_misses_no_row),
 	    cmocka_unit_test(test_the_place_of_a_client_without_new_rows_is_never_old),
+	    cmocka_unit_test(test_the_place_of_a_late_row_is_as_new_as_that_of_others),
 	    cmocka_unit_test(test_a_database_without_rows_has_a_place),
 	    cmocka_unit_test(test_a_silent_stream_sends_its_place),
 	    cmocka_unit_test(test_settled_rows_are_not_repeated_to_a_client_that_resumes),
