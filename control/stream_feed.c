@@ -161,23 +161,25 @@ give_late(struct stream_feed *feed, struct stream *streams, struct row *row)
 
 /* ---- looks ---- */
 
-/* Gives the rows at those places. */
+/* Gives the rows at those places, and does not read those between. */
 static int
 give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, const struct stream_places *late,
     struct error *err)
 {
-	const struct stream_place *last = &late->list[late->count - 1];
 	struct stream_place after = stream_place_before(late->list[0].us);
-	bool more = true;
+	uint32_t next = 0, count = feed->read_rows;
 
-	while (more) {
+	while (count == feed->read_rows && next < late->count) {
 		struct db_rows *rows;
-		int rc = feed->source->read(db, feed->tenant_id, &after, feed->read_rows, &rows, err);
+		int rc;
 
+		if (after.us < late->list[next].us)
+			after = stream_place_before(late->list[next].us);
+		rc = feed->source->read(db, feed->tenant_id, &after, feed->read_rows, &rows, err);
 		if (rc != 0)
 			return rc;
-		more = db_rows_count(rows) == feed->read_rows;
-		for (uint32_t n = 0; n < db_rows_count(rows); n++) {
+		count = db_rows_count(rows);
+		for (uint32_t n = 0; n < count; n++) {
 			const struct stream_place batch = place_of_batch(feed->source, rows, n);
 			struct row row = row_of(feed, rows, n);
 
@@ -186,7 +188,8 @@ give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, c
 				give_late(feed, streams, &row);
 		}
 		db_rows_free(rows);
-		more = more && after.us <= last->us;
+		while (next < late->count && late->list[next].us < after.us)
+			next++;
 	}
 	return 0;
 }

@@ -219,6 +219,35 @@ test_the_place_of_a_late_row_is_as_new_as_that_of_others(void **state)
 }
 
 static void
+test_rows_between_late_ones_are_not_read_again(void **state)
+{
+	static const uint32_t late[] = {10, 12, 1400};
+	struct client *client;
+	struct error err;
+
+	make_rows(1);
+	scene.frame_bytes = 200; /* the client has room for those of a turn */
+	for (uint32_t n = 0; n < scene.count; n++)
+		scene.rows[n].us = scene.rows[n].there_us = NOW_US + (n + 1) * 100;
+	for (size_t i = 0; i < sizeof late / sizeof *late; i++)
+		scene.rows[late[i]].there_us = NOW_US + WINDOW_US / 2;
+	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
+	client = connect_client(0, NULL);
+	scene.now_us = NOW_US + WINDOW_US / 4;
+	while (turn(false))
+		take(client);
+	scene.now_us = NOW_US + WINDOW_US / 2;
+	scene.reads = 0;
+	(void)turn(true);
+	assert_int_equal(scene.reads, 3); /* places, and two ranges of rows */
+	take(client);
+	for (uint32_t n = 0; n < scene.count; n++)
+		assert_int_equal(client->got[scene.rows[n].number], 1);
+	scene.frame_bytes = FRAME_BYTES;
+	let_go();
+}
+
+static void
 test_a_database_without_rows_has_a_place(void **state)
 {
 	struct stream_source in_order = source;
@@ -323,6 +352,7 @@ main(void)
 	    cmocka_unit_test(test_a_client_that_resumes_before_its_first_row_misses_no_row),
 	    cmocka_unit_test(test_the_place_of_a_client_without_new_rows_is_never_old),
 	    cmocka_unit_test(test_the_place_of_a_late_row_is_as_new_as_that_of_others),
+	    cmocka_unit_test(test_rows_between_late_ones_are_not_read_again),
 	    cmocka_unit_test(test_a_database_without_rows_has_a_place),
 	    cmocka_unit_test(test_a_silent_stream_sends_its_place),
 	    cmocka_unit_test(test_settled_rows_are_not_repeated_to_a_client_that_resumes),
