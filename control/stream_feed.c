@@ -48,12 +48,14 @@ void
 stream_resume_write(const struct stream_feed *feed, const struct stream_place *place, char out[LIST_CURSOR_BYTES])
 {
 	const int64_t settled_us = feed->looked_us - feed->window_us;
-	struct list_page page = {.after_us = place->us};
+	/* A database of SQLite without rows: the first one has the time 2. */
+	const struct stream_place from = place->us > 0 ? *place : stream_place_before(2);
+	struct list_page page = {.after_us = from.us};
 
 	/* Rows that this client has not got may still appear from that time on. */
-	if (!feed->source->in_order && place->us >= settled_us && settled_us > 0)
+	if (!feed->source->in_order && from.us >= settled_us && settled_us > 0)
 		page.young_us = settled_us;
-	memcpy(page.after, place->id, sizeof place->id);
+	memcpy(page.after, from.id, sizeof from.id);
 	list_cursor_write(resume_form, &page, out);
 }
 
@@ -363,7 +365,7 @@ catch_all_up(struct stream_feed *feed, struct db *db, struct stream *streams, bo
 	return rc;
 }
 
-/* ---- the place of clients in step ---- */
+/* ---- the places of clients that get nothing ---- */
 
 /*
  * Rows that were not there at the last look are of the window or will be, so a client that has all rows before the
@@ -378,21 +380,23 @@ set_resume(struct stream_feed *feed)
 		return;
 	if (feed->is_drained && !feed->source->in_order && stream_place_compare(&place, &before) < 0)
 		place = before;
-	if (place.us <= 0) /* a database of SQLite without rows: the first one has the time 2 */
-		place = stream_place_before(2);
 	stream_resume_write(feed, &place, feed->resume);
 }
 
-const char *
-stream_feed_resume(const struct stream *stream)
+void
+stream_feed_resume(const struct stream *stream, char out[LIST_CURSOR_BYTES])
 {
-	for (int kind = 0; kind < STREAM_KINDS; kind++) {
+	out[0] = '\0';
+	for (int kind = 0; kind < STREAM_KINDS && out[0] == '\0'; kind++) {
 		const struct stream_reading *reading = &stream->readings[kind];
 
-		if (reading->feed != NULL && reading->in_step && reading->feed->resume[0] != '\0')
-			return reading->feed->resume;
+		if (reading->feed == NULL || !reading->feed->source->has_ids)
+			continue;
+		if (reading->in_step)
+			memcpy(out, reading->feed->resume, LIST_CURSOR_BYTES);
+		else
+			stream_resume_write(reading->feed, &reading->place, out);
 	}
-	return "";
 }
 
 /* ---- the whole ---- */

@@ -129,7 +129,7 @@ int stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err
  */
 int stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams, bool *again, struct error *err);
 
-/* The id by which the stream's client resumes if it has all text so far; "": it is not known. */
-const char *stream_feed_resume(const struct stream *stream);
+/* Writes the id by which the client of an opened stream resumes if it has all text so far; "": it is not known. */
+void stream_feed_resume(const struct stream *stream, char out[LIST_CURSOR_BYTES]);
 
 #endif

@@ -246,8 +246,7 @@ open_those_that_began(struct stream *first)
 
 	for (struct stream *stream = first; stream != NULL; stream = stream->next) {
 		struct bytes text = {0};
-		const char *resume;
-		char line[48];
+		char line[48], resume[LIST_CURSOR_BYTES];
 		uint32_t random;
 
 		if (stream->opened || !has_begun(stream))
@@ -256,7 +255,7 @@ open_those_that_began(struct stream *first)
 		crypto_random(&random, sizeof random);
 		(void)snprintf(line, sizeof line, ":\n\nretry: %u\n", RETRY_LEAST_MS + random % RETRY_SPREAD_MS);
 		bytes_add_text(&text, line);
-		resume = stream_feed_resume(stream);
+		stream_feed_resume(stream, resume);
 		if (resume[0] != '\0') {
 			bytes_add_text(&text, "id: ");
 			bytes_add_text(&text, resume);
@@ -273,9 +272,14 @@ open_those_that_began(struct stream *first)
 static void
 tell_places(struct stream *first)
 {
-	for (struct stream *stream = first; stream != NULL; stream = stream->next)
-		if (stream->opened)
-			stream_set_resume(stream, stream_feed_resume(stream));
+	char resume[LIST_CURSOR_BYTES];
+
+	for (struct stream *stream = first; stream != NULL; stream = stream->next) {
+		if (!stream->opened)
+			continue;
+		stream_feed_resume(stream, resume);
+		stream_set_resume(stream, resume);
+	}
 }
 
 /* Whether a turn is due. */

@@ -128,6 +128,15 @@ test_a_client_that_resumes_at_another_process_misses_no_row(void **state)
 	}
 }
 
+static const char *
+place_of(const struct client *client)
+{
+	static char place[LIST_CURSOR_BYTES];
+
+	stream_feed_resume(client->stream, place);
+	return place;
+}
+
 /* Connects as the client of a stream that has got no row yet. */
 static struct client *
 come_back(struct client *client, int64_t after_us)
@@ -135,7 +144,7 @@ come_back(struct client *client, int64_t after_us)
 	char resume[LIST_CURSOR_BYTES];
 	struct error err;
 
-	(void)strcpy(resume, stream_feed_resume(client->stream));
+	(void)strcpy(resume, place_of(client));
 	let_go();
 	scene.now_us += after_us;
 	scene.feed = stream_feed_new(&source, "acme", WINDOW_US, STREAM_READ_ROWS);
@@ -182,7 +191,7 @@ test_the_place_of_a_client_without_new_rows_is_never_old(void **state)
 	for (int step = 0; step < 20; step++) {
 		scene.now_us += 3600 * INT64_C(1000000);
 		(void)turn(true);
-		assert_true(stream_resume_read(stream_feed_resume(client->stream), &place));
+		assert_true(stream_resume_read(place_of(client), &place));
 		assert_in_range(scene.now_us - place.us, WINDOW_US, WINDOW_US + 2000);
 	}
 	client = come_back(client, WINDOW_US / 2);
@@ -194,6 +203,37 @@ test_the_place_of_a_client_without_new_rows_is_never_old(void **state)
 }
 
 /* The first row is late by nearly a window; its frame is the client's last. */
+static bool
+fits_nobody(const struct stream *stream, const struct db_rows *rows, uint32_t row)
+{
+	return false;
+}
+
+static void
+test_a_client_that_wants_none_of_many_rows_has_a_place_among_them(void **state)
+{
+	struct stream_source of_nobody = source;
+	char begin[LIST_CURSOR_BYTES];
+	struct stream_place place;
+	struct client *client;
+	struct error err;
+
+	make_rows(1);
+	scene.feed->source = &of_nobody;
+	of_nobody.fits = fits_nobody;
+	scene.now_us = NOW_US + 60 * INT64_C(1000000);
+	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
+	place = stream_place_before(NOW_US);
+	stream_resume_write(scene.feed, &place, begin);
+	client = connect_client(0, begin);
+	for (uint32_t n = STREAM_READ_ROWS; n < scene.count; n += STREAM_READ_ROWS) {
+		assert_true(turn(false));
+		assert_true(stream_resume_read(place_of(client), &place));
+		assert_true(place.us == scene.rows[n - 1].us);
+	}
+	let_go();
+}
+
 static void
 test_the_place_of_a_late_row_is_as_new_as_that_of_others(void **state)
 {
@@ -259,7 +299,7 @@ test_a_database_without_rows_has_a_place(void **state)
 	in_order.in_order = true;
 	scene.now_us = 2000;
 	assert_int_equal(stream_feed_begin(scene.feed, NULL, &err), 0);
-	assert_true(stream_resume_read(stream_feed_resume(connect_client(0, NULL)->stream), &place));
+	assert_true(stream_resume_read(place_of(connect_client(0, NULL)), &place));
 	assert_int_equal(place.us, 1);
 	let_go();
 }
@@ -351,6 +391,7 @@ main(void)
 	    cmocka_unit_test(test_a_client_that_resumes_at_another_process_misses_no_row),
 	    cmocka_unit_test(test_a_client_that_resumes_before_its_first_row_misses_no_row),
 	    cmocka_unit_test(test_the_place_of_a_client_without_new_rows_is_never_old),
+	    cmocka_unit_test(test_a_client_that_wants_none_of_many_rows_has_a_place_among_them),
 	    cmocka_unit_test(test_the_place_of_a_late_row_is_as_new_as_that_of_others),
 	    cmocka_unit_test(test_rows_between_late_ones_are_not_read_again),
 	    cmocka_unit_test(test_a_database_without_rows_has_a_place),
