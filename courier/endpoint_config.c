@@ -315,14 +315,14 @@ endpoint_lifetime_ms(const struct endpoint_config *config)
 }
 
 struct endpoint_config *
-endpoint_config_take(struct endpoint_config *config)
+endpoint_config_ref(struct endpoint_config *config)
 {
 	config->references++;
 	return config;
 }
 
 void
-endpoint_config_give(struct endpoint_config *config)
+endpoint_config_unref(struct endpoint_config *config)
 {
 	if (config == NULL)
 		return;

@@ -68,8 +68,9 @@ struct endpoint_config *endpoint_config_new(const struct config *config, const s
 /* The longest time that a job may wait: 1.5 times the schedule, at least 24 hours. ms. */
 int64_t endpoint_lifetime_ms(const struct endpoint_config *config);
 
-/* Take and give back a reference; giving back the last one wipes the secrets and frees it. give() allows NULL. */
-struct endpoint_config *endpoint_config_take(struct endpoint_config *config);
-void endpoint_config_give(struct endpoint_config *config);
+/* Take and drop a reference; dropping the last one wipes the secrets and frees it. endpoint_config_unref() allows NULL.
+ */
+struct endpoint_config *endpoint_config_ref(struct endpoint_config *config);
+void endpoint_config_unref(struct endpoint_config *config);
 
 #endif

@@ -22,7 +22,7 @@ event_copy_new(struct jobs *jobs, const uint8_t event_id[16], const struct recor
 }
 
 void
-event_copy_give(struct jobs *jobs, struct event_copy *event)
+event_copy_unref(struct jobs *jobs, struct event_copy *event)
 {
 	assert(event->references > 0);
 	if (--event->references > 0)

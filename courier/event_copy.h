@@ -7,10 +7,10 @@
 #include "courier/job.h"
 
 /*
- * Makes a copy, with one reference for the caller; record NULL: the event is gone. event_copy_give() drops a
+ * Makes a copy, with one reference for the caller; record NULL: the event is gone. event_copy_unref() drops a
  * reference.
  */
 struct event_copy *event_copy_new(struct jobs *jobs, const uint8_t event_id[16], const struct record *record);
-void event_copy_give(struct jobs *jobs, struct event_copy *event);
+void event_copy_unref(struct jobs *jobs, struct event_copy *event);
 
 #endif

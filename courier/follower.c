@@ -140,7 +140,7 @@ send_endpoint(
 	    known_endpoint_has_other_limits(known, endpoint)) /* the row may be newer than the target */
 		rc = changes_version(db, &version, err);
 	if (rc != 0) {
-		endpoint_config_give(endpoint);
+		endpoint_config_unref(endpoint);
 		return rc;
 	}
 	if (endpoint != NULL)

@@ -107,7 +107,7 @@ job_change_state(struct jobs *jobs, struct job *job, enum job_state state)
 		ready_end(jobs->ready, queue, job->begun_class);
 		jobs->places[--jobs->in_flight] = job->place;
 		attempts_set(jobs->attempts, job->place, 0);
-		endpoint_config_give(job->config);
+		endpoint_config_unref(job->config);
 		job->config = NULL;
 		if (job->lane != NULL)
 			fifo_count(&queue->fifo, job->lane, -1);
@@ -125,7 +125,7 @@ job_change_state(struct jobs *jobs, struct job *job, enum job_state state)
 		job->class = JOB_AGAIN;
 		job->place = jobs->places[jobs->in_flight++];
 		attempts_set(jobs->attempts, job->place, queue->tenant->hash);
-		job->config = endpoint_config_take(queue->config);
+		job->config = endpoint_config_ref(queue->config);
 		if (job->lane != NULL)
 			fifo_count(&queue->fifo, job->lane, 1);
 	} else if (state == JOB_WAITING && job->transform != NULL && job->transform->state == TRANSFORM_LOADING) {
@@ -199,9 +199,9 @@ job_forget(struct jobs *jobs, struct job *job)
 	job_end_turn(jobs, job);
 	end_stray(jobs, job);
 	id_table_remove(&jobs->table, &job->link);
-	transform_cache_give(jobs->transforms, job->transform);
+	transform_cache_unref(jobs->transforms, job->transform);
 	account(jobs, job, false);
-	event_copy_give(jobs, job->event);
+	event_copy_unref(jobs, job->event);
 	free(job);
 }
 

@@ -75,7 +75,7 @@ jobs_take(struct jobs *jobs, struct queue *queue, struct event_copy *event, cons
 	job->attempt_base = facts->attempt_base;
 	job->taken = ++jobs->taken;
 	if (memcmp(facts->transform_id, none, sizeof none) != 0)
-		job->transform = transform_cache_take(jobs->transforms, tenant_id, facts->transform_id);
+		job->transform = transform_cache_ref(jobs->transforms, tenant_id, facts->transform_id);
 	if (facts->lane != NULL) {
 		job->fifo_seq = facts->fifo_seq;
 		fifo_add(facts->lane, job);

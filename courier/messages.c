@@ -75,7 +75,7 @@ message_queue_take(struct message_queue *queue)
 void
 message_free(struct message *message)
 {
-	endpoint_config_give(message->config);
+	endpoint_config_unref(message->config);
 	if (message->transform != NULL)
 		transform_free(message->transform);
 	free(message->transform);

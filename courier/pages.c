@@ -125,7 +125,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 	memcpy(facts.transform_id, row->transform_id, sizeof facts.transform_id);
 	copy = event_copy_new(jobs, row->event_id, row->event_gone ? NULL : row->event);
 	jobs_take(jobs, queue, copy, &facts);
-	event_copy_give(jobs, copy);
+	event_copy_unref(jobs, copy);
 	return ROW_PASSED;
 }
 

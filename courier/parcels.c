@@ -92,7 +92,7 @@ take_parcel(struct parcels *parcels, const struct taking *taking, const struct p
 		for (uint32_t i = 0; i < handover->jobs; i++)
 			take_job(taking, handover, &handover->job[i], event, &copy);
 		if (copy != NULL)
-			event_copy_give(taking->jobs, copy);
+			event_copy_unref(taking->jobs, copy);
 		at += handover->length;
 	}
 }

@@ -215,7 +215,7 @@ queues_loaded(struct queues *queues, struct message *message, int64_t now_us)
 
 	message->config = NULL;
 	if (queue == NULL || queue->state == ENDPOINT_UNLOADED) {
-		endpoint_config_give(config);
+		endpoint_config_unref(config);
 		return NULL;
 	}
 	kept_nothing = queue_keeps_nothing(queue);
@@ -227,7 +227,7 @@ queues_loaded(struct queues *queues, struct message *message, int64_t now_us)
 		queue->held_until_us = 0;
 		queue->unresolved = 0;
 	}
-	endpoint_config_give(queue->config);
+	endpoint_config_unref(queue->config);
 	queue->config = config;
 	queue->state = config != NULL ? ENDPOINT_LOADED : ENDPOINT_GONE;
 	queue->disabling = false;
@@ -247,7 +247,7 @@ unload(struct queues *queues, struct queue *queue)
 
 	if (queue->state != ENDPOINT_UNLOADED)
 		store_thread_forget_endpoint(queues->thread, &name);
-	endpoint_config_give(queue->config);
+	endpoint_config_unref(queue->config);
 	queue->config = NULL;
 	queue->state = ENDPOINT_UNLOADED;
 	fifo_clear(&queue->fifo);

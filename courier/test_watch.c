@@ -104,7 +104,7 @@ send_test(struct test_watch *watch, struct db *db, const struct ids *ids, struct
 	if (rc == 0 && why != NULL)
 		rc = fail(db, ids, why, err);
 	if (rc != 0 || why != NULL) {
-		endpoint_config_give(endpoint);
+		endpoint_config_unref(endpoint);
 		free(event);
 		return rc;
 	}

@@ -60,7 +60,7 @@ tests_cut_off(struct tests *tests, struct test *test)
 {
 	TAILQ_REMOVE(&tests->under_way, test, link);
 	tests->count--;
-	endpoint_config_give(test->config);
+	endpoint_config_unref(test->config);
 	free(test->tenant_id);
 	free(test->memory);
 	free(test);

@@ -79,7 +79,7 @@ add(struct transform_cache *cache, struct span tenant_id, const uint8_t transfor
 }
 
 struct shared_transform *
-transform_cache_take(struct transform_cache *cache, struct span tenant_id, const uint8_t transform_id[16])
+transform_cache_ref(struct transform_cache *cache, struct span tenant_id, const uint8_t transform_id[16])
 {
 	struct shared_transform *shared = find(cache, tenant_id, transform_id);
 
@@ -94,7 +94,7 @@ transform_cache_take(struct transform_cache *cache, struct span tenant_id, const
 }
 
 void
-transform_cache_give(struct transform_cache *cache, struct shared_transform *shared)
+transform_cache_unref(struct transform_cache *cache, struct shared_transform *shared)
 {
 	if (shared == NULL)
 		return;

@@ -45,11 +45,11 @@ void transform_cache_open(struct transform_cache *cache, struct store_thread *th
 void transform_cache_close(struct transform_cache *cache);
 
 /* Takes a reference to the tenant's transform for a job. Asks the store thread for it if it is not cached. */
-struct shared_transform *transform_cache_take(
+struct shared_transform *transform_cache_ref(
     struct transform_cache *cache, struct span tenant_id, const uint8_t transform_id[16]);
 
-/* Gives the reference back. NULL is allowed. */
-void transform_cache_give(struct transform_cache *cache, struct shared_transform *shared);
+/* Drops the reference. NULL is allowed. */
+void transform_cache_unref(struct transform_cache *cache, struct shared_transform *shared);
 
 /*
  * MESSAGE_TRANSFORM: takes the transform out of the message. Returns the transform whose parked jobs can go on; NULL:

@@ -180,7 +180,7 @@ store_thread_take_message(struct store_thread *thread)
 void
 message_free(struct message *message)
 {
-	endpoint_config_give(message->config);
+	endpoint_config_unref(message->config);
 	if (message->transform != NULL)
 		transform_free(message->transform);
 	free(message->transform);

@@ -102,7 +102,7 @@ test_a_row_is_read_whole(void **state)
 	assert_true(endpoint->fail_fast);
 	assert_int_equal(endpoint->endpoint_id[0], 1);
 	assert_int_equal(endpoint->endpoint_id[1], 0x90);
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 }
 
 static void
@@ -116,7 +116,7 @@ test_a_secret_whose_overlap_is_over_is_left_out(void **state)
 	endpoint = read_row(&row);
 	assert_int_equal(endpoint->old_secret.len, 0);
 	assert_int_equal(endpoint->old_secret_until_ms, 0);
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 }
 
 static void
@@ -132,7 +132,7 @@ assert_waits(struct span text, int64_t max_attempts, uint32_t count, const uint3
 	assert_int_equal(endpoint->waits, count);
 	for (uint32_t i = 0; i < count; i++)
 		assert_int_equal(endpoint->waits_ms[i], waits_ms[i]);
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 }
 
 static void
@@ -162,11 +162,11 @@ test_a_job_may_wait_one_and_a_half_schedules_but_a_day_at_least(void **state)
 	struct endpoint_config *endpoint = read_row(&row);
 
 	assert_int_equal(endpoint_lifetime_ms(endpoint), 24 * 60 * 60 * 1000);
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 	row.retry_schedule = TEXT("[\"20h\",\"20h\"]");
 	endpoint = read_row(&row);
 	assert_int_equal(endpoint_lifetime_ms(endpoint), 60 * 60 * 60 * 1000);
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 }
 
 static void
@@ -178,12 +178,12 @@ test_disabled_and_paused_endpoints_hold(void **state)
 	row.enabled = false;
 	endpoint = read_row(&row);
 	assert_true(endpoint_holds(endpoint));
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 	row.enabled = row.paused = true;
 	endpoint = read_row(&row);
 	assert_true(endpoint_holds(endpoint));
 	assert_string_equal(why.text, "");
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 }
 
 /* A row with nonsense in one column holds. The reason names the column and no secret. */
@@ -196,7 +196,7 @@ assert_damaged(const struct endpoint *row, const char *column)
 		fail_msg("an endpoint with nonsense in %s does not hold", column);
 	assert_ptr_equal(strstr(why.text, column), why.text);
 	assert_null(strstr(why.text, "hush"));
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 }
 
 static void
@@ -254,13 +254,13 @@ test_secrets_of_a_missing_master_key_hold_and_are_read_when_it_is_back(void **st
 	assert_true(endpoint->secrets_missing && endpoint_holds(endpoint) && !endpoint->damaged);
 	assert_string_not_equal(why.text, "");
 	assert_int_equal(endpoint->secret.len, 0);
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 	use_key(key_one);
 	endpoint = read_row(&row);
 	assert_false(endpoint_holds(endpoint));
 	assert_bytes(&endpoint->secret, "a secret of ours");
 	assert_bytes(&endpoint->headers, "a: b\r\n");
-	endpoint_config_give(endpoint);
+	endpoint_config_unref(endpoint);
 	secret_wipe(&secret);
 	secret_wipe(&headers);
 }
@@ -271,11 +271,11 @@ test_the_last_reference_frees_the_configuration(void **state)
 	struct endpoint row = some_row();
 	struct endpoint_config *endpoint = read_row(&row);
 
-	assert_ptr_equal(endpoint_config_take(endpoint), endpoint);
-	endpoint_config_give(endpoint);
+	assert_ptr_equal(endpoint_config_ref(endpoint), endpoint);
+	endpoint_config_unref(endpoint);
 	assert_string_equal(endpoint->host, "hooks.example");
-	endpoint_config_give(endpoint);
-	endpoint_config_give(NULL);
+	endpoint_config_unref(endpoint);
+	endpoint_config_unref(NULL);
 }
 
 #define TEST(test) cmocka_unit_test_setup(test, use_no_key)
