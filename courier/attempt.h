@@ -1,4 +1,4 @@
-/* An attempt: one request to an endpoint, its order and its result. */
+/* An attempt: one request to an endpoint, its spec and its result. */
 #ifndef COURIER_ATTEMPT_H
 #define COURIER_ATTEMPT_H
 
@@ -14,7 +14,7 @@ struct transform;
 #define ATTEMPT_RESPONSE_MAX 4096 /* bytes of a reply kept, if the endpoint asks for it */
 
 /* What to send. Everything is borrowed until the attempt is done. */
-struct attempt_order {
+struct attempt_spec {
 	struct endpoint_config *endpoint;
 	const struct record *event; /* RECORD_PUBLISHED */
 	const struct transform *transform; /* NULL: none */

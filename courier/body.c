@@ -48,23 +48,23 @@ add_stored(struct bytes *out, const struct record *event)
 
 /* The transformed event. It is valid until the maker transforms another one. */
 static struct span
-transformed(struct body_maker *maker, const struct body_order *order)
+transformed(struct body_maker *maker, const struct body_spec *spec)
 {
 	maker->event.len = 0;
-	add_stored(&maker->event, order->event);
-	return transform_apply(order->transform, (struct span){maker->event.base, maker->event.len}, maker->edit);
+	add_stored(&maker->event, spec->event);
+	return transform_apply(spec->transform, (struct span){maker->event.base, maker->event.len}, maker->edit);
 }
 
 static void
-add_event(struct body_maker *maker, struct bytes *out, const struct body_order *order)
+add_event(struct body_maker *maker, struct bytes *out, const struct body_spec *spec)
 {
 	struct span event;
 
-	if (order->transform == NULL) {
-		add_stored(out, order->event);
+	if (spec->transform == NULL) {
+		add_stored(out, spec->event);
 		return;
 	}
-	event = transformed(maker, order);
+	event = transformed(maker, spec);
 	bytes_add(out, event.base, event.len);
 }
 
@@ -82,37 +82,36 @@ payload_of(struct body_maker *maker, struct span event)
 }
 
 static void
-add_envelope(struct body_maker *maker, struct bytes *out, const struct body_order *order)
+add_envelope(struct body_maker *maker, struct bytes *out, const struct body_spec *spec)
 {
 	char attempt[FORMAT_UUID_BYTES + 1] = "", event[FORMAT_UUID_BYTES + 1] = "", job[FORMAT_UUID_BYTES + 1] = "";
 	char text[128];
 	int len;
 
-	format_uuid(order->attempt_id, attempt);
-	format_uuid(order->event->event_id, event);
-	format_uuid(order->job_id, job);
-	len = snprintf(text, sizeof text, "{\"attempt\":%u,\"attempt_id\":\"%s\",\"event\":", order->number, attempt);
+	format_uuid(spec->attempt_id, attempt);
+	format_uuid(spec->event->event_id, event);
+	format_uuid(spec->job_id, job);
+	len = snprintf(text, sizeof text, "{\"attempt\":%u,\"attempt_id\":\"%s\",\"event\":", spec->number, attempt);
 	bytes_add(out, text, (size_t)len);
-	add_event(maker, out, order);
+	add_event(maker, out, spec);
 	len = snprintf(
 	    text, sizeof text, ",\"event_id\":\"%s\",\"hookline_version\":\"1\",\"job_id\":\"%s\"}", event, job);
 	bytes_add(out, text, (size_t)len);
 }
 
 struct span
-body_make(struct body_maker *maker, const struct body_order *order, struct bytes *out)
+body_make(struct body_maker *maker, const struct body_spec *spec, struct bytes *out)
 {
 	out->len = 0;
-	switch (order->kind) {
+	switch (spec->kind) {
 	case BODY_ENVELOPE:
-		add_envelope(maker, out, order);
+		add_envelope(maker, out, spec);
 		break;
 	case BODY_BARE_EVENT:
-		add_event(maker, out, order);
+		add_event(maker, out, spec);
 		break;
 	case BODY_PAYLOAD:
-		return order->transform == NULL ? record_data(order->event)
-						: payload_of(maker, transformed(maker, order));
+		return spec->transform == NULL ? record_data(spec->event) : payload_of(maker, transformed(maker, spec));
 	}
 	return (struct span){out->base, out->len};
 }

@@ -13,7 +13,7 @@
 #include "event/record.h"
 #include "event/transform.h"
 
-struct body_order {
+struct body_spec {
 	enum endpoint_body kind;
 	const struct record *event; /* RECORD_PUBLISHED */
 	const struct transform *transform; /* NULL: none */
@@ -32,6 +32,6 @@ void body_maker_free(struct body_maker *maker);
  * Makes the body, JSON, after emptying out. The result is valid until out or the event changes, or the maker is called
  * again. A payload that the transform removed becomes null.
  */
-struct span body_make(struct body_maker *maker, const struct body_order *order, struct bytes *out);
+struct span body_make(struct body_maker *maker, const struct body_spec *spec, struct bytes *out);
 
 #endif

@@ -72,10 +72,10 @@ courier_drain(struct courier *c)
 /* ---- attempts ---- */
 
 void
-courier_attempt_done(void *context, void *order_context, const struct attempt_result *result)
+courier_attempt_done(void *context, void *attempt_context, const struct attempt_result *result)
 {
 	struct courier *c = context;
-	struct job *job = order_context;
+	struct job *job = attempt_context;
 	struct test *test = tests_find(&c->tests, result->attempt_id);
 	bool cut_off = c->draining && result->end == ATTEMPT_OURS;
 
@@ -93,7 +93,7 @@ courier_attempt_done(void *context, void *order_context, const struct attempt_re
 static void
 begin(struct courier *c, struct job *job)
 {
-	struct attempt_order order = {
+	struct attempt_spec spec = {
 	    .event = job->event->record,
 	    .transform = job->transform == NULL ? NULL : job->transform->transform,
 	    .number = job->attempt_count + 1,
@@ -103,10 +103,10 @@ begin(struct courier *c, struct job *job)
 
 	if (job->attempt_count == 0)
 		histogram_add(&c->slot->process, HISTOGRAM_DELIVERY, waited_us > 0 ? (uint64_t)waited_us : 0);
-	memcpy(order.job_id, job->link.id, sizeof order.job_id);
+	memcpy(spec.job_id, job->link.id, sizeof spec.job_id);
 	jobs_start(&c->jobs, job);
-	order.endpoint = job->config;
-	http_begin(c->http, &order);
+	spec.endpoint = job->config;
+	http_begin(c->http, &spec);
 }
 
 static void

@@ -67,7 +67,7 @@ bool courier_has_work(const struct courier *courier);
 uint32_t courier_in_flight(const struct courier *courier);
 
 /* For http_open(). */
-void courier_attempt_done(void *context, void *order_context, const struct attempt_result *result);
+void courier_attempt_done(void *context, void *attempt_context, const struct attempt_result *result);
 
 /* Begins the drain: no further attempt is begun. */
 void courier_drain(struct courier *courier);

@@ -138,18 +138,18 @@ resolve(struct http *http, struct transfer *transfer, bool waited)
 }
 
 void
-http_begin(struct http *http, const struct attempt_order *order)
+http_begin(struct http *http, const struct attempt_spec *spec)
 {
 	struct transfer *transfer = http->spare != NULL ? http->spare : transfer_new(&http->env);
-	int64_t timeout_us = order->endpoint->timeout_ms * INT64_C(1000);
+	int64_t timeout_us = spec->endpoint->timeout_ms * INT64_C(1000);
 	uint8_t attempt_id[16];
 	enum transfer_step step;
 
 	http->spare_count -= http->spare != NULL;
 	http->in_flight++;
 	uuid_v7(&http->ids, clock_wall_us(), attempt_id);
-	PROBE_ATTEMPT_BEGIN(transfer, order->number);
-	step = transfer_begin(transfer, order, order->attempt_id != NULL ? order->attempt_id : attempt_id);
+	PROBE_ATTEMPT_BEGIN(transfer, spec->number);
+	step = transfer_begin(transfer, spec, spec->attempt_id != NULL ? spec->attempt_id : attempt_id);
 	transfer->wait_until_us = transfer->begun_us + (timeout_us < RESOLVER_WAIT_US ? timeout_us : RESOLVER_WAIT_US);
 	if (step != TRANSFER_LOOK_UP)
 		go_on(http, transfer, step);
@@ -161,7 +161,7 @@ http_begin(struct http *http, const struct attempt_order *order)
 static void
 finish(struct http *http, struct transfer *transfer, CURLcode code)
 {
-	void *order_context = transfer->order.context;
+	void *attempt_context = transfer->spec.context;
 	struct attempt_result result;
 
 	transfer_result(transfer, code, &result);
@@ -175,7 +175,7 @@ finish(struct http *http, struct transfer *transfer, CURLcode code)
 		transfer_free(transfer);
 	}
 	http->in_flight--;
-	http->done(http->context, order_context, &result);
+	http->done(http->context, attempt_context, &result);
 }
 
 static void
@@ -262,26 +262,26 @@ http_due_us(const struct http *http)
 }
 
 static struct transfer *
-find(struct transfer *list, const void *order_context)
+find(struct transfer *list, const void *attempt_context)
 {
-	while (list != NULL && list->order.context != order_context)
+	while (list != NULL && list->spec.context != attempt_context)
 		list = list->next;
 	return list;
 }
 
 void
-http_cut(struct http *http, const void *order_context)
+http_cut(struct http *http, const void *attempt_context)
 {
-	struct transfer *transfer = find(http->running, order_context);
+	struct transfer *transfer = find(http->running, attempt_context);
 
 	if (transfer != NULL)
 		(void)curl_multi_remove_handle(http->multi, transfer->easy);
 	else
-		transfer = find(http->waiting, order_context);
+		transfer = find(http->waiting, attempt_context);
 	if (transfer != NULL)
 		transfer_end(transfer, ATTEMPT_OURS, "this node may not be the one that sends any more");
 	else
-		transfer = find(http->ended, order_context);
+		transfer = find(http->ended, attempt_context);
 	assert(transfer != NULL);
 	finish(http, transfer, CURLE_OK);
 }

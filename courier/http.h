@@ -16,16 +16,16 @@
 struct http;
 
 /* Called once for each attempt that was begun; the result is valid during the call. It may begin other attempts. */
-typedef void attempt_done(void *context, void *order_context, const struct attempt_result *result);
+typedef void attempt_done(void *context, void *attempt_context, const struct attempt_result *result);
 
 /* Makes the client. config is borrowed. 0 or <0. */
 int http_open(struct http **http, const struct config *config, attempt_done *done, void *context, struct error *err);
 
 /*
  * Begins an attempt. http_run(), http_cut() or http_cancel() calls done() later, also if the attempt could not begin.
- * Until then the caller must not change what the order points to.
+ * Until then the caller must not change what the spec points to.
  */
-void http_begin(struct http *http, const struct attempt_order *order);
+void http_begin(struct http *http, const struct attempt_spec *spec);
 
 /*
  * http_run() goes on with the attempts, and calls done() for those that have ended. Call it when the descriptor is
@@ -36,10 +36,10 @@ int http_fd(const struct http *http);
 int64_t http_due_us(const struct http *http);
 
 /*
- * Ends the attempt under way whose order has that context, as ATTEMPT_OURS unless the reply's head was complete. Calls
+ * Ends the attempt under way whose spec has that context, as ATTEMPT_OURS unless the reply's head was complete. Calls
  * done() for it.
  */
-void http_cut(struct http *http, const void *order_context);
+void http_cut(struct http *http, const void *attempt_context);
 
 /*
  * For the end of a drain: ends all attempts, as ATTEMPT_OURS unless a reply's head was complete, and calls done() for

@@ -99,7 +99,7 @@ read_rows(struct message *page, const struct db_rows *rows, const struct page_qu
 
 struct event_reader {
 	struct db *db;
-	const struct page_order *order;
+	const struct page_spec *spec;
 	struct message *page;
 	struct bytes memory;
 	size_t *places; /* of each row's record, by the row's number; SIZE_MAX: none */
@@ -145,7 +145,7 @@ find_row(const struct db_rows *rows, const uint8_t job_id[16], uint32_t *from)
 static bool
 add_events(struct event_reader *reader, const struct db_rows *rows, const uint32_t *numbers, uint32_t count)
 {
-	const struct span tenant_id = {reader->order->tenant_id, strlen(reader->order->tenant_id)};
+	const struct span tenant_id = {reader->spec->tenant_id, strlen(reader->spec->tenant_id)};
 	uint32_t from = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -157,14 +157,14 @@ add_events(struct event_reader *reader, const struct db_rows *rows, const uint32
 			row->event_gone = true;
 			continue;
 		}
-		if (reader->events > 0 && reader->memory.len > reader->order->query->event_bytes) {
+		if (reader->events > 0 && reader->memory.len > reader->spec->query->event_bytes) {
 			reader->memory.len = place;
 			return false;
 		}
 		reader->places[numbers[i]] = place;
 		reader->events++;
 	}
-	return reader->memory.len < reader->order->query->event_bytes;
+	return reader->memory.len < reader->spec->query->event_bytes;
 }
 
 /* How many events to ask for: as many as fit if they are as large as those before. */
@@ -175,7 +175,7 @@ slice_size(const struct event_reader *reader)
 
 	if (reader->events == 0)
 		return FIRST_SLICE;
-	left = reader->order->query->event_bytes - reader->memory.len;
+	left = reader->spec->query->event_bytes - reader->memory.len;
 	average = reader->memory.len / reader->events;
 	return left / average < LARGEST_SLICE ? (uint32_t)(left / average) + 1 : LARGEST_SLICE;
 }
@@ -190,7 +190,7 @@ read_slice(struct event_reader *reader, const uint32_t *numbers, uint32_t count,
 		names[i].job_id = reader->page->rows[numbers[i]].job_id;
 		names[i].event_id = reader->page->rows[numbers[i]].event_id;
 	}
-	int rc = job_rows_events(reader->db, reader->order->tenant_id, names, count, &rows, err);
+	int rc = job_rows_events(reader->db, reader->spec->tenant_id, names, count, &rows, err);
 	if (rc != 0)
 		return rc;
 	*room = add_events(reader, rows, numbers, count);
@@ -227,12 +227,12 @@ read_events(struct event_reader *reader, struct error *err)
 /* ---- the page ---- */
 
 static struct job_range
-range_of(const struct page_order *order, uint32_t limit)
+range_of(const struct page_spec *spec, uint32_t limit)
 {
-	return (struct job_range){.tenant_id = order->tenant_id,
-	    .endpoint_id = order->endpoint_id,
-	    .node_id = order->node_id,
-	    .after = order->query->after,
+	return (struct job_range){.tenant_id = spec->tenant_id,
+	    .endpoint_id = spec->endpoint_id,
+	    .node_id = spec->node_id,
+	    .after = spec->query->after,
 	    .limit = limit};
 }
 
@@ -253,16 +253,16 @@ place(struct db *db, const struct job_range *range, const uint8_t last[16], stru
 }
 
 int
-page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bool *more, struct error *err)
+page_place(struct db *db, const struct page_spec *spec, uint8_t placed[16], bool *more, struct error *err)
 {
-	struct job_range range = range_of(order, PLACE_SLICE);
+	struct job_range range = range_of(spec, PLACE_SLICE);
 	struct db_rows *rows = NULL;
 	uint8_t last[16] = {0};
 	uint32_t count = 0;
 	int rc = 0;
 
 	*more = false;
-	if (!order->query->places)
+	if (!spec->query->places)
 		return 0;
 	range.after = placed;
 	rc = jobs_begin(db, err);
@@ -284,15 +284,15 @@ page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bo
 
 /* Reads the stopped orders, before the rows: if a dead letter has just been requeued, its job is among the rows. */
 static int
-read_stopped(struct db *db, const struct page_order *order, struct message *page, struct error *err)
+read_stopped(struct db *db, const struct page_spec *spec, struct message *page, struct error *err)
 {
 	struct bytes keys = {0};
 	struct db_rows *rows;
 	int rc;
 
-	if (!order->query->blocks)
+	if (!spec->query->blocks)
 		return 0;
-	rc = fifo_stops_read(db, order->tenant_id, order->endpoint_id, PAGE_STOPPED, &rows, err);
+	rc = fifo_stops_read(db, spec->tenant_id, spec->endpoint_id, PAGE_STOPPED, &rows, err);
 	if (rc != 0)
 		return rc;
 	page->stopped_count = db_rows_count(rows);
@@ -308,37 +308,37 @@ read_stopped(struct db *db, const struct page_order *order, struct message *page
 }
 
 static int
-read_rows_of(struct db *db, const struct page_order *order, struct db_rows **rows, struct error *err)
+read_rows_of(struct db *db, const struct page_spec *spec, struct db_rows **rows, struct error *err)
 {
-	const struct job_range range = range_of(order, PAGE_ROWS);
+	const struct job_range range = range_of(spec, PAGE_ROWS);
 
-	if (order->query->fifo)
-		return job_rows_fifo_page(db, &range, order->query->after_seq, rows, err);
+	if (spec->query->fifo)
+		return job_rows_fifo_page(db, &range, spec->query->after_seq, rows, err);
 	return job_rows_page(db, &range, rows, err);
 }
 
 static int
 read_page(
-    struct db *db, const struct page_order *order, struct message *page, struct page_marks *marks, struct error *err)
+    struct db *db, const struct page_spec *spec, struct message *page, struct page_marks *marks, struct error *err)
 {
-	struct event_reader reader = {.db = db, .order = order, .page = page};
+	struct event_reader reader = {.db = db, .spec = spec, .page = page};
 	struct fifo_head head = {false, 0};
 	struct db_rows *rows;
 	int rc = jobs_begin(db, err);
 
-	if (rc == 0 && order->query->fifo)
-		rc = fifo_heads_find(db, order->tenant_id, order->endpoint_id, order->node_id, &head, err);
+	if (rc == 0 && spec->query->fifo)
+		rc = fifo_heads_find(db, spec->tenant_id, spec->endpoint_id, spec->node_id, &head, err);
 	page->elsewhere = head.elsewhere;
 	/* Places have gone back: somebody has edited the count, or the place of a job. */
-	page->edited = order->query->new_alone && order->query->after_seq > head.last_seq;
+	page->edited = spec->query->new_alone && spec->query->after_seq > head.last_seq;
 	page->last = true;
 	if (rc != 0 || page->elsewhere || page->edited)
 		return db_end(db, rc, err);
-	rc = read_stopped(db, order, page, err);
+	rc = read_stopped(db, spec, page, err);
 	if (rc == 0)
-		rc = read_rows_of(db, order, &rows, err);
+		rc = read_rows_of(db, spec, &rows, err);
 	if (rc == 0) {
-		read_rows(page, rows, order->query, marks);
+		read_rows(page, rows, spec->query, marks);
 		db_rows_free(rows);
 		rc = read_events(&reader, err);
 	}
@@ -347,13 +347,13 @@ read_page(
 
 int
 page_read(
-    struct db *db, const struct page_order *order, struct message **page, struct page_marks *marks, struct error *err)
+    struct db *db, const struct page_spec *spec, struct message **page, struct page_marks *marks, struct error *err)
 {
-	*page = message_new(MESSAGE_PAGE, order->tenant_id, order->endpoint_id);
-	(*page)->fifo = order->query->fifo;
-	(*page)->placed = order->query->places;
+	*page = message_new(MESSAGE_PAGE, spec->tenant_id, spec->endpoint_id);
+	(*page)->fifo = spec->query->fifo;
+	(*page)->placed = spec->query->places;
 	*marks = (struct page_marks){false, false};
-	int rc = read_page(db, order, *page, marks, err);
+	int rc = read_page(db, spec, *page, marks, err);
 	if (rc != 0)
 		message_free(*page);
 	return rc;

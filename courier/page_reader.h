@@ -10,7 +10,7 @@
 #include "courier/store_requests.h"
 #include "store/db.h"
 
-struct page_order {
+struct page_spec {
 	const char *tenant_id; /* borrowed, as the other pointers */
 	const uint8_t *endpoint_id;
 	int64_t node_id;
@@ -27,10 +27,10 @@ struct page_marks {
  * further rows may have none: call it again until *more is false, then page_read(). As db_commit(); after any result
  * but 0 placed is unchanged.
  */
-int page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bool *more, struct error *err);
+int page_place(struct db *db, const struct page_spec *spec, uint8_t placed[16], bool *more, struct error *err);
 
 /* Reads a page as MESSAGE_PAGE, which the caller owns. As db_commit(). */
 int page_read(
-    struct db *db, const struct page_order *order, struct message **page, struct page_marks *marks, struct error *err);
+    struct db *db, const struct page_spec *spec, struct message **page, struct page_marks *marks, struct error *err);
 
 #endif

@@ -39,33 +39,33 @@ add_id(struct bytes *out, const char *name, const uint8_t id[16])
 
 /* Adds the facts about event, job and attempt. */
 static void
-add_facts(struct bytes *out, const struct attempt_order *order, const struct request_facts *facts)
+add_facts(struct bytes *out, const struct attempt_spec *spec, const struct request_facts *facts)
 {
-	struct span topic = record_published_string(order->event, PUBLISHED_TOPIC);
+	struct span topic = record_published_string(spec->event, PUBLISHED_TOPIC);
 	char number[16];
-	int len = snprintf(number, sizeof number, "%u", order->number);
+	int len = snprintf(number, sizeof number, "%u", spec->number);
 
-	add_id(out, "x-hl-event-id", order->event->event_id);
+	add_id(out, "x-hl-event-id", spec->event->event_id);
 	add(out, "x-hl-topic", topic);
 	add_id(out, "x-hl-delivery-id", facts->attempt_id);
-	add_id(out, "x-hookline-event-id", order->event->event_id);
+	add_id(out, "x-hookline-event-id", spec->event->event_id);
 	add(out, "x-hookline-topic", topic);
 	add_id(out, "x-hookline-delivery-id", facts->attempt_id);
 	add(out, "x-hookline-attempt", (struct span){number, (size_t)len});
-	add(out, "traceparent", record_published_string(order->event, PUBLISHED_TRACEPARENT));
-	add(out, "tracestate", record_published_string(order->event, PUBLISHED_TRACESTATE));
+	add(out, "traceparent", record_published_string(spec->event, PUBLISHED_TRACEPARENT));
+	add(out, "tracestate", record_published_string(spec->event, PUBLISHED_TRACESTATE));
 }
 
 static void
-add_signatures(struct bytes *out, const struct attempt_order *order, const struct request_facts *facts)
+add_signatures(struct bytes *out, const struct attempt_spec *spec, const struct request_facts *facts)
 {
-	const struct endpoint_config *endpoint = order->endpoint;
+	const struct endpoint_config *endpoint = spec->endpoint;
 	bool overlap = facts->now_us / 1000 < endpoint->old_secret_until_ms;
-	struct signature_order signature = {
+	struct signature_spec signature = {
 	    .secret = {endpoint->secret.base, endpoint->secret.len},
 	    .old_secret = {endpoint->old_secret.base, overlap ? endpoint->old_secret.len : 0},
 	    .legacy = endpoint->legacy_headers,
-	    .job_id = order->job_id,
+	    .job_id = spec->job_id,
 	    .now_us = facts->now_us,
 	    .body = facts->body,
 	};
@@ -97,7 +97,7 @@ list_lines(struct request *request)
 }
 
 struct curl_slist *
-request_make(struct request *request, const struct attempt_order *order, const struct request_facts *facts)
+request_make(struct request *request, const struct attempt_spec *spec, const struct request_facts *facts)
 {
 	struct bytes *out = &request->text;
 
@@ -106,9 +106,9 @@ request_make(struct request *request, const struct attempt_order *order, const s
 	bytes_add_text(out, "Accept:\r\nExpect:\r\ncontent-type: application/json\r\n"
 			    "user-agent: HookLine/" HOOKS_VERSION "\r\n");
 	add(out, "host", facts->host);
-	add_facts(out, order, facts);
-	add_signatures(out, order, facts);
-	bytes_add(out, order->endpoint->headers.base, order->endpoint->headers.len);
+	add_facts(out, spec, facts);
+	add_signatures(out, spec, facts);
+	bytes_add(out, spec->endpoint->headers.base, spec->endpoint->headers.len);
 	return list_lines(request);
 }
 

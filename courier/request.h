@@ -26,7 +26,7 @@ struct request_facts {
 
 /* Makes the headers. The request owns the list; the next call replaces it. */
 struct curl_slist *request_make(
-    struct request *request, const struct attempt_order *order, const struct request_facts *facts);
+    struct request *request, const struct attempt_spec *spec, const struct request_facts *facts);
 
 /* Wipes the headers, which contain credentials. Keeps the memory, unless it has grown large. */
 void request_wipe(struct request *request);

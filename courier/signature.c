@@ -25,22 +25,22 @@ add_line(struct bytes *out, const char *name, const char *value)
 }
 
 static void
-add_own(struct bytes *out, const struct signature_order *order)
+add_own(struct bytes *out, const struct signature_spec *spec)
 {
 	static const struct names names[] = {{"x-hl-timestamp", "x-hl-signature"},
 	    {"x-hookline-timestamp", "x-hookline-signature"}, {"x-gp-timestamp", "x-gp-signature"}};
-	struct span secret = order->old_secret.len > 0 ? order->old_secret : order->secret;
+	struct span secret = spec->old_secret.len > 0 ? spec->old_secret : spec->secret;
 	char head[SIGNED_HEAD_BYTES], timestamp[32], signature[3 + 2 * SHA256_BYTES + 1];
 	uint8_t digest[SHA256_BYTES];
 	int len;
 
-	(void)snprintf(timestamp, sizeof timestamp, "%lld", (long long)(order->now_us / 1000));
+	(void)snprintf(timestamp, sizeof timestamp, "%lld", (long long)(spec->now_us / 1000));
 	len = snprintf(head, sizeof head, "%s.", timestamp);
-	crypto_hmac_sha256(secret, (struct span){head, (size_t)len}, order->body, digest);
+	crypto_hmac_sha256(secret, (struct span){head, (size_t)len}, spec->body, digest);
 	(void)snprintf(signature, sizeof signature, "v1=");
 	for (size_t i = 0; i < sizeof digest; i++)
 		(void)snprintf(signature + 3 + 2 * i, 3, "%02x", digest[i]);
-	for (size_t i = 0; i < sizeof names / sizeof *names - (order->legacy ? 0 : 1); i++) {
+	for (size_t i = 0; i < sizeof names / sizeof *names - (spec->legacy ? 0 : 1); i++) {
 		add_line(out, names[i].timestamp, timestamp);
 		add_line(out, names[i].signature, signature);
 	}
@@ -67,28 +67,28 @@ add_standard_signature(struct bytes *out, struct span secret, struct span head, 
 }
 
 static void
-add_standard(struct bytes *out, const struct signature_order *order)
+add_standard(struct bytes *out, const struct signature_spec *spec)
 {
 	char id[FORMAT_UUID_BYTES + 1] = "", timestamp[32], text[SIGNED_HEAD_BYTES];
 	struct span head = {text, 0};
 
-	format_uuid(order->job_id, id);
-	(void)snprintf(timestamp, sizeof timestamp, "%lld", (long long)(order->now_us / 1000000));
+	format_uuid(spec->job_id, id);
+	(void)snprintf(timestamp, sizeof timestamp, "%lld", (long long)(spec->now_us / 1000000));
 	head.len = (size_t)snprintf(text, sizeof text, "%s.%s.", id, timestamp);
 	add_line(out, "webhook-id", id);
 	add_line(out, "webhook-timestamp", timestamp);
 	bytes_add_text(out, "webhook-signature: ");
-	add_standard_signature(out, order->secret, head, order->body);
-	if (order->old_secret.len > 0) {
+	add_standard_signature(out, spec->secret, head, spec->body);
+	if (spec->old_secret.len > 0) {
 		bytes_add_text(out, " ");
-		add_standard_signature(out, order->old_secret, head, order->body);
+		add_standard_signature(out, spec->old_secret, head, spec->body);
 	}
 	bytes_add_text(out, "\r\n");
 }
 
 void
-signature_add(struct bytes *out, const struct signature_order *order)
+signature_add(struct bytes *out, const struct signature_spec *spec)
 {
-	add_own(out, order);
-	add_standard(out, order);
+	add_own(out, spec);
+	add_standard(out, spec);
 }

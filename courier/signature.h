@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/span.h"
 
-struct signature_order {
+struct signature_spec {
 	struct span secret; /* as it was given */
 	struct span old_secret; /* the same; empty: no overlap now */
 	bool legacy; /* also add x-gp-signature and x-gp-timestamp */
@@ -24,6 +24,6 @@ struct signature_order {
 };
 
 /* Appends the headers, each as "name: value\r\n". Pure; any thread. */
-void signature_add(struct bytes *out, const struct signature_order *order);
+void signature_add(struct bytes *out, const struct signature_spec *spec);
 
 #endif

@@ -337,7 +337,7 @@ note_marks(struct store_duties *duties, const struct store_request *request, con
 static int
 read_page(struct store_duties *duties, struct db *db, struct store_request *request, bool *done, struct error *err)
 {
-	const struct page_order order = {.tenant_id = request->tenant_id,
+	const struct page_spec spec = {.tenant_id = request->tenant_id,
 	    .endpoint_id = request->id,
 	    .node_id = duties->node.node_id,
 	    .query = &request->page};
@@ -345,13 +345,13 @@ read_page(struct store_duties *duties, struct db *db, struct store_request *requ
 	struct message *page;
 	bool more;
 	int64_t begun_us;
-	int rc = page_place(db, &order, request->page.placed, &more, err);
+	int rc = page_place(db, &spec, request->page.placed, &more, err);
 
 	if (rc == 0 && more)
 		return 0;
 	begun_us = clock_steady_us();
 	if (rc == 0)
-		rc = page_read(db, &order, &page, &marks, err);
+		rc = page_read(db, &spec, &page, &marks, err);
 	count(duties, rc == 0 ? COUNTER_PAGES_READ : COUNTER_PAGES_FAILED);
 	/* DB_BUSY: the endpoint's places are locked. */
 	if (rc == DB_REFUSED || rc == DB_BUSY || (rc < 0 && db_timed_out(db)))

@@ -26,7 +26,7 @@ void
 tests_begin(struct tests *tests, struct message *message)
 {
 	struct test *test = mem_new(1, sizeof *test);
-	struct attempt_order order = {.endpoint = message->config, .number = 1, .attempt_id = test->attempt_id};
+	struct attempt_spec spec = {.endpoint = message->config, .number = 1, .attempt_id = test->attempt_id};
 
 	test->tenant_id = message->tenant_id;
 	test->memory = message->memory;
@@ -38,10 +38,10 @@ tests_begin(struct tests *tests, struct message *message)
 	memcpy(test->attempt_id, message->attempt_id, sizeof test->attempt_id);
 	TAILQ_INSERT_TAIL(&tests->under_way, test, link);
 	tests->count++;
-	order.event = (const struct record *)(const void *)test->memory;
-	memcpy(order.job_id, order.event->event_id, sizeof order.job_id);
-	order.job_id[15] = 1; /* job 1 of the event */
-	http_begin(tests->http, &order);
+	spec.event = (const struct record *)(const void *)test->memory;
+	memcpy(spec.job_id, spec.event->event_id, sizeof spec.job_id);
+	spec.job_id[15] = 1; /* job 1 of the event */
+	http_begin(tests->http, &spec);
 }
 
 struct test *

@@ -27,7 +27,7 @@ refuse(struct transfer *transfer, const char *address)
 	transfer->end = ATTEMPT_GUARD;
 	(void)snprintf(transfer->error, sizeof transfer->error,
 	    "%s has the address %s, which is not a public address: HL_ALLOW_NETWORKS can allow it",
-	    transfer->order.endpoint->host, address);
+	    transfer->spec.endpoint->host, address);
 }
 
 static bool
@@ -175,12 +175,12 @@ transfer_end(struct transfer *transfer, enum attempt_end end, const char *error)
 }
 
 enum transfer_step
-transfer_begin(struct transfer *transfer, const struct attempt_order *order, const uint8_t attempt_id[16])
+transfer_begin(struct transfer *transfer, const struct attempt_spec *spec, const uint8_t attempt_id[16])
 {
-	struct span url = {order->endpoint->url, strlen(order->endpoint->url)};
+	struct span url = {spec->endpoint->url, strlen(spec->endpoint->url)};
 	struct error err, whole;
 
-	transfer->order = *order;
+	transfer->spec = *spec;
 	memcpy(transfer->attempt_id, attempt_id, sizeof transfer->attempt_id);
 	transfer->started_us = clock_wall_us();
 	transfer->begun_us = clock_steady_us();
@@ -191,7 +191,7 @@ transfer_begin(struct transfer *transfer, const struct attempt_order *order, con
 	transfer->no_socket = 0;
 	transfer->repeats = 0;
 	transfer->end = ATTEMPT_FAILED;
-	response_begin(&transfer->reply, order->endpoint->keep_response);
+	response_begin(&transfer->reply, spec->endpoint->keep_response);
 	if (target_url_split(url, &transfer->url, &err) < 0) {
 		(void)error_set(&whole, "the endpoint's URL %s", err.text);
 		transfer_end(transfer, ATTEMPT_FAILED, whole.text);
@@ -234,7 +234,7 @@ write_addresses(struct transfer *transfer, const struct resolver_answer *answer)
 enum transfer_step
 transfer_resolved(struct transfer *transfer, const struct resolver_answer *answer)
 {
-	const char *host = transfer->order.endpoint->host;
+	const char *host = transfer->spec.endpoint->host;
 	struct error err;
 
 	if (answer->result == RESOLVER_ABSENT) {
@@ -277,20 +277,20 @@ set_url(struct transfer *transfer)
 void
 transfer_prepare(struct transfer *transfer)
 {
-	const struct attempt_order *order = &transfer->order;
-	const struct body_order body_order = {
-	    .kind = order->endpoint->body,
-	    .event = order->event,
-	    .transform = order->transform,
-	    .job_id = order->job_id,
+	const struct attempt_spec *spec = &transfer->spec;
+	const struct body_spec body_spec = {
+	    .kind = spec->endpoint->body,
+	    .event = spec->event,
+	    .transform = spec->transform,
+	    .job_id = spec->job_id,
 	    .attempt_id = transfer->attempt_id,
-	    .number = order->number,
+	    .number = spec->number,
 	};
-	int64_t left_ms = order->endpoint->timeout_ms - (clock_steady_us() - transfer->begun_us) / 1000;
-	struct span body = body_make(transfer->env->maker, &body_order, &transfer->body);
+	int64_t left_ms = spec->endpoint->timeout_ms - (clock_steady_us() - transfer->begun_us) / 1000;
+	struct span body = body_make(transfer->env->maker, &body_spec, &transfer->body);
 	struct request_facts facts = {.attempt_id = transfer->attempt_id, .now_us = clock_wall_us(), .body = body};
 
-	if (body.base != transfer->body.base && body.base != record_data(order->event).base) {
+	if (body.base != transfer->body.base && body.base != record_data(spec->event).base) {
 		bytes_add(&transfer->body, body.base, body.len); /* copied: the maker's next call replaces it */
 		body = facts.body = (struct span){transfer->body.base, transfer->body.len};
 	}
@@ -301,7 +301,7 @@ transfer_prepare(struct transfer *transfer)
 	/* The service's own certificate names what clients call it, not this address. */
 	SET(CURLOPT_SSL_VERIFYPEER, transfer->inbox ? 0L : 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, transfer->inbox ? 0L : 2L);
-	SET(CURLOPT_HTTPHEADER, request_make(&transfer->request, order, &facts));
+	SET(CURLOPT_HTTPHEADER, request_make(&transfer->request, spec, &facts));
 	SET(CURLOPT_POSTFIELDS, body.base);
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
 	transfer->body_bytes = (int64_t)body.len;
@@ -429,7 +429,7 @@ fill_reply(const struct transfer *transfer, struct attempt_result *result)
 	response_text(reply, result->response);
 	if (reply->status >= 300 && reply->status <= 399)
 		(void)snprintf(result->error, sizeof result->error, "%s redirects%s%s, which is not followed",
-		    transfer->order.endpoint->host, reply->redirect[0] != '\0' ? " to " : "", reply->redirect);
+		    transfer->spec.endpoint->host, reply->redirect[0] != '\0' ? " to " : "", reply->redirect);
 }
 
 static void
@@ -438,7 +438,7 @@ fill_failure(struct transfer *transfer, CURLcode code, struct attempt_result *re
 	struct failure failure = {
 	    .code = code,
 	    .no_socket = transfer->no_socket,
-	    .host = transfer->order.endpoint->host,
+	    .host = transfer->spec.endpoint->host,
 	    .certificate = transfer->note.text,
 	    .detail = transfer->detail,
 	    .connected = peer_address(transfer)[0] != '\0',

@@ -40,7 +40,7 @@ struct transfer {
 	struct transfer *next, **link; /* in one of http.c's lists */
 	const struct transfer_env *env;
 	CURL *easy;
-	struct attempt_order order;
+	struct attempt_spec spec;
 	uint8_t attempt_id[16];
 	struct target_url url;
 	bool inbox; /* the URL is the service's own inbox */
@@ -65,9 +65,9 @@ struct transfer {
 struct transfer *transfer_new(const struct transfer_env *env);
 void transfer_free(struct transfer *transfer);
 
-/* Takes an order. */
+/* Begins the attempt, of which spec is copied. */
 enum transfer_step transfer_begin(
-    struct transfer *transfer, const struct attempt_order *order, const uint8_t attempt_id[16]);
+    struct transfer *transfer, const struct attempt_spec *spec, const uint8_t attempt_id[16]);
 
 /* Takes the addresses of url.host: READY or ENDED. */
 enum transfer_step transfer_resolved(struct transfer *transfer, const struct resolver_answer *answer);

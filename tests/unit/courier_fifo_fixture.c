@@ -204,8 +204,8 @@ fifo_set_up(void **state)
 const struct model_row *
 under_way(void)
 {
-	assert_int_equal(scene.order_count, 1);
-	return scene.orders[0]->row;
+	assert_int_equal(scene.attempt_count, 1);
+	return scene.attempts[0]->row;
 }
 
 void

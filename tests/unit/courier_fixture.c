@@ -45,49 +45,49 @@ scene_row_by_id(const uint8_t job_id[16])
 }
 
 void
-http_begin(struct http *http, const struct attempt_order *order)
+http_begin(struct http *http, const struct attempt_spec *spec)
 {
-	if (order->attempt_id != NULL) {
-		scene.test = *order;
+	if (spec->attempt_id != NULL) {
+		scene.test = *spec;
 		scene.tests++;
 		return;
 	}
 
-	struct model_order *under_way = mem_new(1, sizeof *under_way);
-	struct model_row *row = scene_row_by_id(order->job_id);
+	struct model_attempt *under_way = mem_new(1, sizeof *under_way);
+	struct model_row *row = scene_row_by_id(spec->job_id);
 	struct model_endpoint *endpoint = &scene.endpoints[row->endpoint];
 
 	assert_false(row->in_flight || row->accepted || row->told);
-	assert_true(endpoint->enabled_as_told && order->endpoint->enabled);
+	assert_true(endpoint->enabled_as_told && spec->endpoint->enabled);
 	assert_true(fake_now_us >= row->not_before_us);
-	assert_memory_equal(order->event, row->event, row->event->length);
-	assert_true((order->transform != NULL) == row->has_transform);
-	model_check_order(row, order->endpoint);
+	assert_memory_equal(spec->event, row->event, row->event->length);
+	assert_true((spec->transform != NULL) == row->has_transform);
+	model_check_order(row, spec->endpoint);
 	endpoint->in_flight++;
-	assert_true(endpoint->in_flight <= order->endpoint->max_in_flight);
-	assert_true(order->endpoint->fifo || endpoint->leased ||
-		    !share_needs_lease(&scene.courier.ready.shares.view, order->endpoint->max_in_flight,
-			order->endpoint->exact_limits));
+	assert_true(endpoint->in_flight <= spec->endpoint->max_in_flight);
+	assert_true(spec->endpoint->fifo || endpoint->leased ||
+		    !share_needs_lease(
+			&scene.courier.ready.shares.view, spec->endpoint->max_in_flight, spec->endpoint->exact_limits));
 	if (endpoint->in_flight > endpoint->most_in_flight)
 		endpoint->most_in_flight = endpoint->in_flight;
 	row->in_flight = true;
 	row->attempts++;
-	under_way->order = *order;
+	under_way->spec = *spec;
 	under_way->row = row;
-	scene.orders = mem_resize(scene.orders, scene.order_count + 1, sizeof(struct model_order *));
-	scene.orders[scene.order_count++] = under_way;
+	scene.attempts = mem_resize(scene.attempts, scene.attempt_count + 1, sizeof(struct model_attempt *));
+	scene.attempts[scene.attempt_count++] = under_way;
 	scene.begun++;
 }
 
 static void
-take_order_out(uint32_t number)
+take_attempt_out(uint32_t number)
 {
-	struct model_order *order = scene.orders[number];
+	struct model_attempt *attempt = scene.attempts[number];
 
-	order->row->in_flight = false;
-	scene.endpoints[order->row->endpoint].in_flight--;
-	scene.orders[number] = scene.orders[--scene.order_count];
-	free(order);
+	attempt->row->in_flight = false;
+	scene.endpoints[attempt->row->endpoint].in_flight--;
+	scene.attempts[number] = scene.attempts[--scene.attempt_count];
+	free(attempt);
 }
 
 int64_t
@@ -97,25 +97,25 @@ http_due_us(const struct http *http)
 }
 
 static void
-end_order(uint32_t number)
+end_attempt(uint32_t number)
 {
-	struct model_order order = *scene.orders[number];
+	struct model_attempt attempt = *scene.attempts[number];
 
-	take_order_out(number);
-	order.row->accepted = order.result.http_status / 100 == 2;
-	courier_attempt_done(&scene.courier, order.order.context, &order.result);
-	if (order.result.end == ATTEMPT_ANSWERED && order.result.retry_after_ms > 0)
-		order.row->not_before_us = fake_now_us + order.result.retry_after_ms * 1000;
-	else if (order.result.http_status >= 300 && scene.endpoints[order.row->endpoint].waits > 0)
-		order.row->not_before_us = fake_now_us + scene.endpoints[order.row->endpoint].waits_ms[0] * 1000;
+	take_attempt_out(number);
+	attempt.row->accepted = attempt.result.http_status / 100 == 2;
+	courier_attempt_done(&scene.courier, attempt.spec.context, &attempt.result);
+	if (attempt.result.end == ATTEMPT_ANSWERED && attempt.result.retry_after_ms > 0)
+		attempt.row->not_before_us = fake_now_us + attempt.result.retry_after_ms * 1000;
+	else if (attempt.result.http_status >= 300 && scene.endpoints[attempt.row->endpoint].waits > 0)
+		attempt.row->not_before_us = fake_now_us + scene.endpoints[attempt.row->endpoint].waits_ms[0] * 1000;
 }
 
 void
 http_run(struct http *http)
 {
-	for (uint32_t i = 0; i < scene.order_count;)
-		if (scene.orders[i]->is_done)
-			end_order(i);
+	for (uint32_t i = 0; i < scene.attempt_count;)
+		if (scene.attempts[i]->is_done)
+			end_attempt(i);
 		else
 			i++;
 }
@@ -123,8 +123,8 @@ http_run(struct http *http)
 void
 http_end(uint32_t number, const struct attempt_result *result)
 {
-	scene.orders[number]->result = *result;
-	scene.orders[number]->is_done = true;
+	scene.attempts[number]->result = *result;
+	scene.attempts[number]->is_done = true;
 }
 
 void
@@ -136,15 +136,15 @@ http_answer(uint32_t number, int32_t status)
 }
 
 void
-http_cut(struct http *http, const void *order_context)
+http_cut(struct http *http, const void *attempt_context)
 {
 	const struct attempt_result result = {.end = ATTEMPT_OURS, .retry_after_ms = -1};
 
-	for (uint32_t i = 0; i < scene.order_count; i++)
-		if (scene.orders[i]->order.context == order_context) {
-			if (!scene.orders[i]->is_done)
+	for (uint32_t i = 0; i < scene.attempt_count; i++)
+		if (scene.attempts[i]->spec.context == attempt_context) {
+			if (!scene.attempts[i]->is_done)
 				http_end(i, &result);
-			end_order(i);
+			end_attempt(i);
 			return;
 		}
 	fail_msg("an attempt is cut off that is not under way");
@@ -196,9 +196,9 @@ scene_begin(uint64_t limit, uint64_t outcomes_bytes)
 static void
 drop_courier(void)
 {
-	while (scene.order_count > 0) {
-		jobs_cut_off(&scene.courier.jobs, scene.orders[0]->order.context);
-		take_order_out(0);
+	while (scene.attempt_count > 0) {
+		jobs_cut_off(&scene.courier.jobs, scene.attempts[0]->spec.context);
+		take_attempt_out(0);
 	}
 	store_forget();
 	courier_close(&scene.courier);
@@ -224,7 +224,7 @@ scene_end(void)
 		free(scene.rows[i]);
 	}
 	free(scene.rows);
-	free(scene.orders);
+	free(scene.attempts);
 }
 
 static void
@@ -243,7 +243,7 @@ scene_row_of_key(uint32_t endpoint, uint32_t bytes, int64_t begun_us, char key)
 	struct model_row *row = mem_new(1, sizeof *row);
 	char *payload = mem_printf("\"%0*u\"", (int)bytes, ++number);
 	const struct published published = {.tenant_id = strcmp(tenant_id, "default") == 0 ? NULL : tenant_id,
-	    .strings = {[PUBLISHED_TOPIC] = "order.created", [PUBLISHED_ORDERING_KEY] = key != 0 ? text : NULL},
+	    .strings = {[PUBLISHED_TOPIC] = "attempt.created", [PUBLISHED_ORDERING_KEY] = key != 0 ? text : NULL},
 	    .payload = payload,
 	    .occurred_us = fake_now_us,
 	    .received_us = begun_us};
@@ -383,7 +383,7 @@ scene_publish_many(uint32_t endpoint, uint32_t count)
 void
 scene_answer_all(int32_t status)
 {
-	for (uint32_t i = 0; i < scene.order_count; i++)
+	for (uint32_t i = 0; i < scene.attempt_count; i++)
 		http_answer(i, status);
 	scene_settle();
 }

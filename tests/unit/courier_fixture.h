@@ -67,8 +67,8 @@ struct model_row {
 	bool stops; /* it is dead, and stops its order */
 };
 
-struct model_order {
-	struct attempt_order order;
+struct model_attempt {
+	struct attempt_spec spec;
 	struct model_row *row;
 	struct attempt_result result;
 	bool is_done;
@@ -82,12 +82,12 @@ struct scene {
 	struct model_endpoint endpoints[ENDPOINTS];
 	struct model_row **rows;
 	uint32_t row_count;
-	struct model_order **orders; /* under way */
-	uint32_t order_count;
+	struct model_attempt **attempts; /* under way */
+	uint32_t attempt_count;
 	uint32_t begun; /* attempts ever */
 	uint32_t wakes, loads, pages, walks;
 	struct page_query page; /* the last one */
-	struct attempt_order test; /* the newest, as it was begun */
+	struct attempt_spec test; /* the newest, as it was begun */
 	uint32_t tests; /* ever begun */
 	struct attempt_result tested; /* what the store thread was told of one last */
 	uint32_t tested_count;

@@ -28,7 +28,7 @@
 struct run {
 	struct http *http;
 	struct endpoint_config endpoint;
-	struct attempt_order order;
+	struct attempt_spec spec;
 	uint32_t begun, done, count;
 	cJSON *results;
 };
@@ -58,9 +58,9 @@ flag_of(const cJSON *object, const char *name)
 static void
 begin(struct run *run)
 {
-	run->order.context = run;
-	run->order.job_id[15] = (uint8_t)(1 + run->begun++ % 200);
-	http_begin(run->http, &run->order);
+	run->spec.context = run;
+	run->spec.job_id[15] = (uint8_t)(1 + run->begun++ % 200);
+	http_begin(run->http, &run->spec);
 }
 
 static cJSON *
@@ -96,9 +96,9 @@ result_of(const struct attempt_result *result, const struct endpoint_config *end
 }
 
 static void
-done(void *context, void *order_context, const struct attempt_result *result)
+done(void *context, void *attempt_context, const struct attempt_result *result)
 {
-	struct run *run = order_context;
+	struct run *run = attempt_context;
 
 	cJSON_AddItemToArray(run->results, result_of(result, &run->endpoint));
 	run->done++;
@@ -198,11 +198,11 @@ obey(struct http *http, const cJSON *command)
 	char *text;
 
 	read_endpoint(&run.endpoint, command);
-	run.order = (struct attempt_order){.endpoint = &run.endpoint, .event = event, .number = 1};
+	run.spec = (struct attempt_spec){.endpoint = &run.endpoint, .event = event, .number = 1};
 	if (transform != NULL && transform_parse((struct span){transform, strlen(transform)}, &read, &err) < 0)
 		abort();
 	if (transform != NULL)
-		run.order.transform = &read;
+		run.spec.transform = &read;
 	make_attempts(&run, command);
 	text = cJSON_PrintUnformatted(run.results);
 	(void)printf("%s\n", text);

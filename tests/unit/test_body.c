@@ -25,18 +25,17 @@ assert_body(enum endpoint_body kind, const char *transform, const char *payload,
 	struct record *event =
 	    published_record(&(struct published){.strings = {[PUBLISHED_TOPIC] = "t"}, .payload = payload});
 	struct body_maker *maker = body_maker_new();
-	struct body_order order = {
-	    .kind = kind, .event = event, .job_id = job_id, .attempt_id = attempt_id, .number = 3};
+	struct body_spec spec = {.kind = kind, .event = event, .job_id = job_id, .attempt_id = attempt_id, .number = 3};
 	struct transform read;
 	struct bytes out = {0};
 	struct error err;
 
 	if (transform != NULL) {
 		assert_int_equal(transform_parse((struct span){transform, strlen(transform)}, &read, &err), 0);
-		order.transform = &read;
+		spec.transform = &read;
 	}
 	for (int again = 0; again < 2; again++) {
-		struct span body = body_make(maker, &order, &out);
+		struct span body = body_make(maker, &spec, &out);
 
 		assert_int_equal(body.len, strlen(expected));
 		assert_memory_equal(body.base, expected, body.len);

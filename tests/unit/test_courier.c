@@ -16,9 +16,9 @@ test_a_job_is_posted_once_and_forgotten_after_its_commit(void **state)
 	struct model_row *row = scene_publish(0);
 
 	scene_settle();
-	assert_int_equal(scene.order_count, 1);
-	assert_int_equal(scene.orders[0]->order.number, 1);
-	assert_memory_equal(scene.orders[0]->order.job_id, row->job_id, 16);
+	assert_int_equal(scene.attempt_count, 1);
+	assert_int_equal(scene.attempts[0]->spec.number, 1);
+	assert_memory_equal(scene.attempts[0]->spec.job_id, row->job_id, 16);
 	http_answer(0, 204);
 	(void)courier_turn(&scene.courier);
 	assert_int_equal(jobs_in_memory(), 1); /* its outcome is not committed */
@@ -67,7 +67,7 @@ test_what_was_under_way_is_posted_again_by_the_next_courier(void **state)
 	assert_int_equal(scene.begun, 1); /* the row is young: its parcel might still come */
 	scene_pass(5 * SECOND);
 	assert_int_equal(scene.begun, 2);
-	assert_int_equal(scene.orders[0]->order.number, 1);
+	assert_int_equal(scene.attempts[0]->spec.number, 1);
 }
 
 static void
@@ -78,23 +78,23 @@ test_a_failing_job_is_tried_by_the_schedule_and_then_dies(void **state)
 	scene_settle();
 	scene_answer_all(500);
 	scene_pass(999 * SECOND / 1000);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene_pass(SECOND); /* a fifth more at most */
-	assert_int_equal(scene.order_count, 1);
-	assert_int_equal(scene.orders[0]->order.number, 2);
+	assert_int_equal(scene.attempt_count, 1);
+	assert_int_equal(scene.attempts[0]->spec.number, 2);
 	scene_answer_all(500);
 	scene_pass(3 * SECOND);
-	assert_int_equal(scene.orders[0]->order.number, 3);
+	assert_int_equal(scene.attempts[0]->spec.number, 3);
 	scene_answer_all(500);
 	assert_int_equal(jobs_in_memory(), 0); /* due in more than a minute */
 	assert_int_equal(row->attempt_count, 3);
 	for (uint32_t i = 0; i < 89; i++)
 		scene_pass(SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	for (uint32_t i = 0; i < 20; i++)
 		scene_pass(SECOND);
-	assert_int_equal(scene.order_count, 1);
-	assert_int_equal(scene.orders[0]->order.number, 4);
+	assert_int_equal(scene.attempt_count, 1);
+	assert_int_equal(scene.attempts[0]->spec.number, 4);
 	scene_answer_all(500);
 	assert_int_equal(row->dead, 1);
 	assert_string_equal(row->reason, "max_attempts_exceeded");
@@ -112,8 +112,8 @@ test_retries_go_on_while_the_store_is_away(void **state)
 	(void)courier_turn(&scene.courier);
 	fake_now_us += 2 * SECOND;
 	(void)courier_turn(&scene.courier);
-	assert_int_equal(scene.order_count, 1);
-	assert_int_equal(scene.orders[0]->order.number, 2);
+	assert_int_equal(scene.attempt_count, 1);
+	assert_int_equal(scene.attempts[0]->spec.number, 2);
 }
 
 static void
@@ -122,7 +122,7 @@ test_max_in_flight_is_never_passed(void **state)
 	for (uint32_t i = 0; i < 20; i++)
 		(void)scene_publish(i % 2);
 	scene_settle();
-	assert_int_equal(scene.order_count, 6);
+	assert_int_equal(scene.attempt_count, 6);
 	for (uint32_t i = 0; i < 20; i++)
 		scene_answer_all(200);
 	assert_int_equal(scene.begun, 20);
@@ -153,9 +153,9 @@ test_tenants_take_turns_and_then_their_endpoints(void **state)
 	scene_settle();
 	scene.courier.started = true;
 	scene_settle();
-	assert_int_equal(scene.order_count, 9);
+	assert_int_equal(scene.attempt_count, 9);
 	for (uint32_t i = 0; i < 9; i++)
-		assert_int_equal(scene.orders[i]->row->endpoint, order[i]);
+		assert_int_equal(scene.attempts[i]->row->endpoint, order[i]);
 }
 
 static void
@@ -168,7 +168,7 @@ test_jobs_of_an_endpoint_go_in_the_order_in_which_they_are_due(void **state)
 		rows[i] = scene_publish(0);
 	for (uint32_t i = 0; i < 5; i++) {
 		scene_settle();
-		assert_ptr_equal(scene.orders[0]->row, rows[i]);
+		assert_ptr_equal(scene.attempts[0]->row, rows[i]);
 		http_answer(0, 200);
 	}
 }
@@ -371,10 +371,10 @@ test_no_attempt_begins_without_room_for_its_outcome(void **state)
 	for (uint32_t i = 0; i < 12; i++)
 		(void)scene_publish(i % ENDPOINTS);
 	scene_settle();
-	assert_int_equal(scene.order_count, 5);
+	assert_int_equal(scene.attempt_count, 5);
 	/* The store is away: outcomes stay on the lane, and take less than was promised. */
 	for (uint32_t i = 0; i < 40; i++) {
-		for (uint32_t k = 0; k < scene.order_count; k++)
+		for (uint32_t k = 0; k < scene.attempt_count; k++)
 			http_answer(k, 200);
 		(void)courier_turn(&scene.courier);
 	}

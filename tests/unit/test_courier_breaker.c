@@ -30,7 +30,7 @@ static void
 open_breaker(uint32_t endpoint, uint32_t events, int32_t status)
 {
 	scene_publish_many(endpoint, events);
-	while (scene.order_count > 0)
+	while (scene.attempt_count > 0)
 		scene_answer_all(status);
 	assert_int_equal(scene.endpoints[endpoint].breaker, BREAKER_OPEN);
 	assert_int_equal(breakers_open(), 1);
@@ -41,7 +41,7 @@ receive_until_delivered(uint32_t endpoint, uint32_t events)
 {
 	for (uint32_t i = 0; i < 200 && count_rows(endpoint, true) < events; i++) {
 		scene_answer_all(200);
-		if (scene.order_count == 0)
+		if (scene.attempt_count == 0)
 			scene_pass(SECOND);
 	}
 	assert_int_equal(count_rows(endpoint, true), events);
@@ -56,14 +56,14 @@ test_an_endpoint_that_only_fails_costs_no_attempts_of_jobs_that_wait(void **stat
 	assert_in_range(count_rows(0, false), 10, 12);
 	assert_int_equal(courier_oldest_due_us(&scene.slot), 0);
 	scene_pass(4 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene_pass(SECOND);
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	scene_pass(60 * SECOND);
-	assert_int_equal(scene.order_count, 1); /* one probe, as long as it lasts */
+	assert_int_equal(scene.attempt_count, 1); /* one probe, as long as it lasts */
 	scene_answer_all(403);
 	scene_pass(9 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	receive_until_delivered(0, 40);
 }
 
@@ -97,7 +97,7 @@ test_an_open_breaker_keeps_a_page_of_jobs_and_reads_no_rows(void **state)
 	assert_int_equal(scene.pages, pages);
 	for (int i = 0; i < 8000 && count_rows(0, true) < 750; i++) {
 		scene_answer_all(200);
-		if (scene.order_count == 0)
+		if (scene.attempt_count == 0)
 			scene_pass(SECOND);
 	}
 	assert_int_equal(count_rows(0, true), 750);
@@ -116,8 +116,8 @@ test_jobs_that_are_cancelled_or_made_are_seen_while_the_breaker_is_open(void **s
 	scene_settle();
 	for (int i = 0; i < 100 && made->is_row; i++) {
 		scene_pass(5 * SECOND);
-		for (uint32_t n = 0; n < scene.order_count; n++)
-			assert_true(scene.orders[n]->row->is_row);
+		for (uint32_t n = 0; n < scene.attempt_count; n++)
+			assert_true(scene.attempts[n]->row->is_row);
 		scene_answer_all(200);
 	}
 	assert_int_equal(made->delivered, 1);
@@ -146,7 +146,7 @@ test_however_a_probe_ends_a_receiver_that_is_well_gets_its_events(void **state)
 		(void)scene_set_up(NULL);
 		open_breaker(0, 30, 500);
 		scene_pass(5 * SECOND);
-		assert_int_equal(scene.order_count, 1);
+		assert_int_equal(scene.attempt_count, 1);
 		http_end(0, &ends[i]);
 		scene_settle();
 		assert_int_equal(scene.endpoints[0].breaker, BREAKER_OPEN);
@@ -163,12 +163,12 @@ test_a_new_url_closes_the_breaker_at_once_even_during_a_probe(void **state)
 {
 	open_breaker(0, 30, 500);
 	scene_pass(5 * SECOND);
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	scene.endpoints[0].breaker_version = scene.endpoints[0].version + 1;
 	scene_change(0);
 	scene_settle();
 	assert_int_equal(scene.endpoints[0].breaker, BREAKER_CLOSED);
-	assert_int_equal(scene.order_count, 3);
+	assert_int_equal(scene.attempt_count, 3);
 	http_answer(0, 500); /* the probe, of the old URL */
 	scene_settle();
 	assert_int_equal(scene.endpoints[0].breaker, BREAKER_CLOSED);
@@ -181,7 +181,7 @@ test_another_change_leaves_the_breaker_open(void **state)
 	open_breaker(0, 30, 500);
 	scene_change(0);
 	scene_settle();
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	assert_int_equal(scene.endpoints[0].breaker, BREAKER_OPEN);
 }
 
@@ -192,7 +192,7 @@ test_after_a_restart_an_open_breaker_begins_with_one_probe(void **state)
 	scene_kill();
 	store_start();
 	scene_pass(10 * SECOND);
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	assert_int_equal(breakers_open(), 1);
 	receive_until_delivered(0, 30);
 }
@@ -208,7 +208,7 @@ test_refused_connections_open_the_breaker_sooner(void **state)
 		http_end(i, &refused);
 	scene_settle();
 	assert_int_equal(scene.endpoints[0].breaker, BREAKER_OPEN);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 }
 
 static void
@@ -227,7 +227,7 @@ test_failures_at_the_old_url_do_not_count_at_the_new_one(void **state)
 {
 	for (int round = 0; round < 2; round++) {
 		scene_publish_many(0, 9);
-		while (scene.order_count > 0)
+		while (scene.attempt_count > 0)
 			scene_answer_all(500);
 		assert_int_equal(scene.endpoints[0].breaker, BREAKER_CLOSED);
 		assert_int_equal(count_rows(0, false), 9 * (round + 1));
@@ -263,7 +263,7 @@ static void
 cancel_its_job(bool begins)
 {
 	if (begins)
-		scene_cancel(scene.orders[0]->row);
+		scene_cancel(scene.attempts[0]->row);
 }
 
 static void
@@ -279,16 +279,16 @@ test_whatever_is_done_during_a_probe_a_receiver_that_is_well_gets_its_events(voi
 		(void)scene_set_up(NULL);
 		open_breaker(0, left, 500);
 		scene_pass(5 * SECOND);
-		assert_int_equal(scene.order_count, 1);
+		assert_int_equal(scene.attempt_count, 1);
 		acts[i / 2](true);
 		scene_settle();
-		assert_int_equal(scene.order_count, 1);
+		assert_int_equal(scene.attempt_count, 1);
 		scene_answer_all(answers[i % 2]);
 		scene_pass(SECOND);
 		acts[i / 2](false);
 		for (uint32_t n = 0; n < 200 && scene.endpoints[0].breaker != BREAKER_CLOSED; n++) {
 			scene_pass(SECOND);
-			assert_true(scene.order_count <= 1);
+			assert_true(scene.attempt_count <= 1);
 			scene_answer_all(200);
 		}
 		assert_int_equal(scene.endpoints[0].breaker, BREAKER_CLOSED);
@@ -296,7 +296,7 @@ test_whatever_is_done_during_a_probe_a_receiver_that_is_well_gets_its_events(voi
 			left -= scene.rows[n]->cancelled;
 		for (uint32_t n = 0; n < 60; n++) {
 			scene_pass(SECOND);
-			while (scene.order_count > 0)
+			while (scene.attempt_count > 0)
 				scene_answer_all(200);
 		}
 		for (uint32_t n = 0; n < scene.row_count; n++)

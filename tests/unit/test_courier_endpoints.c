@@ -35,7 +35,7 @@ test_a_disabled_endpoint_keeps_nothing_in_memory_and_goes_on_when_enabled(void *
 	assert_int_equal(scene.begun, 3);
 	set_enabled(0, true);
 	assert_int_equal(scene.begun, 6);
-	for (uint32_t i = 0; i < 20 && scene.order_count > 0; i++) {
+	for (uint32_t i = 0; i < 20 && scene.attempt_count > 0; i++) {
 		http_answer(0, 200);
 		scene_settle();
 	}
@@ -70,8 +70,8 @@ test_an_attempt_keeps_the_configuration_it_began_with(void **state)
 	scene_change(0);
 	(void)scene_publish(0);
 	scene_settle();
-	assert_int_equal(scene.orders[0]->order.endpoint->version, 1);
-	assert_int_equal(scene.orders[1]->order.endpoint->version, 2);
+	assert_int_equal(scene.attempts[0]->spec.endpoint->version, 1);
+	assert_int_equal(scene.attempts[1]->spec.endpoint->version, 2);
 }
 
 static void
@@ -85,7 +85,7 @@ test_410_stops_the_endpoint_at_once(void **state)
 	http_answer(0, 200);
 	http_answer(1, 200);
 	(void)courier_turn(&scene.courier);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene_settle();
 	assert_false(scene.endpoints[0].enabled);
 	assert_int_equal(jobs_in_memory(), 0);
@@ -298,7 +298,7 @@ test_a_retry_after_hours_outlives_the_configuration_in_memory(void **state)
 	for (uint32_t i = 0; i < 6 * 360; i++)
 		scene_pass(10 * SECOND);
 	assert_int_equal(scene.begun, 2);
-	assert_int_equal(scene.orders[0]->order.number, 2);
+	assert_int_equal(scene.attempts[0]->spec.number, 2);
 }
 
 static void
@@ -355,7 +355,7 @@ test_a_drain_begins_nothing_and_cuts_off_without_an_outcome(void **state)
 	courier_drain(&scene.courier);
 	(void)scene_publish(0);
 	scene_settle();
-	assert_int_equal(scene.order_count, 2);
+	assert_int_equal(scene.attempt_count, 2);
 	http_answer(1, 200);
 	http_end(0, &cut);
 	scene_settle();
@@ -380,7 +380,7 @@ test_jobs_of_a_damaged_parcel_are_found_in_their_rows(void **state)
 	scene_pass(5 * SECOND);
 	scene_pass(5 * SECOND);
 	assert_int_equal(scene.begun, 1);
-	assert_ptr_equal(scene.orders[0]->row, row);
+	assert_ptr_equal(scene.attempts[0]->row, row);
 }
 
 static void
@@ -393,7 +393,7 @@ test_jobs_of_one_event_share_its_bytes(void **state)
 	rows[2]->endpoint = 1; /* of the same tenant */
 	scene_hand_over(0, rows, 3);
 	scene_settle();
-	assert_int_equal(scene.order_count, 3);
+	assert_int_equal(scene.attempt_count, 3);
 	assert_true(scene.courier.jobs.bytes < 2 * 3000);
 	for (uint32_t i = 0; i < 3; i++)
 		http_answer(i, 200);

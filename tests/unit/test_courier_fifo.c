@@ -43,7 +43,7 @@ test_what_follows_waits_for_a_job_that_failed_and_burns_no_attempt(void **state)
 	scene_settle();
 	answer(500);
 	scene_pass(10 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	(void)scene_publish_key(0, 0);
 	scene_pass(50 * SECOND);
 	assert_ptr_equal(under_way(), first);
@@ -65,7 +65,7 @@ test_what_follows_waits_for_a_job_that_waits_in_its_row(void **state)
 	for (int i = 0; i < 60; i++) {
 		(void)scene_publish_key(0, 0);
 		scene_pass(59 * SECOND);
-		assert_int_equal(scene.order_count, 0);
+		assert_int_equal(scene.attempt_count, 0);
 	}
 	assert_true(scene.pages < 200);
 	scene_pass(3600 * SECOND);
@@ -101,7 +101,7 @@ test_a_dead_job_stops_its_order_until_it_is_requeued_and_goes_before_the_others(
 	for (int i = 0; i < 5; i++) {
 		(void)scene_publish_key(0, 0);
 		scene_pass(40 * SECOND);
-		assert_int_equal(scene.order_count, 0);
+		assert_int_equal(scene.attempt_count, 0);
 	}
 	scene_requeue(first);
 	scene_pass(SECOND);
@@ -124,7 +124,7 @@ test_an_order_that_was_stopped_stays_so_for_the_next_courier_and_goes_on_when_it
 	store_start();
 	scene_pass(SECOND);
 	scene_pass(100 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	first->stops = false; /* by retention: nobody is told */
 	scene_pass(61 * SECOND);
 	assert_ptr_equal(under_way(), second);
@@ -153,7 +153,7 @@ test_keys_do_not_wait_for_each_other(void **state)
 		answer(200);
 		scene_pass(SECOND);
 	}
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene_pass(7200 * SECOND);
 	assert_ptr_equal(under_way(), a);
 }
@@ -166,7 +166,7 @@ test_a_key_with_many_jobs_costs_few_rounds_over_all_rows(void **state)
 		(void)scene_store_key(0, 'a');
 	store_tell_rows(&scene.endpoints[0]);
 	scene_settle();
-	while (scene.order_count > 0)
+	while (scene.attempt_count > 0)
 		answer(200);
 	assert_int_equal(scene.begun, 300);
 	assert_true(scene.pages < 3 * 300 / MODEL_PAGE_ROWS);
@@ -181,7 +181,7 @@ test_a_key_with_large_jobs_leaves_room_for_the_others(void **state)
 	(void)scene_store_key(0, 'b');
 	store_tell_rows(&scene.endpoints[0]);
 	scene_settle();
-	assert_int_equal(scene.order_count, 2);
+	assert_int_equal(scene.attempt_count, 2);
 }
 
 static void
@@ -191,9 +191,9 @@ test_as_many_keys_as_may_be_in_flight_are_sent_at_the_same_time(void **state)
 	for (int i = 0; i < 30; i++)
 		(void)scene_publish_key(0, "abc"[i % 3]);
 	scene_settle();
-	assert_int_equal(scene.order_count, 3);
-	while (scene.order_count > 0) {
-		assert_true(scene.order_count <= 3);
+	assert_int_equal(scene.attempt_count, 3);
+	while (scene.attempt_count > 0) {
+		assert_true(scene.attempt_count <= 3);
 		answer(200);
 	}
 	assert_int_equal(scene.begun, 30);
@@ -250,7 +250,7 @@ test_the_order_holds_over_a_pause(void **state)
 	answer(500);
 	(void)scene_publish_key(0, 0);
 	scene_pass(100 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene.endpoints[0].enabled = true;
 	scene_change(0);
 	scene_pass(SECOND);
@@ -268,7 +268,7 @@ test_an_endpoint_that_comes_to_have_fifo_sends_what_waited_first(void **state)
 	for (int i = 0; i < 3; i++)
 		old[i] = scene_publish_key(0, 0);
 	scene_settle();
-	assert_int_equal(scene.order_count, 3);
+	assert_int_equal(scene.attempt_count, 3);
 	http_answer(0, 500);
 	scene_settle();
 	scene.endpoints[0].fifo = true;
@@ -276,7 +276,7 @@ test_an_endpoint_that_comes_to_have_fifo_sends_what_waited_first(void **state)
 	scene_settle();
 	new = scene_publish_key(0, 0);
 	scene_pass(10 * SECOND);
-	assert_int_equal(scene.order_count, 2); /* nothing begins beside them */
+	assert_int_equal(scene.attempt_count, 2); /* nothing begins beside them */
 	answer(500);
 	answer(200);
 	scene_pass(10 * SECOND);
@@ -295,11 +295,11 @@ test_an_endpoint_that_has_fifo_no_more_sends_many_at_a_time(void **state)
 	for (int i = 0; i < 10; i++)
 		(void)scene_publish_key(0, 0);
 	scene_settle();
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	scene.endpoints[0].fifo = false;
 	scene_change(0);
 	scene_pass(6 * SECOND);
-	assert_int_equal(scene.order_count, 5);
+	assert_int_equal(scene.attempt_count, 5);
 }
 
 static void
@@ -326,7 +326,7 @@ test_a_cancelled_job_lets_the_next_one_go(void **state)
 	scene_settle();
 	answer(500);
 	scene_pass(SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene_cancel(first);
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), second);
@@ -345,7 +345,7 @@ test_what_waits_for_its_turn_does_not_expire(void **state)
 		answer(429);
 		scene_pass(24 * 3600 * SECOND);
 	}
-	if (scene.order_count == 1 && under_way() != second)
+	if (scene.attempt_count == 1 && under_way() != second)
 		answer(200);
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), second);

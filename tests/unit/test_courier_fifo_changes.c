@@ -21,13 +21,13 @@ test_an_order_goes_on_when_the_attempt_of_before_it_ends(void **state)
 	scene.endpoints[0].fifo = false;
 	(void)scene_publish_key(0, 0);
 	scene_settle();
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	scene.endpoints[0].fifo = true;
 	scene_change(0);
 	scene_settle();
 	second = scene_publish_key(0, 0);
 	scene_pass(SECOND);
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	answer(200);
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), second);
@@ -63,7 +63,7 @@ test_an_attempt_of_before_the_order_that_dies_stops_it(void **state)
 	scene_pass(SECOND);
 	answer(422);
 	scene_pass(2 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene_requeue(first);
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), first);
@@ -81,7 +81,7 @@ test_rows_without_a_place_get_one_although_the_store_could_not_read_them_at_firs
 	scene.endpoints[0].fifo = scene.endpoints[0].enabled = scene.endpoints[0].unreadable = true;
 	scene_change(0);
 	scene_pass(30 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene.endpoints[0].unreadable = false;
 	scene_pass(61 * SECOND);
 	assert_ptr_equal(under_way(), old);
@@ -101,7 +101,7 @@ test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of
 	first = scene_publish_key(0, 0);
 	second = scene_publish_key(0, 0);
 	(void)courier_turn(&scene.courier);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), first);
 	answer(200);
@@ -188,7 +188,7 @@ test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order(void **state)
 	scene_dead_letter(first);
 	scene_pass(SECOND);
 	scene_pass(50 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	scene_requeue(first);
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), first);
@@ -209,7 +209,7 @@ test_jobs_whose_places_are_given_out_again_are_sent(void **state)
 	scene.endpoints[0].last_seq = 1;
 	late = scene_publish_key(0, 0);
 	scene_pass(SECOND);
-	while (scene.order_count > 0)
+	while (scene.attempt_count > 0)
 		answer(200);
 	assert_true(scene_is_over(late));
 	assert_int_equal(scene.begun, 7);
@@ -274,7 +274,7 @@ test_nothing_is_sent_while_another_node_is_the_sender(void **state)
 	scene_pass(SECOND);
 	answer(200);
 	scene_pass(100 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	assert_int_equal(jobs_in_memory(), 0);
 	scene.endpoints[0].elsewhere = false; /* it was adopted */
 	scene_miss();
@@ -306,14 +306,14 @@ test_attempts_of_orders_are_cut_off_before_another_node_may_go_on_with_them(void
 	node_set_attempts_until_us(&scene.node, fake_now_us + 20 * SECOND);
 	(void)scene_publish(1);
 	scene_settle();
-	assert_int_equal(scene.order_count, 2);
+	assert_int_equal(scene.attempt_count, 2);
 	scene_pass(19 * SECOND);
-	assert_int_equal(scene.order_count, 2);
+	assert_int_equal(scene.attempt_count, 2);
 	scene_pass(2 * SECOND);
 	assert_int_equal(under_way()->endpoint, 1); /* others go on */
 	answer(200);
 	scene_pass(100 * SECOND);
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	node_set_attempts_until_us(&scene.node, INT64_MAX); /* a heartbeat has succeeded */
 	scene_pass(10 * SECOND);
 	assert_ptr_equal(under_way(), first);

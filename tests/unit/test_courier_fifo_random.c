@@ -43,8 +43,8 @@ end_attempt(struct dice *dice)
 	    .http_status = statuses[dice_below(dice, sizeof statuses / sizeof *statuses)],
 	    .retry_after_ms = dice_below(dice, 6) == 0 ? 1000 + (int64_t)dice_below(dice, 100000) : -1};
 
-	if (scene.order_count > 0)
-		http_end(dice_below(dice, scene.order_count), &result);
+	if (scene.attempt_count > 0)
+		http_end(dice_below(dice, scene.attempt_count), &result);
 }
 
 static void
@@ -145,10 +145,10 @@ static void
 go_on(uint32_t (*left)(void))
 {
 	for (uint32_t round = 0; round < 5000 && left() > 0; round++) {
-		for (uint32_t i = 0; i < scene.order_count; i++)
+		for (uint32_t i = 0; i < scene.attempt_count; i++)
 			http_answer(i, 200);
 		scene_settle();
-		if (scene.order_count == 0)
+		if (scene.attempt_count == 0)
 			fake_now_us += SECOND;
 	}
 }

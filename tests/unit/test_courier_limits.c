@@ -95,7 +95,7 @@ test_many_jobs_of_one_tenant_leave_memory_to_another(void **state)
 	for (uint32_t done = 0; done < 20;) {
 		uint32_t number = 0;
 
-		while (scene.orders[number]->row->endpoint != 0)
+		while (scene.attempts[number]->row->endpoint != 0)
 			number++;
 		http_answer(number, 200);
 		scene_settle();
@@ -112,7 +112,7 @@ test_many_attempts_of_one_tenant_leave_slots_to_another(void **state)
 	scene_begin(8 * MIB, 16 * MIB);
 	store_start();
 	pile_up(1200, 10);
-	assert_in_range(scene.order_count, COURIER_IN_FLIGHT_MOST / 2, COURIER_IN_FLIGHT_MOST - 100);
+	assert_in_range(scene.attempt_count, COURIER_IN_FLIGHT_MOST / 2, COURIER_IN_FLIGHT_MOST - 100);
 	scene_publish_many(0, 3);
 	scene_publish_many(1, 3);
 	assert_int_equal(scene.endpoints[0].in_flight, 3);
@@ -136,7 +136,7 @@ test_the_courier_reports_since_when_its_oldest_job_is_due(void **state)
 	scene_pass(5 * SECOND);
 	assert_int_equal(late_since_us(), published_us);
 	scene_answer_all(200);
-	assert_int_equal(scene.order_count, 2);
+	assert_int_equal(scene.attempt_count, 2);
 	scene_pass(5 * SECOND);
 	assert_int_equal(late_since_us(), 0);
 	scene_publish_many(0, 2);

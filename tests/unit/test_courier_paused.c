@@ -28,7 +28,7 @@ check_pause(const char *tenant_id)
 	store_tell_pause(NULL);
 	scene_settle();
 	assert_int_equal(scene.begun, 6);
-	for (uint32_t i = 0; i < 20 && scene.order_count > 0; i++) {
+	for (uint32_t i = 0; i < 20 && scene.attempt_count > 0; i++) {
 		http_answer(0, 200);
 		scene_settle();
 	}

@@ -22,11 +22,11 @@ test_429_with_retry_after_holds_the_endpoint(void **state)
 	(void)scene_publish(0);
 	(void)scene_publish(1);
 	scene_settle();
-	assert_int_equal(scene.order_count, 1); /* of the other endpoint */
+	assert_int_equal(scene.attempt_count, 1); /* of the other endpoint */
 	scene_pass(19 * SECOND);
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	scene_pass(SECOND);
-	assert_int_equal(scene.order_count, 3);
+	assert_int_equal(scene.attempt_count, 3);
 	assert_int_equal(counter_read(&scene.slot.process, COUNTER_DELIVERIES_UNCHARGED), 1);
 }
 
@@ -94,17 +94,17 @@ test_an_endpoint_whose_name_nobody_answers_for_is_tried_by_one_job_at_a_time(voi
 	scene_pass(5 * SECOND - 1);
 	assert_int_equal(scene.begun, 3);
 	scene_pass(SECOND + 1); /* a fifth more at most */
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	http_end(0, &unresolved);
 	scene_settle();
 	scene_pass(9 * SECOND);
 	assert_int_equal(scene.begun, 4);
 	scene_pass(3 * SECOND);
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	http_answer(0, 200);
 	scene_settle();
-	assert_int_equal(scene.order_count, 3);
-	for (begun = 0; scene.order_count > 0 && begun < 20; begun++) {
+	assert_int_equal(scene.attempt_count, 3);
+	for (begun = 0; scene.attempt_count > 0 && begun < 20; begun++) {
 		http_answer(0, 200);
 		scene_settle();
 	}
@@ -121,7 +121,7 @@ test_jobs_of_a_name_that_is_away_for_long_cost_no_memory_and_few_updates(void **
 		(void)scene_publish(0);
 	scene_settle();
 	for (uint32_t seconds = 0; seconds < 3600; seconds++) {
-		while (scene.order_count > 0) {
+		while (scene.attempt_count > 0) {
 			http_end(0, &unresolved);
 			scene_settle();
 			outcomes++;
@@ -134,7 +134,7 @@ test_jobs_of_a_name_that_is_away_for_long_cost_no_memory_and_few_updates(void **
 	scene.endpoints[0].version++; /* another URL */
 	scene_change(0);
 	scene_pass(10 * SECOND);
-	assert_int_equal(scene.order_count, 3);
+	assert_int_equal(scene.attempt_count, 3);
 }
 
 static void

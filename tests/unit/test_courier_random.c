@@ -55,7 +55,7 @@ end_attempt(struct dice *dice)
 	    .http_status = statuses[dice_below(dice, sizeof statuses / sizeof *statuses)],
 	    .retry_after_ms = dice_below(dice, 3) == 0 ? 1000 + (int64_t)dice_below(dice, 100000) : -1};
 
-	if (scene.order_count == 0)
+	if (scene.attempt_count == 0)
 		return;
 	if (result.http_status == 410 && dice_below(dice, 10) > 0)
 		result.http_status = 200;
@@ -67,7 +67,7 @@ end_attempt(struct dice *dice)
 		result = (struct attempt_result){.end = ATTEMPT_OURS, .retry_after_ms = -1};
 	else if (dice_below(dice, 10) == 0)
 		result = (struct attempt_result){.end = ATTEMPT_UNRESOLVED, .retry_after_ms = -1};
-	http_end(dice_below(dice, scene.order_count), &result);
+	http_end(dice_below(dice, scene.attempt_count), &result);
 }
 
 static void
@@ -239,11 +239,11 @@ finish(void)
 				scene.endpoints[i].enabled = true;
 				scene_change(i);
 			}
-		for (uint32_t i = 0; i < scene.order_count; i++)
+		for (uint32_t i = 0; i < scene.attempt_count; i++)
 			http_answer(i, 200);
 		scene_settle();
 		check();
-		if (scene.order_count == 0)
+		if (scene.attempt_count == 0)
 			fake_now_us += SECOND;
 	}
 	for (uint32_t i = 0; i < scene.row_count; i++)
@@ -252,7 +252,7 @@ finish(void)
 			    scene.rows[i]->endpoint, (long)((scene.rows[i]->due_us - fake_now_us) / 1000),
 			    scene.rows[i]->attempts);
 	assert_int_equal(rows_left(), 0);
-	while (scene.order_count > 0) { /* of jobs that were cancelled meanwhile */
+	while (scene.attempt_count > 0) { /* of jobs that were cancelled meanwhile */
 		http_answer(0, 200);
 		scene_settle();
 	}

@@ -19,7 +19,7 @@ failed_job(void)
 	scene_settle();
 	http_answer(0, 500);
 	scene_settle();
-	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.attempt_count, 0);
 	assert_int_equal(jobs_in_memory(), 1);
 	return row;
 }
@@ -34,7 +34,7 @@ test_a_job_that_waits_is_begun_when_its_row_is_made_due(void **state)
 	scene_hurry(row);
 	scene_pass(SECOND); /* the gap between two rounds */
 	assert_int_equal(scene.begun, 2);
-	assert_int_equal(scene.orders[0]->order.number, 2);
+	assert_int_equal(scene.attempts[0]->spec.number, 2);
 }
 
 static void
@@ -118,10 +118,10 @@ test_a_job_whose_row_is_removed_during_its_attempt_is_not_begun_again(void **sta
 	struct model_row *row = scene_publish(0);
 
 	scene_settle();
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	scene_cancel(row);
 	scene_pass(2 * SECOND);
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	http_answer(0, 500);
 	scene_settle();
 	assert_int_equal(jobs_in_memory(), 0);
@@ -153,7 +153,7 @@ test_a_job_that_is_cancelled_during_its_attempt_is_not_begun_again(void **state)
 	row->cancelled = true;
 	store_tell_cancelled(row);
 	scene_settle();
-	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.attempt_count, 1);
 	http_answer(0, 500);
 	scene_pass(60 * SECOND);
 	assert_int_equal(scene.begun, 1);
@@ -228,7 +228,7 @@ test_a_cancelled_job_is_not_begun_by_the_next_courier_on_its_lane(void **state)
 	store_start();
 	scene_settle();
 	assert_int_equal(scene.begun, 1);
-	assert_ptr_equal(scene.orders[0]->row, other);
+	assert_ptr_equal(scene.attempts[0]->row, other);
 }
 
 static void

@@ -20,7 +20,7 @@ publish(uint32_t count)
 static void
 answer_all(void)
 {
-	for (uint32_t i = 0; i < scene.order_count; i++)
+	for (uint32_t i = 0; i < scene.attempt_count; i++)
 		http_answer(i, 200);
 	scene_settle();
 }

@@ -34,7 +34,7 @@ span(const char *text)
 static void
 assert_headers(const char *secret, const char *old_secret, bool legacy, const char *expected)
 {
-	struct signature_order order = {.secret = span(secret),
+	struct signature_spec spec = {.secret = span(secret),
 	    .old_secret = span(old_secret),
 	    .legacy = legacy,
 	    .job_id = job_id,
@@ -42,7 +42,7 @@ assert_headers(const char *secret, const char *old_secret, bool legacy, const ch
 	    .body = span("{\"a\":\"\xf0\x9f\x98\x80\"}\n")};
 	struct bytes out = {0};
 
-	signature_add(&out, &order);
+	signature_add(&out, &spec);
 	bytes_add(&out, "", 1);
 	assert_string_equal(out.base, expected);
 	bytes_free(&out);

@@ -94,9 +94,9 @@ static void
 begin(void)
 {
 	static const uint8_t attempt_id[16] = {1};
-	struct attempt_order order = {.endpoint = &endpoint, .event = event, .number = 1};
+	struct attempt_spec spec = {.endpoint = &endpoint, .event = event, .number = 1};
 
-	assert_int_equal(transfer_begin(transfer, &order, attempt_id), TRANSFER_LOOK_UP);
+	assert_int_equal(transfer_begin(transfer, &spec, attempt_id), TRANSFER_LOOK_UP);
 	assert_int_equal(transfer_resolved(transfer, &answer), TRANSFER_READY);
 	transfer_prepare(transfer);
 }
