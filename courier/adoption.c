@@ -17,7 +17,7 @@
 #define LEFT_MS 9000 /* after a node has left: its other processes end within 8 s of the first one */
 #define SLICE_MOST 2000u /* rows of jobs */
 #define SLICE_LEAST 50u
-#define WAKE_EACH_US (5 * INT64_C(1000000)) /* least time between two walks of couriers */
+#define WAKE_EACH_US (5 * INT64_C(1000000)) /* least time between two scans of couriers */
 #define BLOCKED_AGAIN_US (1 * INT64_C(1000000))
 #define FAILED_AGAIN_US (5 * INT64_C(1000000))
 #define ORDERS_AT_ONCE 100u
@@ -206,7 +206,7 @@ adoption_after_heartbeat(struct adoption *adoption, struct db *db, const struct 
 
 /* ---- jobs ---- */
 
-/* Has each courier walk over the endpoints that have rows. */
+/* Has each courier scan for endpoints that have rows. */
 static void
 wake_couriers(struct adoption *adoption, int64_t now_us)
 {

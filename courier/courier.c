@@ -11,7 +11,7 @@
 #include "courier/reconcile.h"
 #include "shm/counters.h"
 
-#define WALK_GAP_US (5 * INT64_C(1000000))
+#define SCAN_GAP_US (5 * INT64_C(1000000))
 #define OLDEST_DUE_EACH_US (5 * INT64_C(1000000))
 #define BEGIN_A_TURN 256u
 
@@ -33,8 +33,8 @@ courier_open(struct courier *c, uint64_t limit, int64_t settle_us)
 	c->pages.jobs = c->reports.jobs = &c->jobs;
 	c->pages.thread = c->thread;
 	c->pages.cancelled = &c->parcels.cancelled;
-	c->walk_wanted = true;
-	c->walked_us = -WALK_GAP_US;
+	c->scan_wanted = true;
+	c->scanned_us = -SCAN_GAP_US;
 }
 
 static void
@@ -191,7 +191,7 @@ take_has_rows(struct courier *c, const struct message *message, int64_t now_us)
 {
 	struct queue *queue = queues_get(&c->queues, tenant_of(message), message->id, now_us);
 
-	if (message->walked)
+	if (message->by_scan)
 		queue->fifo.unplaced = true;
 	rows_changed(c, queue, now_us);
 }
@@ -235,7 +235,7 @@ take_endpoint(struct courier *c, struct message *message, int64_t now_us)
 	queues_kept(&c->queues, queue, now_us);
 }
 
-/* Leaves the jobs of paused tenants in their rows. A walk finds the jobs of tenants whose pause has ended. */
+/* Leaves the jobs of paused tenants in their rows. A scan finds the jobs of tenants whose pause has ended. */
 static void
 take_pauses(struct courier *c, struct message *message, int64_t now_us)
 {
@@ -253,8 +253,8 @@ take_pauses(struct courier *c, struct message *message, int64_t now_us)
 		queues_kept(&c->queues, queue, now_us);
 	}
 	free(links);
-	c->walk_wanted = c->walk_again = true;
-	c->walked_us = now_us - WALK_GAP_US;
+	c->scan_wanted = c->scan_again = true;
+	c->scanned_us = now_us - SCAN_GAP_US;
 }
 
 static void
@@ -315,8 +315,8 @@ take_message(struct courier *c, struct message *message, int64_t now_us)
 		if (!c->draining)
 			tests_begin(&c->tests, message);
 		return;
-	case MESSAGE_WALKED:
-		c->walking = false;
+	case MESSAGE_SCANNED:
+		c->scanning = false;
 		return;
 	case MESSAGE_PAUSED:
 		take_pauses(c, message, now_us);
@@ -337,7 +337,7 @@ take_message(struct courier *c, struct message *message, int64_t now_us)
 		jobs_lose(&c->jobs);
 		leases_lose(&c->ready, &c->queues);
 		c->started = false;
-		c->walk_wanted = true;
+		c->scan_wanted = true;
 		return;
 	case MESSAGE_REFUSED:
 		jobs_refused(&c->jobs, message->id, message->position);
@@ -360,20 +360,20 @@ take_messages(struct courier *c, int64_t now_us)
 
 /* Finds rows of endpoints that this courier does not know. */
 static void
-walk_if_due(struct courier *c, int64_t now_us)
+scan_if_due(struct courier *c, int64_t now_us)
 {
 	uint32_t missed = courier_missed(c->slot);
 
 	if (missed != c->missed || c->parcels.damaged)
-		c->walk_wanted = true;
-	if (!c->started || !c->walk_wanted || c->walking || now_us - c->walked_us < WALK_GAP_US)
+		c->scan_wanted = true;
+	if (!c->started || !c->scan_wanted || c->scanning || now_us - c->scanned_us < SCAN_GAP_US)
 		return;
 	c->missed = missed;
-	c->walk_wanted = c->walk_again;
-	c->walk_again = c->parcels.damaged = false;
-	c->walking = true;
-	c->walked_us = now_us;
-	store_thread_walk(c->thread);
+	c->scan_wanted = c->scan_again;
+	c->scan_again = c->parcels.damaged = false;
+	c->scanning = true;
+	c->scanned_us = now_us;
+	store_thread_scan(c->thread);
 }
 
 static void
@@ -395,7 +395,7 @@ courier_has_work(const struct courier *c)
 {
 	return !c->draining &&
 	       ((c->started && parcels_wait(&c->parcels)) || node_changes_version(c->node) != c->woken_version ||
-		   (courier_missed(c->slot) != c->missed && !c->walk_wanted));
+		   (courier_missed(c->slot) != c->missed && !c->scan_wanted));
 }
 
 static int64_t
@@ -467,7 +467,7 @@ courier_turn(struct courier *c)
 	if (c->jobs.in_flight < in_flight && ready_has_some(&c->ready))
 		c->more = true;
 	if (!c->draining) {
-		walk_if_due(c, now_us);
+		scan_if_due(c, now_us);
 		pages_ask(&c->pages, now_us);
 		queues_forget_unused(&c->queues, now_us);
 	}
@@ -487,7 +487,7 @@ courier_turn(struct courier *c)
 	next_us = earlier(next_us, earlier(shares_due_us(&c->ready.shares), cut_due_us(c, now_us)));
 	if (c->pages.reading < PAGES_AT_ONCE)
 		next_us = earlier(next_us, read_schedule_next_us(&c->schedule));
-	if (c->walk_wanted && !c->walking && c->started)
-		next_us = earlier(next_us, c->walked_us + WALK_GAP_US);
+	if (c->scan_wanted && !c->scanning && c->started)
+		next_us = earlier(next_us, c->scanned_us + SCAN_GAP_US);
 	return next_us;
 }

@@ -36,10 +36,10 @@ struct courier {
 	bool started; /* the predecessor's outcomes are committed */
 	int64_t epoch; /* when started: the epoch of the node's row whose jobs are in memory */
 	bool draining;
-	bool walking, walk_wanted;
-	bool walk_again; /* walk twice: a publisher may commit by what it knew before a pause began or ended */
-	uint32_t missed; /* `missed` of the slot, before the last walk */
-	int64_t walked_us; /* start of the last walk */
+	bool scanning, scan_wanted;
+	bool scan_again; /* scan twice: a publisher may commit by what it knew before a pause began or ended */
+	uint32_t missed; /* `missed` of the slot, before the last scan */
+	int64_t scanned_us; /* start of the last scan */
 	int64_t woken_version; /* the version of changes that the store thread was last woken for */
 	bool more; /* another turn has work at once */
 	int64_t oldest_due_at_us; /* when to publish next how long jobs have been overdue */

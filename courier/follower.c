@@ -22,7 +22,7 @@
 #include "courier/known_endpoints.h"
 #include "courier/node_watch.h"
 #include "courier/pause_watch.h"
-#include "courier/row_walk.h"
+#include "courier/row_scan.h"
 #include "courier/test_watch.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/endpoint_changes.h"
@@ -199,7 +199,7 @@ compare_endpoint(struct follower *follower, const char *tenant_id, const struct 
 	struct span text = db_rows_text(rows, row, 0);
 	uint8_t id[16];
 
-	if (uuid_parse(text.base, text.len, id) && row_walk_is_mine(follower->segment, follower->courier, id))
+	if (uuid_parse(text.base, text.len, id) && row_scan_is_mine(follower->segment, follower->courier, id))
 		known_endpoints_compare(
 		    &follower->known, tenant_id, id, db_rows_int(rows, row, 1), db_rows_bool(rows, row, 2));
 }
@@ -215,7 +215,7 @@ send_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 static int
 send_rows(struct follower *follower, struct db *db, const char *tenant_id, struct error *err)
 {
-	struct row_walk walk = {.segment = follower->segment,
+	struct row_scan scan = {.segment = follower->segment,
 	    .courier = follower->courier,
 	    .found = send_row,
 	    .context = follower,
@@ -225,8 +225,8 @@ send_rows(struct follower *follower, struct db *db, const char *tenant_id, struc
 	int rc = 0;
 
 	while (rc == 0 && more)
-		rc = row_walk_step(&walk, db, &more, err);
-	free(walk.tenant_id);
+		rc = row_scan_step(&scan, db, &more, err);
+	free(scan.tenant_id);
 	return rc;
 }
 

@@ -113,7 +113,7 @@ remove_at(struct job_marker *marker, struct marking **at)
 	free(marking);
 }
 
-/* A walk finds the rows of these endpoints, and a page shows whether rows must become pending again. */
+/* A scan finds the rows of these endpoints, and a page shows whether rows must become pending again. */
 void
 job_marker_end_pauses(struct job_marker *marker, const struct pauses *pauses)
 {

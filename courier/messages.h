@@ -28,7 +28,7 @@ enum message_kind {
 	MESSAGE_HAS_PLACE, /* the endpoint, which has fifo, has a row of the place `seq` */
 	MESSAGE_CANCELLED, /* the job: its row was removed */
 	MESSAGE_TEST, /* a single attempt at the endpoint `config`, with the event in `memory` */
-	MESSAGE_WALKED,
+	MESSAGE_SCANNED,
 	MESSAGE_PAUSED, /* pauses: these replace the former ones */
 	MESSAGE_LEASE, /* answer to a request for the endpoint's lease: `given` */
 	MESSAGE_NODES, /* view: the number of nodes, and this one's rank */
@@ -76,7 +76,7 @@ struct message {
 	int64_t took_us; /* of PAGE: time that the store needed */
 	int64_t begun_us; /* of LEASE: CLOCK_BOOTTIME before asking the store */
 	bool given; /* of LEASE */
-	bool walked; /* of HAS_ROWS: found by a walk; rows may have come from another node */
+	bool by_scan; /* of HAS_ROWS: found by a scan; rows may have come from another node */
 	bool last; /* of PAGE: no row follows */
 	bool fifo; /* of PAGE: in the order of places */
 	bool placed; /* of PAGE, with fifo: rows got places first, as asked */

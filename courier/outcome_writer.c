@@ -264,7 +264,7 @@ outcome_writer_write(
 	for (uint32_t i = 0; i < writer->count; i++)
 		runs_note(writer->runs, &writer->outcomes[i], clock_steady_us());
 	if (writer->missed)
-		courier_add_missed(writer->slot); /* the damaged outcome's endpoint is unknown: walk over all rows */
+		courier_add_missed(writer->slot); /* the damaged outcome's endpoint is unknown: scan all rows */
 	lane_release(&writer->lane, behind);
 	*released = behind;
 	return 0;

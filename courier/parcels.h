@@ -17,7 +17,7 @@ struct parcels {
 	uint32_t count;
 	struct cancelled cancelled; /* jobs not to take */
 	int64_t since_us; /* node_since_us(): older jobs are left in rows, which may be another node's */
-	bool damaged; /* a parcel was damaged: walk to find its jobs' rows. The caller clears it */
+	bool damaged; /* a parcel was damaged: scan to find its jobs' rows. The caller clears it */
 };
 
 /*

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
-#include "courier/row_walk.h"
+#include "courier/row_scan.h"
 #include "shm/node.h"
 #include "store/webhooks/fifo_heads.h"
 #include "store/webhooks/job_outcomes.h"
@@ -38,7 +38,7 @@ send_place(const struct place_watch *watch, const struct db_rows *rows, uint32_t
 	struct message *message;
 
 	if (id.base == NULL || !uuid_parse(id.base, id.len, endpoint_id) ||
-	    !row_walk_is_mine(watch->segment, watch->courier, endpoint_id))
+	    !row_scan_is_mine(watch->segment, watch->courier, endpoint_id))
 		return;
 	message = message_new(MESSAGE_HAS_PLACE, db_rows_text(rows, row, FIFO_WAITING_TENANT).base, endpoint_id);
 	message->seq = db_rows_int(rows, row, FIFO_WAITING_SEQ);

@@ -1,7 +1,7 @@
 /*
  * Looks for jobs of endpoints with fifo that other nodes have stored and this node must send: they come by no parcel. A
- * publisher or an adoption that makes this node the sender also announces the endpoint to the courier, or has it walk.
- * For the store thread.
+ * publisher or an adoption that makes this node the sender also announces the endpoint to the courier, or has it scan
+ * all endpoints. For the store thread.
  */
 #ifndef COURIER_PLACE_WATCH_H
 #define COURIER_PLACE_WATCH_H
@@ -30,7 +30,7 @@ struct place_watch {
  */
 int64_t place_watch_due_us(const struct place_watch *watch, int64_t node_id, bool knows_fifo);
 
-/* Call it after a walk of the courier: the node may send to endpoints that were unknown before. */
+/* Call it after a scan of the courier: the node may send to endpoints that were unknown before. */
 void place_watch_look_anew(struct place_watch *watch);
 
 /* Sends MESSAGE_HAS_PLACE for each endpoint whose newest job waits. No transaction may be open. As db_query(). */

@@ -20,7 +20,7 @@
 #include "courier/outcome_writer.h"
 #include "courier/page_reader.h"
 #include "courier/place_watch.h"
-#include "courier/row_walk.h"
+#include "courier/row_scan.h"
 #include "courier/runs.h"
 #include "courier/test_outcome.h"
 #include "courier/transform_reader.h"
@@ -33,7 +33,7 @@
  */
 #define OUTCOME_GAP_US (50 * 1000)
 /* In distributed tables rows may appear without an announcement. */
-#define WALK_US (120 * INT64_C(1000000))
+#define SCAN_US (120 * INT64_C(1000000))
 /* Other couriers wait for courier 0's claim. */
 #define NODE_LOOK_US (50 * 1000)
 
@@ -49,7 +49,7 @@ struct store_duties {
 	struct node_keeper *keeper; /* NULL: not courier 0 */
 	bool lane_was_empty; /* the predecessor's outcomes are written */
 	int64_t outcomes_due_us; /* steady: when the next transaction of outcomes may begin */
-	int64_t walk_us; /* steady: the next walk, if tables are distributed */
+	int64_t scan_us; /* steady: the next scan, if tables are distributed */
 	bool looks_anew; /* the follower was asked to look anew after the node got its row */
 	struct place_watch places;
 	struct node_row node; /* the row sent as MESSAGE_STARTED; node_id 0: none */
@@ -278,7 +278,7 @@ write_runs(struct store_duties *duties, struct db *db, bool *worked, struct erro
 }
 
 /*
- * Walks over distributed tables now and then. If a node of the store dies during a commit, its rows appear up to a
+ * Scans distributed tables now and then. If a node of the store dies during a commit, its rows appear up to a
  * minute later: a page did not have them although the publisher had announced the jobs.
  */
 static int
@@ -287,9 +287,9 @@ look_for_rows(struct store_duties *duties, struct db *db, bool *worked, struct e
 	int64_t now_us = clock_steady_us();
 
 	(void)worked, (void)err;
-	if (!db_distributed(db) || now_us < duties->walk_us)
+	if (!db_distributed(db) || now_us < duties->scan_us)
 		return 0;
-	duties->walk_us = now_us + WALK_US;
+	duties->scan_us = now_us + SCAN_US;
 	courier_add_missed(segment_courier(duties->segment, duties->courier));
 	return 0;
 }
@@ -377,15 +377,15 @@ send_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 		return;
 	}
 	message = message_new(MESSAGE_HAS_ROWS, tenant_id, endpoint_id);
-	message->walked = true;
+	message->by_scan = true;
 	message_queue_put(duties->messages, message);
 }
 
-/* Walks a slice. The request remembers the place. */
+/* Scans a slice. The request remembers the place. */
 static int
-step_walk(struct store_duties *duties, struct db *db, struct store_request *request, bool *done, struct error *err)
+step_scan(struct store_duties *duties, struct db *db, struct store_request *request, bool *done, struct error *err)
 {
-	struct row_walk walk = {.segment = duties->segment,
+	struct row_scan scan = {.segment = duties->segment,
 	    .courier = duties->courier,
 	    .found = send_row,
 	    .context = duties,
@@ -394,14 +394,14 @@ step_walk(struct store_duties *duties, struct db *db, struct store_request *requ
 	bool more = true;
 	int rc;
 
-	memcpy(walk.endpoint_id, request->id, sizeof walk.endpoint_id);
-	rc = row_walk_step(&walk, db, &more, err);
-	request->tenant_id = walk.tenant_id;
-	request->of_endpoints = walk.of_endpoints;
-	memcpy(request->id, walk.endpoint_id, sizeof request->id);
+	memcpy(scan.endpoint_id, request->id, sizeof scan.endpoint_id);
+	rc = row_scan_step(&scan, db, &more, err);
+	request->tenant_id = scan.tenant_id;
+	request->of_endpoints = scan.of_endpoints;
+	memcpy(request->id, scan.endpoint_id, sizeof request->id);
 	*done = rc == 0 && !more;
 	if (*done) {
-		message_queue_put(duties->messages, message_new(MESSAGE_WALKED, NULL, NULL));
+		message_queue_put(duties->messages, message_new(MESSAGE_SCANNED, NULL, NULL));
 		place_watch_look_anew(&duties->places);
 	}
 	return rc;
@@ -436,8 +436,8 @@ fulfil(struct store_duties *duties, struct db *db, struct store_request *request
 		break;
 	case STORE_REQUEST_READ_PAGE:
 		return read_page(duties, db, request, done, err);
-	case STORE_REQUEST_WALK:
-		return step_walk(duties, db, request, done, err);
+	case STORE_REQUEST_SCAN:
+		return step_scan(duties, db, request, done, err);
 	}
 	*done = rc == 0;
 	return rc;

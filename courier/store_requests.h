@@ -20,7 +20,7 @@ enum store_request_kind {
 	STORE_REQUEST_GIVE_LEASE,
 	STORE_REQUEST_LOAD_TRANSFORM,
 	STORE_REQUEST_READ_PAGE,
-	STORE_REQUEST_WALK
+	STORE_REQUEST_SCAN
 };
 
 /* The page that the loop wants. */
@@ -39,8 +39,8 @@ struct page_query {
 struct store_request {
 	struct store_request *next;
 	enum store_request_kind kind;
-	char *tenant_id; /* of a walk: where it stands */
-	bool of_endpoints; /* of a walk: see courier/row_walk.h */
+	char *tenant_id; /* of a scan: where it stands */
+	bool of_endpoints; /* of a scan: see courier/row_scan.h */
 	uint8_t id[16]; /* the endpoint's, or the transform's */
 	struct page_query page; /* of READ_PAGE */
 	uint32_t for_ms; /* of TAKE_LEASE */

@@ -326,9 +326,9 @@ store_thread_read_page(struct store_thread *thread, const struct endpoint_name *
 }
 
 void
-store_thread_walk(struct store_thread *thread)
+store_thread_scan(struct store_thread *thread)
 {
-	(void)ask(thread, STORE_REQUEST_WALK, "", NULL);
+	(void)ask(thread, STORE_REQUEST_SCAN, "", NULL);
 	asked(thread);
 }
 

@@ -54,8 +54,8 @@ void store_thread_load_transform(struct store_thread *thread, const char *tenant
 void store_thread_read_page(
     struct store_thread *thread, const struct endpoint_name *name, const struct page_query *query);
 
-/* Asks for all endpoints of this courier that have rows: MESSAGE_HAS_ROWS for each, then MESSAGE_WALKED. */
-void store_thread_walk(struct store_thread *thread);
+/* Asks for all endpoints of this courier that have rows: MESSAGE_HAS_ROWS for each, then MESSAGE_SCANNED. */
+void store_thread_scan(struct store_thread *thread);
 
 /* Announces outcomes on the lane. now: write them, or read changes, without waiting until outcomes are due. */
 void store_thread_wake(struct store_thread *thread, bool now);

@@ -136,7 +136,7 @@ job_rows_events(struct db *db, const char *tenant_id, const struct job_name *job
 	return rc;
 }
 
-/* ---- the walk ---- */
+/* ---- the scan ---- */
 
 #define FIRST_PLACE                                                                                                    \
 	"WITH RECURSIVE places (tenant_id, endpoint_id, n) AS (SELECT * FROM (SELECT tenant_id, endpoint_id, 1 "       \
@@ -151,10 +151,10 @@ job_rows_events(struct db *db, const char *tenant_id, const struct job_name *job
  * Each step jumps to the next endpoint in the key; in PostgreSQL by one lookup, because dead rows kept by an old
  * snapshot are skipped one by one.
  */
-#define WALK                                                                                                           \
+#define SCAN                                                                                                           \
 	FIRST_PLACE "behind.tenant_id, behind.endpoint_id, n + 1 FROM places CROSS JOIN LATERAL "                      \
 		    "(SELECT jobs.tenant_id, jobs.endpoint_id " NEXT_PLACE "AS behind WHERE n < $3)" ALL_PLACES
-#define SQLITE_WALK                                                                                                    \
+#define SQLITE_SCAN                                                                                                    \
 	FIRST_PLACE "(SELECT jobs.tenant_id " NEXT_PLACE ", (SELECT jobs.endpoint_id " NEXT_PLACE                      \
 		    ", n + 1 FROM places WHERE tenant_id IS NOT NULL AND n < $3)" ALL_PLACES
 
@@ -162,13 +162,13 @@ job_rows_events(struct db *db, const char *tenant_id, const struct job_name *job
  * Citus allows no recursion over tenants. A deleted endpoint's jobs are removed before the endpoint, so none is
  * missed.
  */
-#define CITUS_WALK(behind)                                                                                             \
+#define CITUS_SCAN(behind)                                                                                             \
 	"SELECT e.tenant_id, e.endpoint_id FROM endpoints e WHERE " behind " AND (SELECT 1 FROM jobs "                 \
 	"WHERE jobs.tenant_id = e.tenant_id AND jobs.endpoint_id = e.endpoint_id LIMIT 1) = 1 "                        \
 	"ORDER BY e.tenant_id, e.endpoint_id LIMIT $3"
 
 static int
-walk(struct db *db, const struct db_statement *statement, const struct job_place *place, struct db_rows **rows,
+scan(struct db *db, const struct db_statement *statement, const struct job_place *place, struct db_rows **rows,
     struct error *err)
 {
 	const struct db_param params[] = {
@@ -178,31 +178,31 @@ walk(struct db *db, const struct db_statement *statement, const struct job_place
 }
 
 int
-job_rows_walk(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
+job_rows_scan(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement walk_all = {
-	    WALK, SQLITE_WALK, .citus = CITUS_WALK("(e.tenant_id, e.endpoint_id) > ($1, $2)")};
+	static const struct db_statement scan_all = {
+	    SCAN, SQLITE_SCAN, .citus = CITUS_SCAN("(e.tenant_id, e.endpoint_id) > ($1, $2)")};
 
-	return walk(db, &walk_all, place, rows, err);
+	return scan(db, &scan_all, place, rows, err);
 }
 
 int
-job_rows_walk_tenant(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
+job_rows_scan_tenant(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement of_tenant = {
-	    WALK, SQLITE_WALK, .citus = CITUS_WALK("e.tenant_id = $1 AND e.endpoint_id > $2")};
+	    SCAN, SQLITE_SCAN, .citus = CITUS_SCAN("e.tenant_id = $1 AND e.endpoint_id > $2")};
 
-	return walk(db, &of_tenant, place, rows, err);
+	return scan(db, &of_tenant, place, rows, err);
 }
 
 int
-job_rows_walk_endpoints(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
+job_rows_scan_endpoints(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement walk_endpoints = {
+	static const struct db_statement scan_endpoints = {
 	    "SELECT tenant_id, endpoint_id FROM endpoints WHERE (tenant_id, endpoint_id) > ($1, $2) "
 	    "AND deleted_at IS NULL ORDER BY tenant_id, endpoint_id LIMIT $3"};
 
-	return walk(db, &walk_endpoints, place, rows, err);
+	return scan(db, &scan_endpoints, place, rows, err);
 }
 
 /* ---- held ---- */

@@ -88,13 +88,13 @@ struct job_place {
  * endpoint_id. Reads as many places of the key as it returns rows, however many jobs there are; a distributed store
  * reads one for each endpoint.
  */
-int job_rows_walk(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
+int job_rows_scan(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
 
 /* The same for a caller that wants only the place's tenant: others may follow. */
-int job_rows_walk_tenant(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
+int job_rows_scan_tenant(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
 
 /* The same for all endpoints that are not deleted, with or without rows: reads no row of jobs. */
-int job_rows_walk_endpoints(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
+int job_rows_scan_endpoints(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
 
 /*
  * Mark the first limit rows of the range as held, which stops their expiry, or as pending. Rows that become pending

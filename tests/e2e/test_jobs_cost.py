@@ -57,9 +57,9 @@ def pages(database, sql):
 
 
 def check(store):
-    walk = statement("job_rows", "walk_all", "''", FIRST, "200")
-    assert [str(row[1]) for row in store.query(walk)] == ENDPOINTS
-    read, plan = pages(store, walk)
+    scan = statement("job_rows", "scan_all", "''", FIRST, "200")
+    assert [str(row[1]) for row in store.query(scan)] == ENDPOINTS
+    read, plan = pages(store, scan)
     assert read < 100, plan
     page = statement("job_rows", "page", "'acme'", f"'{ENDPOINTS[1]}'", FIRST, "1", "500")
     assert len(store.query(page)) == 500

@@ -1,6 +1,6 @@
 """
 What statements over `jobs` read while a session holds an old snapshot, and nothing that is gone is removed: counted in
-pages. Publishing, outcomes and pages that begin at a row read as much as ever; walks and pages that begin at the front
+pages. Publishing, outcomes and pages that begin at a row read as much as ever; scans and pages that begin at the front
 of an endpoint also read what is gone since, once.
 """
 
@@ -79,8 +79,8 @@ class Queue:
     def page_behind_a_row(self):
         return self.page(f"'{self.waiting:032x}'::uuid")
 
-    def walk(self):
-        return self.pages(statement("job_rows", "walk_all", "''", FRONT, "200"))
+    def scan(self):
+        return self.pages(statement("job_rows", "scan_all", "''", FRONT, "200"))
 
     def size(self):
         return self.database.value("SELECT pg_total_relation_size('jobs')")
@@ -94,11 +94,11 @@ def queue(postgres):
     database.drop()
 
 
-def test_an_old_snapshot_slows_only_walks_and_first_pages_by_the_removed_jobs(queue):
+def test_an_old_snapshot_slows_only_scans_and_first_pages_by_the_removed_jobs(queue):
     batches = 10
     fresh = queue.pass_through(1)
     queue.database.query("VACUUM jobs")
-    retry, page, behind, walk = queue.retry(), queue.page(), queue.page_behind_a_row(), queue.walk()
+    retry, page, behind, scan = queue.retry(), queue.page(), queue.page_behind_a_row(), queue.scan()
     with queue.database.server.connect(queue.database.name) as session:
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         session.execute("SELECT count(*) FROM jobs")
@@ -108,15 +108,15 @@ def test_an_old_snapshot_slows_only_walks_and_first_pages_by_the_removed_jobs(qu
         assert queue.retry() < 1.4 * retry
         assert queue.page_behind_a_row() < 2 * behind
         assert queue.page() < page + A_JOB * gone / ENDPOINTS
-        assert queue.walk() < walk + A_JOB * gone
+        assert queue.scan() < scan + A_JOB * gone
         queue.database.query("VACUUM jobs")
         assert queue.page_behind_a_row() < 2 * behind
-        assert queue.walk() < walk + A_JOB * gone
-    queue.walk()  # marks dead index entries
-    assert queue.walk() < walk + gone / 20
+        assert queue.scan() < scan + A_JOB * gone
+    queue.scan()  # marks dead index entries
+    assert queue.scan() < scan + gone / 20
     assert queue.page() < page + gone / ENDPOINTS / 5
     queue.database.query("VACUUM jobs")
-    assert queue.walk() < 2 * walk
+    assert queue.scan() < 2 * scan
     size = queue.size()
     queue.pass_through(batches)
     assert queue.size() < 1.3 * size, "the room of removed jobs is used again"
@@ -124,14 +124,14 @@ def test_an_old_snapshot_slows_only_walks_and_first_pages_by_the_removed_jobs(qu
 
 def test_removed_jobs_are_read_only_once_without_autovacuum(queue):
     batches = 10
-    page, walk = queue.page(), queue.walk()
+    page, scan = queue.page(), queue.scan()
     fresh = queue.pass_through(1)
     published, finished = queue.pass_through(batches - 1)
     gone = batches * BATCH
     assert published < 1.2 * fresh[0] and finished < 1.2 * fresh[1]
-    queue.walk()
+    queue.scan()
     assert queue.page() < page + gone / ENDPOINTS / 5
-    assert queue.walk() < walk + gone / 20
+    assert queue.scan() < scan + gone / 20
 
 
 def test_a_position_in_an_order_stays_cheap_with_an_old_snapshot(postgres):

@@ -85,7 +85,7 @@ struct scene {
 	struct model_attempt **attempts; /* under way */
 	uint32_t attempt_count;
 	uint32_t begun; /* attempts ever */
-	uint32_t wakes, loads, pages, walks;
+	uint32_t wakes, loads, pages, scans;
 	struct page_query page; /* the last one */
 	struct attempt_spec test; /* the newest, as it was begun */
 	uint32_t tests; /* ever begun */

@@ -13,7 +13,7 @@
 #include "courier/outcome.h"
 #include "tests/unit/courier_fifo_fixture.h"
 
-enum request_kind { LOAD_ENDPOINT, LOAD_TRANSFORM, READ_PAGE, WALK, TAKE_LEASE };
+enum request_kind { LOAD_ENDPOINT, LOAD_TRANSFORM, READ_PAGE, SCAN, TAKE_LEASE };
 
 struct request {
 	enum request_kind kind;
@@ -135,10 +135,10 @@ store_thread_read_page(struct store_thread *thread, const struct endpoint_name *
 }
 
 void
-store_thread_walk(struct store_thread *thread)
+store_thread_scan(struct store_thread *thread)
 {
-	(void)request(WALK, NULL);
-	scene.walks++;
+	(void)request(SCAN, NULL);
+	scene.scans++;
 }
 
 void
@@ -338,16 +338,16 @@ answer_lease(const struct request *r)
 }
 
 static void
-answer_walk(void)
+answer_scan(void)
 {
 	for (uint32_t e = 0; e < ENDPOINTS; e++)
 		for (uint32_t i = 0; i < scene.row_count; i++)
 			if (scene.rows[i]->is_row && scene.rows[i]->endpoint == e) {
 				send_message(MESSAGE_HAS_ROWS, scene.endpoints[e].tenant_id, scene.endpoints[e].id)
-				    ->walked = true;
+				    ->by_scan = true;
 				break;
 			}
-	(void)send_message(MESSAGE_WALKED, NULL, NULL);
+	(void)send_message(MESSAGE_SCANNED, NULL, NULL);
 }
 
 bool
@@ -370,8 +370,8 @@ store_answer(void)
 	case READ_PAGE:
 		answer_page(r);
 		break;
-	case WALK:
-		answer_walk();
+	case SCAN:
+		answer_scan();
 		break;
 	case TAKE_LEASE:
 		answer_lease(r);

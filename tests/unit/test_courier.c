@@ -215,19 +215,19 @@ test_a_known_job_is_dropped(void **state)
 }
 
 static void
-test_missed_rows_are_found_by_a_walk_every_five_seconds_at_most(void **state)
+test_missed_rows_are_found_by_a_scan_every_five_seconds_at_most(void **state)
 {
 	for (uint32_t i = 0; i < 4; i++)
 		(void)scene_row(i, 100, fake_now_us - 10 * SECOND);
-	assert_int_equal(scene.walks, 1); /* of the start */
+	assert_int_equal(scene.scans, 1); /* of the start */
 	scene_miss();
 	scene_pass(4 * SECOND);
-	assert_int_equal(scene.walks, 1);
+	assert_int_equal(scene.scans, 1);
 	scene_pass(SECOND);
-	assert_int_equal(scene.walks, 2);
+	assert_int_equal(scene.scans, 2);
 	assert_int_equal(scene.begun, 4);
 	scene_pass(60 * SECOND);
-	assert_int_equal(scene.walks, 2);
+	assert_int_equal(scene.scans, 2);
 }
 
 static void
@@ -303,7 +303,7 @@ test_rows_that_are_known_are_not_read_again_and_again(void **state)
 	scene_pass(5 * SECOND);
 	assert_int_equal(jobs_in_memory(), 30);
 	pages = scene.pages;
-	assert_true(pages <= 2 * (30 / MODEL_PAGE_ROWS + 1)); /* one round of the walk, one because it was loaded */
+	assert_true(pages <= 2 * (30 / MODEL_PAGE_ROWS + 1)); /* one round of the scan, one because it was loaded */
 	for (uint32_t i = 0; i < 20; i++)
 		scene_pass(SECOND);
 	assert_true(scene.pages <= 2 * pages);
@@ -400,7 +400,7 @@ main(void)
 	    SCENE_TEST(test_an_old_parcel_is_left_in_its_rows),
 	    SCENE_TEST(test_a_young_row_is_left_to_its_parcel),
 	    SCENE_TEST(test_a_known_job_is_dropped),
-	    SCENE_TEST(test_missed_rows_are_found_by_a_walk_every_five_seconds_at_most),
+	    SCENE_TEST(test_missed_rows_are_found_by_a_scan_every_five_seconds_at_most),
 	    SCENE_TEST(test_rows_that_cannot_be_read_are_read_again_after_a_minute),
 	    SCENE_TEST(test_a_job_whose_outcomes_the_store_refuses_is_attempted_again_after_ten_minutes),
 	    SCENE_TEST(test_an_outcome_that_was_refused_does_not_count_when_a_newer_one_is_stored),

@@ -213,11 +213,11 @@ test_a_node_that_was_taken_over_begins_nothing_of_what_it_held(void **state)
 	(void)scene_publish(0);
 	scene_pass(10 * SECOND);
 	assert_int_equal(scene.begun, 3); /* nothing before the node has another row */
-	assert_int_equal(scene.walks, 1);
+	assert_int_equal(scene.scans, 1);
 	store_start();
 	scene_settle();
 	assert_int_equal(scene.begun, 4);
-	assert_int_equal(scene.walks, 2);
+	assert_int_equal(scene.scans, 2);
 	for (uint32_t i = 0; i < scene.row_count - 1; i++)
 		scene.rows[i]->delivered = 0;
 }

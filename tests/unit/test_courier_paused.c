@@ -57,20 +57,20 @@ test_a_pause_is_not_that_of_another_tenant(void **state)
 }
 
 static void
-test_a_walk_repeats_itself_when_a_pause_ends(void **state)
+test_a_scan_repeats_itself_when_a_pause_ends(void **state)
 {
-	uint32_t walks;
+	uint32_t scans;
 
 	scene_settle();
 	store_tell_pause("*");
 	scene_pass(60 * SECOND);
-	walks = scene.walks;
+	scans = scene.scans;
 	store_tell_pause(NULL);
 	scene_settle();
-	assert_int_equal(scene.walks, walks + 1);
+	assert_int_equal(scene.scans, scans + 1);
 	scene_pass(60 * SECOND);
 	scene_pass(60 * SECOND);
-	assert_int_equal(scene.walks, walks + 2);
+	assert_int_equal(scene.scans, scans + 2);
 }
 
 /* ---- what is a few seconds old when it goes on ---- */
@@ -133,7 +133,7 @@ main(void)
 	    SCENE_TEST(test_jobs_of_a_paused_tenant_wait_in_their_rows),
 	    SCENE_TEST(test_a_pause_of_all_is_one_of_each_tenant),
 	    SCENE_TEST(test_a_pause_is_not_that_of_another_tenant),
-	    SCENE_TEST(test_a_walk_repeats_itself_when_a_pause_ends),
+	    SCENE_TEST(test_a_scan_repeats_itself_when_a_pause_ends),
 	    SCENE_TEST(test_what_came_during_a_pause_goes_when_that_ends),
 	    SCENE_TEST(test_what_came_while_its_endpoint_was_disabled_goes_when_it_is_enabled),
 	    SCENE_TEST(test_a_parcel_that_comes_after_its_job_is_done_is_dropped),

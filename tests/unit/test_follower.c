@@ -256,7 +256,7 @@ test_a_pause_of_all_is_reported_without_a_look_at_each_tenant(void **state)
 	must_commit(jobs_db);
 	step_until_told();
 	assert_int_equal(told.paused, 1);
-	assert_int_equal(told.rows, 0); /* the loop walks over all rows */
+	assert_int_equal(told.rows, 0); /* the loop has all rows scanned */
 	tenant_run("DELETE FROM pauses WHERE tenant_id = '*' AND $1 = $1");
 }
 

@@ -104,7 +104,7 @@ test_events_come_from_their_table_or_from_beside_their_job(void **state)
 }
 
 static void
-test_a_walk_finds_each_endpoint_that_has_rows_once(void **state)
+test_a_scan_finds_each_endpoint_that_has_rows_once(void **state)
 {
 	struct job_place place = {jobs_tenant, none, 2};
 	struct db_rows *rows;
@@ -116,23 +116,23 @@ test_a_walk_finds_each_endpoint_that_has_rows_once(void **state)
 		for (uint32_t event = 1; event <= 4; event++)
 			add_job(endpoint, 10u * endpoint + event, 0);
 	must(jobs_begin(jobs_db, &err));
-	must(job_rows_walk(jobs_db, &place, &rows, &err));
+	must(job_rows_scan(jobs_db, &place, &rows, &err));
 	assert_int_equal(db_rows_count(rows), 2);
 	must_equal(db_rows_text(rows, 0, 0), jobs_tenant);
 	assert_id(rows, 0, 1, endpoint_id(1));
 	assert_id(rows, 1, 1, endpoint_id(2));
 	db_rows_free(rows);
 	place = (struct job_place){jobs_tenant, endpoint_id(2), 1000};
-	must(job_rows_walk(jobs_db, &place, &rows, &err));
+	must(job_rows_scan(jobs_db, &place, &rows, &err));
 	assert_int_equal(db_rows_count(rows), 1);
 	assert_id(rows, 0, 1, endpoint_id(3));
 	db_rows_free(rows);
-	must(job_rows_walk_tenant(jobs_db, &place, &rows, &err));
+	must(job_rows_scan_tenant(jobs_db, &place, &rows, &err));
 	assert_int_equal(db_rows_count(rows), 1);
 	assert_id(rows, 0, 1, endpoint_id(3));
 	db_rows_free(rows);
 	place.endpoint_id = endpoint_id(3);
-	must(job_rows_walk(jobs_db, &place, &rows, &err));
+	must(job_rows_scan(jobs_db, &place, &rows, &err));
 	assert_int_equal(db_rows_count(rows), 0);
 	db_rows_free(rows);
 	must_commit(jobs_db);
@@ -182,7 +182,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_page_has_the_rows_of_its_endpoint_and_node_behind_a_job),
 	    TEST(test_events_come_from_their_table_or_from_beside_their_job),
-	    TEST(test_a_walk_finds_each_endpoint_that_has_rows_once),
+	    TEST(test_a_scan_finds_each_endpoint_that_has_rows_once),
 	    TEST(test_held_jobs_do_not_expire_and_released_ones_do_again),
 	};
 

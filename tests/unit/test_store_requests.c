@@ -228,11 +228,11 @@ test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint(void **state)
 	assert_false(message->unreadable);
 	message_free(message);
 	must_run(db, SAME("LOCK TABLE jobs"), NULL, 0);
-	store_thread_walk(thread);
+	store_thread_scan(thread);
 	message = await(MESSAGE_HAS_ROWS);
 	assert_memory_equal(message->id, slow.endpoint_id, 16);
 	message_free(message);
-	await_and_free(MESSAGE_WALKED);
+	await_and_free(MESSAGE_SCANNED);
 	db_close(db);
 	db_config.store_timeout_ms = 5000;
 }
@@ -282,7 +282,7 @@ test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future(void **state)
 }
 
 static void
-test_a_walk_names_the_endpoints_that_have_rows(void **state)
+test_a_scan_names_the_endpoints_that_have_rows(void **state)
 {
 	uint32_t mine = 0;
 	struct message *message;
@@ -291,12 +291,12 @@ test_a_walk_names_the_endpoints_that_have_rows(void **state)
 		add_job(endpoint, endpoint, 0);
 	start();
 	await_and_free(MESSAGE_STARTED);
-	store_thread_walk(thread);
+	store_thread_scan(thread);
 	for (;;) {
 		message = store_thread_take_message(thread);
 		if (message == NULL)
 			continue;
-		if (message->kind == MESSAGE_WALKED)
+		if (message->kind == MESSAGE_SCANNED)
 			break;
 		mine += message->kind == MESSAGE_HAS_ROWS && strcmp(message->tenant_id, jobs_tenant) == 0;
 		message_free(message);
@@ -484,7 +484,7 @@ main(void)
 	    TEST(test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint),
 	    TEST(test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint),
 	    TEST(test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future),
-	    TEST(test_a_walk_names_the_endpoints_that_have_rows),
+	    TEST(test_a_scan_names_the_endpoints_that_have_rows),
 	    TEST(test_a_transform_comes_read_or_not_at_all),
 	    TEST(test_a_changed_endpoint_is_told_before_the_version_of_its_change),
 	    TEST(test_an_endpoint_that_is_not_known_is_told_when_it_has_changed),

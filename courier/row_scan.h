@@ -1,9 +1,9 @@
 /*
- * A walk over the endpoints that have rows of jobs, in the order of tenants and endpoints, a slice at a time. For the
+ * A scan for the endpoints that have rows of jobs, in the order of tenants and endpoints, a slice at a time. For the
  * store thread.
  */
-#ifndef COURIER_ROW_WALK_H
-#define COURIER_ROW_WALK_H
+#ifndef COURIER_ROW_SCAN_H
+#define COURIER_ROW_SCAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,16 +12,16 @@
 #include "shm/segment.h"
 #include "store/db.h"
 
-struct row_walk {
+struct row_scan {
 	/* Borrowed. */
 	const struct segment *segment;
 	uint32_t courier; /* finds this courier's endpoints */
 	void (*found)(void *context, const char *tenant_id, const uint8_t endpoint_id[16]);
 	void *context;
 
-	bool of_tenant; /* the walk ends with the tenant at which it begins */
+	bool of_tenant; /* the scan ends with the tenant at which it begins */
 	/*
-	 * The walk finds all endpoints, whether they have rows or not. A walk over jobs switches to it when a step
+	 * The scan finds all endpoints, whether they have rows or not. A scan over jobs switches to it when a step
 	 * takes too long: an old snapshot may keep millions of dead rows.
 	 */
 	bool of_endpoints;
@@ -31,12 +31,12 @@ struct row_walk {
 };
 
 /*
- * Walks the next slice: calls found() for each endpoint of this courier. *more: the walk has not ended. The caller has
+ * Scans the next slice: calls found() for each endpoint of this courier. *more: the scan has not ended. The caller has
  * no transaction open. As db_query(); after a failure the place is unchanged.
  */
-int row_walk_step(struct row_walk *walk, struct db *db, bool *more, struct error *err);
+int row_scan_step(struct row_scan *scan, struct db *db, bool *more, struct error *err);
 
 /* Whether that courier serves the endpoint. */
-bool row_walk_is_mine(const struct segment *segment, uint32_t courier, const uint8_t endpoint_id[16]);
+bool row_scan_is_mine(const struct segment *segment, uint32_t courier, const uint8_t endpoint_id[16]);
 
 #endif
