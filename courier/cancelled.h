@@ -1,8 +1,8 @@
 /*
- * Jobs that a late parcel must not bring again: those that were cancelled lately, and those that were taken from young
- * rows. A publisher commits first and hands over afterwards, so the parcel may still come. An id is kept as long as a
- * parcel with it would be young enough to be taken. The loop's thread alone calls these functions; times are of the
- * steady clock.
+ * Jobs that a late parcel must not bring again: those that were cancelled lately, and those whose rows were taken
+ * before their parcel came. A publisher commits first and hands over afterwards, so the parcel may still come. An id is
+ * kept as long as a parcel with it would be young enough to be taken. The loop's thread alone calls these functions;
+ * times are of the steady clock.
  */
 #ifndef COURIER_CANCELLED_H
 #define COURIER_CANCELLED_H

@@ -44,16 +44,16 @@ struct page_row {
 	int64_t due_us; /* steady clock, from the row's distance to the database's now */
 	int64_t expires_us; /* the same; INT64_MIN: held, does not expire */
 	bool event_gone; /* the job's event is gone */
-	bool young; /* left for now: a parcel may still bring it */
-	bool outruns; /* young, but taken: a parcel that brings it is too late */
-	const struct record *event; /* of the page's memory; NULL: young, not due within PAGE_AHEAD_US, or the page was
-				     * full. With fifo: only because the page was full */
+	bool awaits_parcel; /* a parcel may still bring it: it is not taken yet */
+	bool overtakes_parcel; /* it is taken although a parcel may bring it: that one is too late */
+	const struct record *event; /* of the page's memory; NULL: awaits_parcel, not due within PAGE_AHEAD_US, or the
+				     * page was full. With fifo: only because the page was full */
 };
 
 #define PAGE_ROWS 500
 #define PAGE_STOPPED 1000
 #define PAGE_AHEAD_US (60 * INT64_C(1000000))
-#define YOUNG_ROW_US (5 * INT64_C(1000000)) /* a row without attempts is taken at this age */
+#define PARCEL_WAIT_US (5 * INT64_C(1000000)) /* a row without attempts is taken at this age */
 
 struct message {
 	struct message *next;

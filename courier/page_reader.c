@@ -51,17 +51,17 @@ read_distance_us(const struct db_rows *rows, uint32_t row, uint32_t column)
 
 /* Whether a parcel may still bring the job: only publishers' new jobs come by parcels. */
 static bool
-is_young(const struct page_row *row, bool replayed, int64_t now_us)
+may_await_parcel(const struct page_row *row, bool replayed, int64_t now_us)
 {
-	return row->attempt_count == 0 && !replayed && row->due_us <= now_us && row->due_us + YOUNG_ROW_US > now_us;
+	return row->attempt_count == 0 && !replayed && row->due_us <= now_us && row->due_us + PARCEL_WAIT_US > now_us;
 }
 
 /*
- * Whether the row is taken although it is young. Held jobs come by no parcel. A parcel older than went_on_us was
- * dropped because the endpoint held.
+ * Whether the row is taken although a parcel may still bring it. Held jobs come by no parcel. A parcel older than
+ * went_on_us was dropped because the endpoint held.
  */
 static bool
-goes_before_parcel(const struct page_row *row, bool held, const struct page_query *query)
+overtakes(const struct page_row *row, bool held, const struct page_query *query)
 {
 	return held || row->due_us <= query->went_on_us;
 }
@@ -76,7 +76,7 @@ read_rows(struct message *page, const struct db_rows *rows, const struct page_qu
 	page->rows = mem_new(page->row_count > 0 ? page->row_count : 1, sizeof *page->rows);
 	for (uint32_t i = 0; i < page->row_count; i++) {
 		struct page_row *row = &page->rows[i];
-		bool young, held = db_rows_bool(rows, i, JOB_COLUMN_HELD);
+		bool awaits_parcel, held = db_rows_bool(rows, i, JOB_COLUMN_HELD);
 
 		read_id(rows, i, JOB_COLUMN_ID, row->job_id);
 		read_id(rows, i, JOB_COLUMN_EVENT_ID, row->event_id);
@@ -87,9 +87,10 @@ read_rows(struct message *page, const struct db_rows *rows, const struct page_qu
 		row->expires_us = db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS)
 				      ? INT64_MIN
 				      : now_us + read_distance_us(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
-		young = !page->fifo && is_young(row, db_rows_bool(rows, i, JOB_COLUMN_REPLAYED), now_us);
-		row->outruns = young && goes_before_parcel(row, held, query);
-		row->young = young && !row->outruns;
+		awaits_parcel =
+		    !page->fifo && may_await_parcel(row, db_rows_bool(rows, i, JOB_COLUMN_REPLAYED), now_us);
+		row->overtakes_parcel = awaits_parcel && overtakes(row, held, query);
+		row->awaits_parcel = awaits_parcel && !row->overtakes_parcel;
 		row->fifo_seq = page->fifo ? db_rows_int(rows, i, JOB_COLUMN_FIFO_SEQ) : 0;
 		*(held ? &marks->any_held : &marks->any_pending) = true;
 	}
@@ -116,7 +117,7 @@ gather(struct event_reader *reader, uint32_t most, uint32_t numbers[LARGEST_SLIC
 	for (; reader->next < reader->page->row_count && count < most; reader->next++) {
 		const struct page_row *row = &reader->page->rows[reader->next];
 
-		if (reader->page->fifo || (!row->young && row->due_us <= ahead_us))
+		if (reader->page->fifo || (!row->awaits_parcel && row->due_us <= ahead_us))
 			numbers[count++] = reader->next;
 	}
 	return count;

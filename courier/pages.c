@@ -94,8 +94,8 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 
 	if (jobs_find(jobs, row->job_id) != NULL)
 		return ROW_PASSED;
-	if (row->young) {
-		read_schedule_job(jobs->schedule, queue, row->job_id, row->due_us + YOUNG_ROW_US);
+	if (row->awaits_parcel) {
+		read_schedule_job(jobs->schedule, queue, row->job_id, row->due_us + PARCEL_WAIT_US);
 		return ROW_PASSED;
 	}
 	if (queue->fifo.on) {
@@ -203,7 +203,7 @@ take_rows(struct pages *pages, struct queue *queue, const struct message *page, 
 			queue->fifo.seen = page->rows[i].fifo_seq;
 		if (result != ROW_PASSED)
 			return result;
-		if (page->rows[i].outruns)
+		if (page->rows[i].overtakes_parcel)
 			cancelled_add(pages->cancelled, page->tenant_id, page->rows[i].job_id, now_us);
 		memcpy(queue->cursor, page->rows[i].job_id, sizeof queue->cursor);
 		queue->cursor_seq = page->fifo ? page->rows[i].fifo_seq : FIFO_BEFORE_ALL;

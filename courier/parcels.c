@@ -28,7 +28,7 @@ leave_in_order(struct jobs *jobs, struct queue *queue, const struct handover_job
 		if (queue->state == ENDPOINT_LOADED)
 			queues_read_anew(jobs->queues, queue);
 		queues_load(jobs->queues, queue);
-		read_schedule_all(jobs->schedule, queue, jobs->schedule->now_us + YOUNG_ROW_US);
+		read_schedule_all(jobs->schedule, queue, jobs->schedule->now_us + PARCEL_WAIT_US);
 	} else if (job->fifo == 0) {
 		queue->fifo.unplaced = true;
 		read_schedule_all(jobs->schedule, queue, jobs->schedule->now_us);
@@ -65,7 +65,7 @@ take_job(const struct taking *taking, const struct handover *handover, const str
 	if (age_us < 0 || age_us > OLD_PARCEL_US || handover->begun_us < taking->since_us ||
 	    queue->held_until_us - taking->now_us > READ_AHEAD_US || !jobs_has_room(jobs, queue, event->length)) {
 		read_schedule_job(jobs->schedule, queue, facts.job_id,
-		    taking->now_us + (age_us >= 0 && age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));
+		    taking->now_us + (age_us >= 0 && age_us < PARCEL_WAIT_US ? PARCEL_WAIT_US - age_us : 0));
 		return;
 	}
 	memcpy(facts.transform_id, job->transform_id, sizeof facts.transform_id);

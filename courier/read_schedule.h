@@ -13,7 +13,7 @@
 
 #define READ_AHEAD_US (60 * INT64_C(1000000)) /* a job that is due within this time is in memory */
 #define RECHECK_STOPPED_US (60 * INT64_C(1000000)) /* recheck a stopped order: its dead letter may be gone */
-#define OLD_PARCEL_US (4 * INT64_C(1000000)) /* a parcel's job that is older is left in its row; see YOUNG_ROW_US */
+#define OLD_PARCEL_US (4 * INT64_C(1000000)) /* a parcel's job that is older is left in its row; see PARCEL_WAIT_US */
 
 struct read_schedule {
 	struct heap heap; /* endpoints whose rows are to be read */

@@ -108,15 +108,15 @@ model_tell_stopped(const struct model_endpoint *endpoint, struct message *page)
 struct page_row
 model_page_row(const struct model_row *row, const struct page_query *query)
 {
-	bool young = !query->fifo && row->attempt_count == 0 && row->due_us <= fake_now_us &&
-		     row->due_us + YOUNG_ROW_US > fake_now_us;
+	bool awaits_parcel = !query->fifo && row->attempt_count == 0 && row->due_us <= fake_now_us &&
+			     row->due_us + PARCEL_WAIT_US > fake_now_us;
 	struct page_row out = {.attempt_count = row->attempt_count,
 	    .due_us = row->due_us,
 	    .expires_us = row->expires_ms == 0 ? INT64_MIN : row->expires_ms * 1000,
 	    .event_gone = row->gone,
 	    .fifo_seq = query->fifo ? row->seq : 0,
-	    .young = young && row->due_us > query->went_on_us,
-	    .outruns = young && row->due_us <= query->went_on_us};
+	    .awaits_parcel = awaits_parcel && row->due_us > query->went_on_us,
+	    .overtakes_parcel = awaits_parcel && row->due_us <= query->went_on_us};
 
 	memcpy(out.job_id, row->job_id, 16);
 	memcpy(out.event_id, row->event->event_id, 16);

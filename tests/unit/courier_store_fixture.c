@@ -313,7 +313,7 @@ answer_page(const struct request *r)
 			break;
 		}
 		message->rows[message->row_count] = model_page_row(row, &r->query);
-		if (!row->gone && (r->query.fifo || (!message->rows[message->row_count].young &&
+		if (!row->gone && (r->query.fifo || (!message->rows[message->row_count].awaits_parcel &&
 							row->due_us <= fake_now_us + 60 * SECOND))) {
 			full = full || (any && bytes + row->event->length > r->query.event_bytes);
 			if (!full)

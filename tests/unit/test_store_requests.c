@@ -42,7 +42,7 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	assert_int_equal(page->row_count, 4);
 	assert_true(page->last);
 	assert_memory_equal(page->rows[0].job_id, job_id(1, 1), 16);
-	assert_false(page->rows[0].young);
+	assert_false(page->rows[0].awaits_parcel);
 	assert_non_null(page->rows[0].event);
 	assert_true(record_check(page->rows[0].event, page->rows[0].event->length));
 	assert_memory_equal(record_data(page->rows[0].event).base, "{\"a\":1}", 7);
@@ -51,7 +51,7 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	assert_false(page->rows[2].event_gone);
 	assert_null(page->rows[2].event);
 	assert_in_range((page->rows[2].due_us - clock_steady_us()) / 1000, 3590000, 3600000);
-	assert_true(page->rows[3].young && page->rows[3].event == NULL && !page->rows[3].event_gone);
+	assert_true(page->rows[3].awaits_parcel && page->rows[3].event == NULL && !page->rows[3].event_gone);
 	message_free(page);
 }
 
@@ -75,14 +75,14 @@ test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void
 	store_thread_read_page(thread, &name, &query);
 	page = await(MESSAGE_PAGE);
 	assert_int_equal(page->row_count, 2);
-	assert_true(page->rows[0].outruns && !page->rows[0].young && page->rows[0].event != NULL);
-	assert_true(page->rows[1].young && !page->rows[1].outruns && page->rows[1].event == NULL);
+	assert_true(page->rows[0].overtakes_parcel && !page->rows[0].awaits_parcel && page->rows[0].event != NULL);
+	assert_true(page->rows[1].awaits_parcel && !page->rows[1].overtakes_parcel && page->rows[1].event == NULL);
 	message_free(page);
 	query.went_on_us = clock_steady_us() + 60000000;
 	store_thread_read_page(thread, &name, &query);
 	page = await(MESSAGE_PAGE);
 	assert_int_equal(page->row_count, 2);
-	assert_true(page->rows[1].outruns && !page->rows[1].young && page->rows[1].event != NULL);
+	assert_true(page->rows[1].overtakes_parcel && !page->rows[1].awaits_parcel && page->rows[1].event != NULL);
 	message_free(page);
 }
 
@@ -117,7 +117,7 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_memory_equal(page->rows[i].job_id, job_id(i + 1, 1), 16);
 		assert_int_equal(page->rows[i].fifo_seq, i);
-		assert_true(page->rows[i].event != NULL && !page->rows[i].young);
+		assert_true(page->rows[i].event != NULL && !page->rows[i].awaits_parcel);
 	}
 	assert_true(page->placed && !page->elsewhere);
 	assert_true(page->rows[0].expires_us == INT64_MIN);
