@@ -80,8 +80,9 @@ struct message {
 	bool last; /* of PAGE: no row follows */
 	bool fifo; /* of PAGE: in the order of places */
 	bool placed; /* of PAGE, with fifo: rows got places first, as asked */
-	bool elsewhere; /* of PAGE, with fifo: another node sends to the endpoint; there are no rows */
-	bool edited; /* of PAGE, with fifo: new rows may stand before those of earlier pages; there are no rows */
+	bool other_sender; /* of PAGE, with fifo: another node sends to the endpoint; there are no rows */
+	bool places_lowered; /* of PAGE, with fifo: new rows may stand before those of earlier pages; there are no rows
+			      */
 	char *stopped; /* of PAGE, with fifo: ordering keys whose orders are stopped, a NUL behind each; NULL: none */
 	uint32_t stopped_count; /* PAGE_STOPPED: perhaps more, so none of the endpoint's orders goes on */
 	bool unreadable; /* of PAGE: the store refuses to read the rows (logged); there are none */

@@ -329,11 +329,11 @@ read_page(
 
 	if (rc == 0 && spec->query->fifo)
 		rc = fifo_heads_find(db, spec->tenant_id, spec->endpoint_id, spec->node_id, &head, err);
-	page->elsewhere = head.elsewhere;
+	page->other_sender = head.other_sender;
 	/* Places have gone back: somebody has edited the count, or the place of a job. */
-	page->edited = spec->query->new_alone && spec->query->after_seq > head.last_seq;
+	page->places_lowered = spec->query->new_only && spec->query->after_seq > head.last_seq;
 	page->last = true;
-	if (rc != 0 || page->elsewhere || page->edited)
+	if (rc != 0 || page->other_sender || page->places_lowered)
 		return db_end(db, rc, err);
 	rc = read_stopped(db, spec, page, err);
 	if (rc == 0)

@@ -29,7 +29,7 @@ ask(struct pages *pages, struct queue *queue)
 	    .went_on_us = queue_went_on_us(queue),
 	    .fifo = queue->fifo.on,
 	    .after_seq = queue->cursor_seq,
-	    .new_alone = queue->fifo.on && !first && queue->pages == 1,
+	    .new_only = queue->fifo.on && !first && queue->pages == 1,
 	    .places = queue->fifo.on && first && queue->fifo.unplaced,
 	    .blocks = queue->fifo.blocks && first,
 	};
@@ -170,7 +170,7 @@ look_again(struct jobs *jobs, struct queue *queue, int64_t at_us, int64_t now_us
 static void
 read_anew(struct pages *pages, struct queue *queue, int64_t now_us)
 {
-	uint64_t times = repeat_met(&pages->edited, now_us);
+	uint64_t times = repeat_met(&pages->places_lowered, now_us);
 	char id[FORMAT_UUID_BYTES + 1] = "";
 
 	format_uuid(queue->link.id, id);
@@ -241,12 +241,12 @@ pages_take(struct pages *pages, const struct message *message, int64_t now_us)
 		return;
 	}
 	/* A change of the sender makes the couriers of this node look for rows. */
-	if (message->elsewhere) {
+	if (message->other_sender) {
 		jobs_leave(jobs, queue);
 		look_again(jobs, queue, NEVER_US, now_us);
 		return;
 	}
-	if (message->edited) {
+	if (message->places_lowered) {
 		read_anew(pages, queue, now_us);
 		return;
 	}

@@ -20,7 +20,7 @@ struct pages {
 	struct store_thread *thread;
 	struct cancelled *cancelled; /* gets the jobs that a parcel must not bring again */
 	uint32_t reading; /* pages asked for */
-	struct repeat edited; /* places of orders */
+	struct repeat places_lowered; /* places of orders */
 };
 
 /* Asks for pages that are due, a few at a time. Asks for an endpoint's configuration first. */

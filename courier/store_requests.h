@@ -30,7 +30,7 @@ struct page_query {
 	int64_t went_on_us; /* steady: the endpoint held its jobs until then; older rows come by no parcel */
 	bool fifo; /* the endpoint keeps an order: read rows that have a place, by place */
 	int64_t after_seq; /* with fifo: read behind that place too */
-	bool new_alone; /* with fifo: only new rows; the page sets `edited` if places have gone back */
+	bool new_only; /* with fifo: only new rows; the page sets places_lowered if places have gone back */
 	bool places; /* with fifo: first give places to rows behind `placed` that have none */
 	uint8_t placed[16];
 	bool blocks; /* with fifo: report which orders are stopped */

@@ -133,7 +133,7 @@ fifo_heads_find(struct db *db, const char *tenant_id, const uint8_t endpoint_id[
 		return rc;
 	if (db_rows_count(rows) > 0) {
 		head->last_seq = db_rows_int(rows, 0, 0);
-		head->elsewhere = !db_rows_null(rows, 0, 1) && db_rows_int(rows, 0, 1) != node_id;
+		head->other_sender = !db_rows_null(rows, 0, 1) && db_rows_int(rows, 0, 1) != node_id;
 	}
 	db_rows_free(rows);
 	return 0;

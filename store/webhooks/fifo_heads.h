@@ -37,7 +37,7 @@ int fifo_heads_try(struct db *db, int64_t node_id, struct fifo_claim *claims, ui
 int fifo_heads_compare(const struct fifo_claim *a, const struct fifo_claim *b);
 
 struct fifo_head {
-	bool elsewhere; /* another node sends to the endpoint */
+	bool other_sender; /* another node sends to the endpoint */
 	int64_t last_seq; /* 0 without a row */
 };
 

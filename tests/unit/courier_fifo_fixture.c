@@ -146,7 +146,7 @@ model_is_outdated(const struct message *page)
 	const struct queue *queue =
 	    queues_find(&scene.courier.queues, (struct span){page->tenant_id, strlen(page->tenant_id)}, page->id);
 
-	return page->fifo != queue->fifo.on || queue->fifo.restart || page->edited;
+	return page->fifo != queue->fifo.on || queue->fifo.restart || page->places_lowered;
 }
 
 /* ---- events of the model ---- */

@@ -40,7 +40,7 @@ struct model_endpoint {
 	uint32_t waits, waits_ms[4];
 	bool fifo, by_key, blocks;
 	int64_t last_seq; /* of its rows' places */
-	bool elsewhere; /* with fifo: another node sends what it gets */
+	bool other_sender; /* with fifo: another node sends what it gets */
 	bool enabled_as_told; /* by the newest MESSAGE_ENDPOINT that the courier has taken */
 };
 

@@ -286,12 +286,12 @@ answer_page(const struct request *r)
 		model_place_rows(endpoint);
 		message->placed = true;
 	}
-	if (r->query.fifo && endpoint->elsewhere) {
-		message->fifo = message->elsewhere = message->last = true;
+	if (r->query.fifo && endpoint->other_sender) {
+		message->fifo = message->other_sender = message->last = true;
 		return;
 	}
-	if (r->query.new_alone && r->query.after_seq > endpoint->last_seq) {
-		message->fifo = message->edited = message->last = true;
+	if (r->query.new_only && r->query.after_seq > endpoint->last_seq) {
+		message->fifo = message->places_lowered = message->last = true;
 		return;
 	}
 	if (scene.row_count > 0)

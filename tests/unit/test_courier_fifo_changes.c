@@ -269,14 +269,14 @@ test_nothing_is_sent_while_another_node_is_the_sender(void **state)
 	(void)scene_publish_key(0, 0);
 	second = scene_publish_key(0, 0);
 	scene_settle();
-	scene.endpoints[0].elsewhere = true;
+	scene.endpoints[0].other_sender = true;
 	(void)scene_publish_key(0, 0);
 	scene_pass(SECOND);
 	answer(200);
 	scene_pass(100 * SECOND);
 	assert_int_equal(scene.attempt_count, 0);
 	assert_int_equal(jobs_in_memory(), 0);
-	scene.endpoints[0].elsewhere = false; /* it was adopted */
+	scene.endpoints[0].other_sender = false; /* it was adopted */
 	scene_miss();
 	scene_pass(6 * SECOND);
 	assert_ptr_equal(under_way(), second);

@@ -119,15 +119,15 @@ test_the_first_node_that_stores_a_job_is_the_sender(void **state)
 	struct fifo_head head;
 
 	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), NODE, &head, &err));
-	assert_false(head.elsewhere);
+	assert_false(head.other_sender);
 	take_places(first, third, &sender, NODE, true);
 	assert_int_equal(sender, NODE);
 	take_places(first, third, &sender, OTHER_NODE, true);
 	assert_int_equal(sender, NODE);
 	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), NODE, &head, &err));
-	assert_false(head.elsewhere);
+	assert_false(head.other_sender);
 	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), OTHER_NODE, &head, &err));
-	assert_true(head.elsewhere);
+	assert_true(head.other_sender);
 }
 
 /* Adds jobs of one event for the endpoints 1 to 3, as every publisher does. Endpoint 2 has no fifo. */
@@ -227,7 +227,7 @@ test_the_adopter_becomes_the_sender_when_all_rows_are_its_own(void **state)
 	must_commit(jobs_db);
 	assert_in_range(moved, 1, 1000); /* with jobs of earlier tests */
 	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), OTHER_NODE, &head, &err));
-	assert_false(head.elsewhere);
+	assert_false(head.other_sender);
 	assert_int_equal(
 	    tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND fifo_seq > 0 AND node_id = 8"), 4);
 	assert_int_equal(

@@ -119,7 +119,7 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 		assert_int_equal(page->rows[i].fifo_seq, i);
 		assert_true(page->rows[i].event != NULL && !page->rows[i].awaits_parcel);
 	}
-	assert_true(page->placed && !page->elsewhere);
+	assert_true(page->placed && !page->other_sender);
 	assert_true(page->rows[0].expires_us == INT64_MIN);
 	assert_int_equal(page->stopped_count, 2);
 	assert_memory_equal(page->stopped, "\0k", 3);
@@ -127,7 +127,7 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 	tenant_run("UPDATE fifo_heads SET node_id = 99 WHERE tenant_id = $1");
 	store_thread_read_page(thread, &name, &query);
 	page = await(MESSAGE_PAGE);
-	assert_true(page->elsewhere && page->last && page->row_count == 0);
+	assert_true(page->other_sender && page->last && page->row_count == 0);
 	message_free(page);
 }
 
