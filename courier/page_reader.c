@@ -58,12 +58,12 @@ may_await_parcel(const struct page_row *row, bool replayed, int64_t now_us)
 
 /*
  * Whether the row is taken although a parcel may still bring it. Held jobs come by no parcel. A parcel older than
- * went_on_us was dropped because the endpoint held.
+ * resumed_us was dropped because the endpoint held.
  */
 static bool
 overtakes(const struct page_row *row, bool held, const struct page_query *query)
 {
-	return held || row->due_us <= query->went_on_us;
+	return held || row->due_us <= query->resumed_us;
 }
 
 static void

@@ -26,7 +26,7 @@ ask(struct pages *pages, struct queue *queue)
 	bool first = queue->cursor_seq == FIFO_BEFORE_ALL;
 	struct page_query query = {
 	    .event_bytes = room < EVENT_BYTES_MOST ? room : EVENT_BYTES_MOST,
-	    .went_on_us = queue_went_on_us(queue),
+	    .resumed_us = queue_resumed_us(queue),
 	    .fifo = queue->fifo.on,
 	    .after_seq = queue->cursor_seq,
 	    .new_only = queue->fifo.on && !first && queue->pages == 1,

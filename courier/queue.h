@@ -42,7 +42,7 @@ struct tenant {
 	char *tenant_id;
 	uint32_t queues; /* of its endpoints */
 	bool paused; /* no attempt is begun for it */
-	int64_t went_on_us; /* end of the last pause; 0: none */
+	int64_t resumed_us; /* end of the last pause; 0: none */
 
 	/* courier/ready.h */
 	uint32_t in_flight; /* attempts */
@@ -59,7 +59,7 @@ struct queue {
 	enum endpoint_state state;
 	struct endpoint_config *config; /* of LOADED */
 	bool disabling; /* an outcome disables it; its configuration is not updated yet */
-	int64_t went_on_us; /* until when it kept no jobs for a reason of its own; 0: never */
+	int64_t resumed_us; /* until when it kept no jobs for a reason of its own; 0: never */
 	TAILQ_ENTRY(queue) unused; /* in the list of unused endpoints, while nothing needs it */
 	bool is_unused;
 	int64_t unused_since_us;
@@ -119,9 +119,9 @@ queue_delivers(const struct queue *queue)
 
 /* Until when its parcels were dropped because it or its tenant held; 0: never. */
 static inline int64_t
-queue_went_on_us(const struct queue *queue)
+queue_resumed_us(const struct queue *queue)
 {
-	return queue->went_on_us > queue->tenant->went_on_us ? queue->went_on_us : queue->tenant->went_on_us;
+	return queue->resumed_us > queue->tenant->resumed_us ? queue->resumed_us : queue->tenant->resumed_us;
 }
 
 /* Whether it keeps no jobs in memory: it or its tenant holds, or it is deleted. */

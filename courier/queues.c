@@ -89,7 +89,7 @@ queues_pause(struct queues *queues, struct message *message, int64_t now_us)
 		bool paused = pauses_have(&queues->pauses, (struct span){tenant->tenant_id, strlen(tenant->tenant_id)});
 
 		if (tenant->paused && !paused)
-			tenant->went_on_us = now_us;
+			tenant->resumed_us = now_us;
 		tenant->paused = paused;
 	}
 	free(links);
@@ -233,7 +233,7 @@ queues_loaded(struct queues *queues, struct message *message, int64_t now_us)
 	queue->disabling = false;
 	take_breaker(queues, queue);
 	if (kept_nothing && !queue_keeps_nothing(queue))
-		queue->went_on_us = now_us;
+		queue->resumed_us = now_us;
 	return queue;
 }
 

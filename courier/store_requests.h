@@ -27,7 +27,7 @@ enum store_request_kind {
 struct page_query {
 	uint8_t after[16]; /* read rows behind that job_id; all zero: from the first */
 	uint64_t event_bytes;
-	int64_t went_on_us; /* steady: the endpoint held its jobs until then; older rows come by no parcel */
+	int64_t resumed_us; /* steady: the endpoint held its jobs until then; older rows come by no parcel */
 	bool fifo; /* the endpoint keeps an order: read rows that have a place, by place */
 	int64_t after_seq; /* with fifo: read behind that place too */
 	bool new_only; /* with fifo: only new rows; the page sets places_lowered if places have gone back */

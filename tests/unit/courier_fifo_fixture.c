@@ -115,8 +115,8 @@ model_page_row(const struct model_row *row, const struct page_query *query)
 	    .expires_us = row->expires_ms == 0 ? INT64_MIN : row->expires_ms * 1000,
 	    .event_gone = row->gone,
 	    .fifo_seq = query->fifo ? row->seq : 0,
-	    .awaits_parcel = awaits_parcel && row->due_us > query->went_on_us,
-	    .overtakes_parcel = awaits_parcel && row->due_us <= query->went_on_us};
+	    .awaits_parcel = awaits_parcel && row->due_us > query->resumed_us,
+	    .overtakes_parcel = awaits_parcel && row->due_us <= query->resumed_us};
 
 	memcpy(out.job_id, row->job_id, 16);
 	memcpy(out.event_id, row->event->event_id, 16);

@@ -78,7 +78,7 @@ test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void
 	assert_true(page->rows[0].overtakes_parcel && !page->rows[0].awaits_parcel && page->rows[0].event != NULL);
 	assert_true(page->rows[1].awaits_parcel && !page->rows[1].overtakes_parcel && page->rows[1].event == NULL);
 	message_free(page);
-	query.went_on_us = clock_steady_us() + 60000000;
+	query.resumed_us = clock_steady_us() + 60000000;
 	store_thread_read_page(thread, &name, &query);
 	page = await(MESSAGE_PAGE);
 	assert_int_equal(page->row_count, 2);
