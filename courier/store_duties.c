@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "courier/follower.h"
 #include "courier/job_marker.h"
-#include "courier/lease_desk.h"
+#include "courier/lease_store.h"
 #include "courier/node_keeper.h"
 #include "courier/outcome.h"
 #include "courier/outcome_writer.h"
@@ -44,7 +44,7 @@ struct store_duties {
 	struct runs *runs;
 	struct outcome_writer *writer;
 	struct job_marker marker;
-	struct lease_desk leases;
+	struct lease_store leases;
 	struct follower *follower;
 	struct node_keeper *keeper; /* NULL: not courier 0 */
 	bool lane_was_empty; /* the predecessor's outcomes are written */
@@ -66,7 +66,7 @@ store_duties_new(const struct config *config, const struct segment *segment, uin
 	duties->messages = messages;
 	duties->places = (struct place_watch){.segment = segment, .courier = courier, .messages = messages};
 	duties->runs = runs_new();
-	duties->leases = (struct lease_desk){.messages = messages};
+	duties->leases = (struct lease_store){.messages = messages};
 	duties->writer = outcome_writer_new(segment, courier, lane, duties->runs, messages);
 	duties->follower = follower_new(config, segment, courier, messages, &duties->marker);
 	if (courier == 0)
@@ -426,10 +426,10 @@ fulfil(struct store_duties *duties, struct db *db, struct store_request *request
 		rc = test_outcome_write(db, request->tenant_id, request->id, request->result, err);
 		break;
 	case STORE_REQUEST_TAKE_LEASE:
-		rc = lease_desk_take(&duties->leases, db, request, duties->node.epoch, err);
+		rc = lease_store_take(&duties->leases, db, request, duties->node.epoch, err);
 		break;
 	case STORE_REQUEST_GIVE_LEASE:
-		rc = lease_desk_give(&duties->leases, db, request, duties->node.epoch, err);
+		rc = lease_store_give(&duties->leases, db, request, duties->node.epoch, err);
 		break;
 	case STORE_REQUEST_LOAD_TRANSFORM:
 		rc = transform_read(duties->messages, db, request->tenant_id, request->id, err);
