@@ -322,7 +322,7 @@ take_message(struct courier *c, struct message *message, int64_t now_us)
 		take_pauses(c, message, now_us);
 		return;
 	case MESSAGE_LEASE:
-		leases_answered(&c->ready, &c->queues, message);
+		leases_take_answer(&c->ready, &c->queues, message);
 		return;
 	case MESSAGE_NODES:
 		shares_change(&c->ready.shares, &message->view, now_us);
@@ -335,7 +335,7 @@ take_message(struct courier *c, struct message *message, int64_t now_us)
 		return;
 	case MESSAGE_NODE_LOST:
 		jobs_lose(&c->jobs);
-		leases_lose(&c->ready, &c->queues);
+		leases_void(&c->ready, &c->queues);
 		c->started = false;
 		c->scan_wanted = true;
 		return;
@@ -457,7 +457,7 @@ courier_turn(struct courier *c)
 	take_messages(c, now_us);
 	follow_shares(c, now_us);
 	if (!c->draining)
-		leases_work(&c->ready, &c->queues);
+		leases_update(&c->ready, &c->queues);
 	begin_attempts(c);
 	if (!c->draining && c->jobs.in_flight > 0 && !is_ours(c))
 		cut_orders(c->http, &c->queues);

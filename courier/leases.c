@@ -32,14 +32,14 @@ give_back(struct queues *queues, struct queue *queue, int64_t now_us)
 }
 
 void
-leases_work(struct ready *ready, struct queues *queues)
+leases_update(struct ready *ready, struct queues *queues)
 {
 	int64_t slept_us = clock_boot_us() - ready->now_us;
 	struct heap_item *first;
 
 	if (slept_us - ready->slept_us >= SLEPT_US) {
 		ready->slept_us = slept_us;
-		leases_lose(ready, queues);
+		leases_void(ready, queues);
 	}
 	while ((first = heap_first(&ready->leases)) != NULL && first->at <= ready->now_us) {
 		struct queue *queue = HEAP_THING(first, struct queue, lease_due);
@@ -54,7 +54,7 @@ leases_work(struct ready *ready, struct queues *queues)
 }
 
 void
-leases_answered(struct ready *ready, struct queues *queues, const struct message *message)
+leases_take_answer(struct ready *ready, struct queues *queues, const struct message *message)
 {
 	const struct span tenant_id = {message->tenant_id, strlen(message->tenant_id)};
 	struct queue *queue = queues_find(queues, tenant_id, message->id);
@@ -75,7 +75,7 @@ leases_answered(struct ready *ready, struct queues *queues, const struct message
 }
 
 void
-leases_lose(struct ready *ready, struct queues *queues)
+leases_void(struct ready *ready, struct queues *queues)
 {
 	uint32_t count = queues->table.count;
 	struct id_link **links = id_table_list(&queues->table);

@@ -13,12 +13,12 @@
  * on in the store, so another node may have them afterwards. If CLOCK_BOOTTIME has advanced more than the steady clock,
  * all held leases are void.
  */
-void leases_work(struct ready *ready, struct queues *queues);
+void leases_update(struct ready *ready, struct queues *queues);
 
 /* MESSAGE_LEASE: the store has given the lease, or not. */
-void leases_answered(struct ready *ready, struct queues *queues, const struct message *message);
+void leases_take_answer(struct ready *ready, struct queues *queues, const struct message *message);
 
 /* MESSAGE_NODE_LOST: all held leases are void. Those still wanted are asked for again. */
-void leases_lose(struct ready *ready, struct queues *queues);
+void leases_void(struct ready *ready, struct queues *queues);
 
 #endif

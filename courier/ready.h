@@ -33,7 +33,7 @@ struct ready {
 	bool holds_back;
 	struct heap due; /* endpoints that have to wait to be served */
 	struct heap leases; /* endpoints whose lease is to be asked for or given back: courier/lease.h */
-	int64_t slept_us; /* see leases_work() */
+	int64_t slept_us; /* see leases_update() */
 	uint32_t in_flight, again_in_flight; /* all attempts; those that are not a job's first */
 	struct shares shares; /* of limits; after shares_advance() returns true call ready_update() for all endpoints */
 	int64_t now_us;
