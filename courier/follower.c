@@ -76,7 +76,7 @@ follower_new(const struct config *config, const struct segment *segment, uint32_
 	follower->messages = messages;
 	follower->marker = marker;
 	follower->pauses = (struct pause_watch){.segment = segment, .courier = courier, .messages = messages};
-	follower->nodes = (struct node_watch){.messages = messages, .speaks = courier == 0};
+	follower->nodes = (struct node_watch){.messages = messages, .logs = courier == 0};
 	endpoint_reader_open(&follower->endpoints, config);
 	follower->tests = (struct test_watch){
 	    .segment = segment, .courier = courier, .messages = messages, .endpoints = &follower->endpoints};

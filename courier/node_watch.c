@@ -22,7 +22,7 @@ send_view(struct node_watch *watch, const struct share_view *view)
 	message = message_new(MESSAGE_NODES, NULL, NULL);
 	message->view = watch->sent = *view;
 	message_queue_put(watch->messages, message);
-	if (watch->speaks && view->nodes > 0)
+	if (watch->logs && view->nodes > 0)
 		log_info("the limits of endpoints are divided among the nodes", LOG_UINT("nodes", view->nodes));
 }
 
@@ -31,7 +31,7 @@ log_late(struct node_watch *watch, const char *name)
 {
 	int64_t now_us = clock_steady_us(), late_us = now_us - watch->since_us;
 
-	if (!watch->speaks || late_us < LATE_US || repeat_met(&watch->late, now_us) == 0)
+	if (!watch->logs || late_us < LATE_US || repeat_met(&watch->late, now_us) == 0)
 		return;
 	if (watch->joined)
 		log_warning("another node does not follow changes: endpoints whose limits were changed may wait",

@@ -16,7 +16,7 @@
 
 struct node_watch {
 	struct message_queue *messages; /* borrowed */
-	bool speaks; /* it also logs new views, and the nodes that it waits for */
+	bool logs; /* it also logs new views, and the nodes that it waits for */
 	int64_t epoch; /* of the node's row at the last look; 0: no row */
 	bool joined; /* all others act by a version of changes read after that row was made: they know of it */
 	int64_t awaited; /* a version by which some nodes did not act at the last look */

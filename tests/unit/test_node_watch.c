@@ -54,7 +54,7 @@ begin(void **state)
 	run("DELETE FROM delivery_nodes");
 	own = add_node("own", 10, VERSION);
 	must_be(0, message_queue_open(&messages, &err), &err);
-	watch = (struct node_watch){.messages = &messages, .speaks = true};
+	watch = (struct node_watch){.messages = &messages, .logs = true};
 	version = VERSION;
 	return 0;
 }
