@@ -177,7 +177,7 @@ static void
 rows_changed(struct courier *c, struct queue *queue, int64_t now_us)
 {
 	if (queue->breaker.state != BREAKER_CLOSED || queue->held_until_us - now_us > READ_AHEAD_US) {
-		jobs_leave(&c->jobs, queue);
+		jobs_unload(&c->jobs, queue);
 		read_schedule_anew(&c->schedule, queue);
 	} else if (queue->fifo.on) {
 		read_schedule_from_start(&c->schedule, queue); /* a row may stand before those already read */
@@ -227,7 +227,7 @@ take_endpoint(struct courier *c, struct message *message, int64_t now_us)
 	ready_rule_changed(&c->ready, queue, before, message->version);
 	jobs_order(&c->jobs, queue);
 	if (queue_keeps_nothing(queue))
-		jobs_leave(&c->jobs, queue);
+		jobs_unload(&c->jobs, queue);
 	else
 		rows_changed(c, queue, now_us);
 	read_schedule_update(&c->schedule, queue);
@@ -247,7 +247,7 @@ take_pauses(struct courier *c, struct message *message, int64_t now_us)
 		struct queue *queue = (struct queue *)links[i];
 
 		if (queue->tenant->paused)
-			jobs_leave(&c->jobs, queue);
+			jobs_unload(&c->jobs, queue);
 		read_schedule_update(&c->schedule, queue);
 		ready_update(&c->ready, queue);
 		queues_kept(&c->queues, queue, now_us);
@@ -334,7 +334,7 @@ take_message(struct courier *c, struct message *message, int64_t now_us)
 		courier_set_seen_version(c->slot, message->version);
 		return;
 	case MESSAGE_NODE_LOST:
-		jobs_lose(&c->jobs);
+		jobs_disown(&c->jobs);
 		leases_void(&c->ready, &c->queues);
 		c->started = false;
 		c->scan_wanted = true;

@@ -56,7 +56,7 @@ struct job {
 	bool is_probe; /* of IN_FLIGHT: by its endpoint's breaker */
 	bool disables; /* its last outcome disables the endpoint */
 	bool kept; /* the store refuses its outcome: the row is outdated, so the job stays in memory until it is due */
-	bool lost; /* its row is gone or another node's: it is not begun again */
+	bool disowned; /* its row is gone or another node's: it is not begun again */
 	bool blocks; /* it is dead and stops its order */
 	bool of_former_order; /* from before its endpoint kept the present order: see fifo.of_former_order */
 	struct fifo_lane *lane; /* NULL: it is in no order, or the jobs behind it no longer wait for it */

@@ -223,7 +223,7 @@ put_back(struct jobs *jobs, struct job *job)
 
 /* Puts back the waiting jobs of the lane behind that job; NULL: all waiting jobs. */
 static void
-leave_behind(struct jobs *jobs, struct fifo_lane *lane, const struct job *job)
+unload_behind(struct jobs *jobs, struct fifo_lane *lane, const struct job *job)
 {
 	struct job *last, *before;
 
@@ -235,20 +235,20 @@ leave_behind(struct jobs *jobs, struct fifo_lane *lane, const struct job *job)
 }
 
 void
-job_leave_followers(struct jobs *jobs, struct job *job)
+job_unload_followers(struct jobs *jobs, struct job *job)
 {
 	if (job->lane != NULL)
-		leave_behind(jobs, job->lane, job);
+		unload_behind(jobs, job->lane, job);
 }
 
 void
-job_leave_lane(struct jobs *jobs, struct fifo_lane *lane)
+job_unload_lane(struct jobs *jobs, struct fifo_lane *lane)
 {
-	leave_behind(jobs, lane, NULL);
+	unload_behind(jobs, lane, NULL);
 }
 
 void
-job_leave(struct jobs *jobs, struct job *job)
+job_unload(struct jobs *jobs, struct job *job)
 {
 	if (!job->uncommitted)
 		read_schedule_due_job(jobs->schedule, job->queue, job->link.id, job->due.at);
@@ -268,12 +268,12 @@ late_job(const struct queue *queue)
 }
 
 void
-job_leave_late(struct jobs *jobs, struct queue *queue)
+job_unload_late(struct jobs *jobs, struct queue *queue)
 {
 	struct job *job = late_job(queue);
 
-	job_leave_followers(jobs, job);
-	job_leave(jobs, job);
+	job_unload_followers(jobs, job);
+	job_unload(jobs, job);
 }
 
 void

@@ -23,8 +23,8 @@ void job_set_committed(struct jobs *jobs, struct job *job);
 /* Takes the job out of its order, if it is in one: the next job need not wait for it. It must not be in flight. */
 void job_end_turn(struct jobs *jobs, struct job *job);
 
-/* Removes all waiting jobs of the lane from memory. */
-void job_leave_lane(struct jobs *jobs, struct fifo_lane *lane);
+/* Unloads all waiting jobs of the lane. */
+void job_unload_lane(struct jobs *jobs, struct fifo_lane *lane);
 
 /* Puts the job into its order, if there is room. It must not be in flight. */
 void job_order(struct jobs *jobs, struct job *job);
@@ -32,13 +32,13 @@ void job_order(struct jobs *jobs, struct job *job);
 /* Frees the job. A caller that needs its row read again asks courier/read_schedule.h first. */
 void job_forget(struct jobs *jobs, struct job *job);
 
-/* Leaves a waiting job in its row, and has the row read when the job may be taken into memory again. */
-void job_leave(struct jobs *jobs, struct job *job);
+/* Unloads a waiting job, and has its row read when the job may be taken into memory again. */
+void job_unload(struct jobs *jobs, struct job *job);
 
 /* The same for the jobs that follow it in its order; their rows are read when its turn is over. */
-void job_leave_followers(struct jobs *jobs, struct job *job);
+void job_unload_followers(struct jobs *jobs, struct job *job);
 
 /* The same for one of the endpoint's jobs that are due late. At least one job must wait. */
-void job_leave_late(struct jobs *jobs, struct queue *queue);
+void job_unload_late(struct jobs *jobs, struct queue *queue);
 
 #endif

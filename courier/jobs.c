@@ -20,7 +20,7 @@ make_room(struct jobs *jobs)
 	struct heap_item *most;
 
 	while (jobs_used(jobs) > jobs->limit && (most = heap_first(&jobs->sizes)) != NULL)
-		job_leave_late(jobs, HEAP_THING(most, struct queue, size));
+		job_unload_late(jobs, HEAP_THING(most, struct queue, size));
 }
 
 void
@@ -98,7 +98,7 @@ static void
 go_on_by_row(struct jobs *jobs, struct job *job)
 {
 	read_schedule_due_job(jobs->schedule, job->queue, job->link.id, job->due.at);
-	if (job->lost && job->lane != NULL)
+	if (job->disowned && job->lane != NULL)
 		read_schedule_all(
 		    jobs->schedule, job->queue, jobs->schedule->now_us); /* its followers need not wait for it */
 }
@@ -110,12 +110,13 @@ go_on(struct jobs *jobs, struct job *job)
 	bool goes_on = job->due.at != NEVER_US && !queue_keeps_nothing(job->queue);
 	bool in_order = job->lane != NULL || !job->queue->fifo.on;
 
-	if (goes_on && in_order && !job->lost && (job->kept || job->due.at - jobs->ready->now_us <= READ_AHEAD_US)) {
+	if (goes_on && in_order && !job->disowned &&
+	    (job->kept || job->due.at - jobs->ready->now_us <= READ_AHEAD_US)) {
 		job_change_state(jobs, job, JOB_WAITING);
 	} else if (job->uncommitted) {
 		job_change_state(jobs, job, JOB_REPORTED);
 	} else {
-		job_leave_followers(jobs, job);
+		job_unload_followers(jobs, job);
 		if (job->lane != NULL)
 			job->lane->left = true;
 		if (goes_on)
@@ -154,7 +155,7 @@ jobs_reported(struct jobs *jobs, struct job *job, uint32_t position, int64_t due
 	if (job->lane != NULL && due_us == NEVER_US && !job->blocks)
 		pass_turn(jobs, job);
 	else
-		job_leave_followers(jobs, job);
+		job_unload_followers(jobs, job);
 }
 
 void
@@ -198,14 +199,14 @@ jobs_committed(struct jobs *jobs, uint32_t released)
 }
 
 void
-jobs_leave(struct jobs *jobs, struct queue *queue)
+jobs_unload(struct jobs *jobs, struct queue *queue)
 {
 	struct job *next;
 
 	for (struct job *job = TAILQ_FIRST(&queue->jobs); job != NULL; job = next) {
 		next = TAILQ_NEXT(job, of_queue);
 		if (job->state == JOB_WAITING)
-			job_leave(jobs, job);
+			job_unload(jobs, job);
 	}
 }
 
@@ -219,7 +220,7 @@ jobs_order(struct jobs *jobs, struct queue *queue)
 	struct job *job;
 
 	if (on != fifo->on || by_key != fifo->by_key) {
-		jobs_leave(jobs, queue);
+		jobs_unload(jobs, queue);
 		TAILQ_FOREACH(job, &queue->jobs, of_queue)
 		{
 			job->lane = NULL;
@@ -239,19 +240,19 @@ jobs_order(struct jobs *jobs, struct queue *queue)
 void
 jobs_stop(struct jobs *jobs, struct fifo_lane *lane)
 {
-	job_leave_lane(jobs, lane);
+	job_unload_lane(jobs, lane);
 	lane->left = true;
 }
 
 void
-jobs_leave_most(struct jobs *jobs, struct queue *queue)
+jobs_unload_most(struct jobs *jobs, struct queue *queue)
 {
 	while (queue_waiting(queue) > JOBS_OF_BREAKER_MOST)
-		job_leave_late(jobs, queue);
+		job_unload_late(jobs, queue);
 }
 
 void
-jobs_lose(struct jobs *jobs)
+jobs_disown(struct jobs *jobs)
 {
 	uint32_t count = jobs->table.count;
 	struct id_link **links = id_table_list(&jobs->table);
@@ -259,9 +260,9 @@ jobs_lose(struct jobs *jobs)
 	for (uint32_t i = 0; i < count; i++) {
 		struct job *job = (struct job *)links[i];
 
-		job->lost = true;
+		job->disowned = true;
 		if (job->state == JOB_WAITING)
-			job_leave(jobs, job);
+			job_unload(jobs, job);
 	}
 	free(links);
 }

@@ -63,8 +63,8 @@ void jobs_committed(struct jobs *jobs, uint32_t released);
  */
 void jobs_refused(struct jobs *jobs, const uint8_t job_id[16], uint32_t position);
 
-/* Leaves the endpoint's waiting jobs in their rows: it holds, is gone, or asked for a pause. */
-void jobs_leave(struct jobs *jobs, struct queue *queue);
+/* Unloads the endpoint's waiting jobs, which stay in their rows: it holds, is gone, or asked for a pause. */
+void jobs_unload(struct jobs *jobs, struct queue *queue);
 
 /*
  * Applies a new configuration of the endpoint. If it changes the order, waiting jobs are left in their rows, and no job
@@ -75,11 +75,11 @@ void jobs_order(struct jobs *jobs, struct queue *queue);
 /* Stops the order: its waiting jobs are left in their rows, and no row is taken until the next full round. */
 void jobs_stop(struct jobs *jobs, struct fifo_lane *lane);
 
-/* As jobs_leave(), but keeps JOBS_OF_BREAKER_MOST jobs: the breaker is open. */
-void jobs_leave_most(struct jobs *jobs, struct queue *queue);
+/* As jobs_unload(), but keeps JOBS_OF_BREAKER_MOST jobs: the breaker is open. */
+void jobs_unload_most(struct jobs *jobs, struct queue *queue);
 
 /* Another node has this node's row: no job in memory is begun any more. */
-void jobs_lose(struct jobs *jobs);
+void jobs_disown(struct jobs *jobs);
 
 /* The transform is loaded or cannot be read: its parked jobs go on. */
 void jobs_unpark(struct jobs *jobs, struct shared_transform *transform);

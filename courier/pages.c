@@ -242,7 +242,7 @@ pages_take(struct pages *pages, const struct message *message, int64_t now_us)
 	}
 	/* A change of the sender makes the couriers of this node look for rows. */
 	if (message->other_sender) {
-		jobs_leave(jobs, queue);
+		jobs_unload(jobs, queue);
 		look_again(jobs, queue, NEVER_US, now_us);
 		return;
 	}
@@ -263,7 +263,7 @@ pages_take(struct pages *pages, const struct message *message, int64_t now_us)
 	}
 	stop(jobs, queue, message, now_us);
 	if (message->stopped_count == PAGE_STOPPED) {
-		jobs_leave(jobs, queue);
+		jobs_unload(jobs, queue);
 		look_again(jobs, queue, NEVER_US, now_us);
 		return;
 	}

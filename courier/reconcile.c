@@ -44,7 +44,7 @@ lose(struct jobs *jobs, struct job *job)
 	if (job->lane != NULL) {
 		/* The job may be a dead letter that stops its order: read the rows before another job goes. */
 		if (job->queue->fifo.blocks)
-			job_leave_followers(jobs, job);
+			job_unload_followers(jobs, job);
 		/* Somebody may have edited the job's place only. */
 		job->queue->fifo.unplaced = true;
 		read_schedule_all(
@@ -53,7 +53,7 @@ lose(struct jobs *jobs, struct job *job)
 	if (job->state == JOB_WAITING)
 		job_forget(jobs, job);
 	else
-		job->lost = true;
+		job->disowned = true;
 }
 
 void
@@ -63,8 +63,8 @@ jobs_page_ends(struct jobs *jobs, struct queue *queue, const struct job_place *a
 
 	for (struct job *job = TAILQ_FIRST(&queue->jobs); job != NULL; job = next) {
 		next = TAILQ_NEXT(job, of_queue);
-		if (job->lost || job->page == jobs->pages || job->taken > queue->taken || !stands_behind(job, after) ||
-		    (last != NULL && stands_behind(job, last)))
+		if (job->disowned || job->page == jobs->pages || job->taken > queue->taken ||
+		    !stands_behind(job, after) || (last != NULL && stands_behind(job, last)))
 			continue;
 		lose(jobs, job);
 		if (queue->fifo.blocks) /* lose() may have removed others */

@@ -125,7 +125,7 @@ end_for_breaker(
 	breaker_end(&queue->breaker, job->is_probe, sign_of(result, verdict), jobs->ready->now_us);
 	queues_write_breaker(jobs->queues, queue);
 	if (queue->breaker.state == BREAKER_OPEN)
-		jobs_leave_most(jobs, queue);
+		jobs_unload_most(jobs, queue);
 	read_schedule_update(jobs->schedule, queue);
 }
 
@@ -146,7 +146,7 @@ apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verd
 		read_schedule_update(jobs->schedule, queue);
 	}
 	if (queue->disabling || queue->held_until_us - jobs->ready->now_us > READ_AHEAD_US)
-		jobs_leave(jobs, queue);
+		jobs_unload(jobs, queue);
 	ready_update(jobs->ready, queue);
 }
 
