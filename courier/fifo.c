@@ -71,14 +71,14 @@ fifo_lane(struct fifo *fifo, const struct record *record)
 }
 
 bool
-fifo_leaves(const struct fifo *fifo, const struct record *record)
+fifo_has_skipped(const struct fifo *fifo, const struct record *record)
 {
 	uint8_t id[16];
 	const struct fifo_lane *lane;
 
 	id_for(fifo, record, id);
 	lane = (const struct fifo_lane *)id_table_find(&fifo->lanes, id);
-	return lane != NULL && lane->left;
+	return lane != NULL && lane->skipped;
 }
 
 bool
@@ -115,7 +115,7 @@ fifo_note_newest(struct fifo *fifo, int64_t seq)
 bool
 fifo_is_stuck(const struct fifo *fifo)
 {
-	return !fifo->by_key && fifo_leaves(fifo, NULL);
+	return !fifo->by_key && fifo_has_skipped(fifo, NULL);
 }
 
 /* ---- jobs ---- */
@@ -186,7 +186,7 @@ fifo_round_begins(struct fifo *fifo)
 	for (uint32_t i = 0; i < count; i++) {
 		struct fifo_lane *lane = (struct fifo_lane *)links[i];
 
-		lane->left = false;
+		lane->skipped = false;
 		if (lane->count == 0)
 			drop(fifo, lane);
 	}

@@ -2,10 +2,10 @@
  * The orders of an endpoint with fifo: one for all its jobs, or one for each ordering_key. A lane holds the earliest
  * jobs of an order in memory; only the first of them is attempted. Rows are read in the order of their places, and a
  * row that is committed later has a higher place (store/webhooks/fifo_places.h). So a lane holds the earliest jobs as
- * long as it takes no row behind one that was left out. `left` marks a lane with a left-out row, until a full round
- * begins, which reads the rows from the first one. Other rounds read only new rows, behind the last one that was read.
- * Rows of place 0 come later than others and are announced; they need a full round. The loop's thread alone calls these
- * functions.
+ * long as it takes no row behind one that was left out. `skipped` marks a lane with a row that was left out, until a
+ * full round begins, which reads the rows from the first one. Other rounds read only new rows, behind the last one that
+ * was read. Rows of place 0 come later than others and are announced; they need a full round. The loop's thread alone
+ * calls these functions.
  */
 #ifndef COURIER_FIFO_H
 #define COURIER_FIFO_H
@@ -33,7 +33,7 @@ struct fifo_lane {
 	struct job_list jobs; /* by place, then by id */
 	uint32_t count, in_flight;
 	struct job *heap_job; /* the lane's job in its endpoint's heap; NULL: none */
-	bool left; /* rows of the order were left out, and may stand before those that are read next */
+	bool skipped; /* rows of the order were skipped, and may stand before those that are read next */
 };
 
 /* All zero: the endpoint keeps no order. */
@@ -60,8 +60,8 @@ void fifo_set(struct fifo *fifo, bool on, bool by_key, int64_t now_us);
 /* Finds or makes the lane of an event's jobs. NULL: there are too many lanes. record NULL: the event is gone. */
 struct fifo_lane *fifo_lane(struct fifo *fifo, const struct record *record);
 
-/* Whether rows of the event's order were left out. */
-bool fifo_leaves(const struct fifo *fifo, const struct record *record);
+/* Whether rows of the event's order were skipped. */
+bool fifo_has_skipped(const struct fifo *fifo, const struct record *record);
 
 /*
  * Whether the lane takes another job: not while its last job is due later or waits for a commit. roomy: half of the
@@ -78,7 +78,7 @@ struct fifo_lane *fifo_of_key(struct fifo *fifo, struct span ordering_key);
  */
 bool fifo_note_newest(struct fifo *fifo, int64_t seq);
 
-/* Whether the endpoint has one order, with a left-out row: no further row of a page can be taken. */
+/* Whether the endpoint has one order, with a skipped row: no further row of a page can be taken. */
 bool fifo_is_stuck(const struct fifo *fifo);
 
 /* Puts the job into the lane at its place; takes it out of its lane, if it is not in flight. */
@@ -91,7 +91,7 @@ struct job *fifo_next(const struct fifo_lane *lane);
 /* An attempt of a job of a lane begins (1), or has ended (-1). */
 void fifo_count(struct fifo *fifo, struct fifo_lane *lane, int32_t step);
 
-/* Begins a full round: clears `left` of all lanes, and forgets lanes without jobs. */
+/* Begins a full round: clears `skipped` of all lanes, and forgets lanes without jobs. */
 void fifo_round_begins(struct fifo *fifo);
 
 /* Forgets all lanes, which must have no jobs: no order is kept. */

@@ -214,7 +214,7 @@ put_back(struct jobs *jobs, struct job *job)
 {
 	assert(job->state == JOB_WAITING);
 	if (job->lane != NULL)
-		job->lane->left = true;
+		job->lane->skipped = true;
 	if (job->uncommitted)
 		job_change_state(jobs, job, JOB_REPORTED);
 	else

@@ -118,7 +118,7 @@ go_on(struct jobs *jobs, struct job *job)
 	} else {
 		job_unload_followers(jobs, job);
 		if (job->lane != NULL)
-			job->lane->left = true;
+			job->lane->skipped = true;
 		if (goes_on)
 			go_on_by_row(jobs, job);
 		else if (job->blocks)
@@ -137,7 +137,7 @@ pass_turn(struct jobs *jobs, struct job *job)
 	const struct fifo_lane *lane = job->lane;
 
 	job_end_turn(jobs, job);
-	if (lane->left && lane->count <= FIFO_KEY_JOBS / 2)
+	if (lane->skipped && lane->count <= FIFO_KEY_JOBS / 2)
 		read_schedule_all(jobs->schedule, job->queue, jobs->schedule->now_us);
 }
 
@@ -241,7 +241,7 @@ void
 jobs_stop(struct jobs *jobs, struct fifo_lane *lane)
 {
 	job_unload_lane(jobs, lane);
-	lane->left = true;
+	lane->skipped = true;
 }
 
 void

@@ -77,7 +77,7 @@ static enum row_result
 leave_row(struct queue *queue, struct fifo_lane *lane)
 {
 	if (lane != NULL)
-		lane->left = true;
+		lane->skipped = true;
 	return queue->fifo.on && fifo_is_stuck(&queue->fifo) ? ROW_STUCK : ROW_PASSED;
 }
 
@@ -107,7 +107,8 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 			return ROW_STUCK;
 		}
 		/* A key with a left row costs a round over all rows. */
-		if (facts.lane->left || !fifo_takes(&queue->fifo, facts.lane, jobs_half_is_free(jobs, queue), now_us))
+		if (facts.lane->skipped ||
+		    !fifo_takes(&queue->fifo, facts.lane, jobs_half_is_free(jobs, queue), now_us))
 			return leave_row(queue, facts.lane);
 	}
 	if (row->due_us - now_us > READ_AHEAD_US) {

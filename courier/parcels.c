@@ -32,7 +32,7 @@ leave_in_order(struct jobs *jobs, struct queue *queue, const struct handover_job
 	} else if (job->fifo == 0) {
 		queue->fifo.unplaced = true;
 		read_schedule_all(jobs->schedule, queue, jobs->schedule->now_us);
-	} else if (!fifo_leaves(&queue->fifo, event)) {
+	} else if (!fifo_has_skipped(&queue->fifo, event)) {
 		read_schedule_new_rows(jobs->schedule, queue, jobs->schedule->now_us);
 	}
 }

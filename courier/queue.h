@@ -30,7 +30,7 @@ enum ready_place { READY_NOWHERE, READY_IN_LINE, READY_ASIDE };
 #define NEVER_US INT64_MAX
 
 /* Jobs that were left in their rows: when to read them, and from which job on. */
-struct left_rows {
+struct unread_rows {
 	int64_t at_us; /* NEVER_US: none are */
 	uint8_t from[16]; /* zeros: from the first job */
 };
@@ -91,7 +91,8 @@ struct queue {
 
 	/* courier/read_schedule.h */
 	int64_t read_at_us; /* NEVER_US: all its rows are in memory */
-	struct left_rows left, left_due; /* without new rows of an endpoint with fifo; left_due: jobs due later */
+	struct unread_rows unread,
+	    unread_due; /* without new rows of an endpoint with fifo; unread_due: jobs due later */
 	bool must_read; /* even if its breaker is open or its receiver wants a pause: rows have changed */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */

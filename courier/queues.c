@@ -142,7 +142,7 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 	queue->tenant = get_tenant(queues, tenant_id);
 	queue->tenant->queues++;
 	TAILQ_INIT(&queue->jobs);
-	queue->read_at_us = queue->left.at_us = queue->left_due.at_us = NEVER_US;
+	queue->read_at_us = queue->unread.at_us = queue->unread_due.at_us = NEVER_US;
 	id_table_add(&queues->table, &queue->link);
 	queues->breakers[queue->written_breaker]++;
 	queues_kept(queues, queue, now_us);

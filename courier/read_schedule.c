@@ -25,9 +25,9 @@ later(int64_t a, int64_t b)
 
 /* When to read the jobs that were left in rows. */
 static int64_t
-left_at_us(const struct queue *queue)
+unread_at_us(const struct queue *queue)
 {
-	return queue->left.at_us < queue->left_due.at_us ? queue->left.at_us : queue->left_due.at_us;
+	return queue->unread.at_us < queue->unread_due.at_us ? queue->unread.at_us : queue->unread_due.at_us;
 }
 
 /* While its breaker is open, an endpoint needs only the jobs in memory, for probes. */
@@ -46,7 +46,7 @@ read_schedule_is_for_marks(const struct queue *queue)
 static void
 read_nothing(struct queue *queue)
 {
-	queue->read_at_us = queue->left.at_us = queue->left_due.at_us = NEVER_US;
+	queue->read_at_us = queue->unread.at_us = queue->unread_due.at_us = NEVER_US;
 }
 
 void
@@ -82,13 +82,13 @@ bring_nearer(struct read_schedule *schedule, struct queue *queue, int64_t at_us)
 }
 
 static void
-add_left(
-    struct read_schedule *schedule, struct queue *queue, struct left_rows *left, const uint8_t from[16], int64_t at_us)
+add_unread(struct read_schedule *schedule, struct queue *queue, struct unread_rows *unread, const uint8_t from[16],
+    int64_t at_us)
 {
-	if (left->at_us == NEVER_US || memcmp(from, left->from, sizeof left->from) < 0)
-		memcpy(left->from, from, sizeof left->from);
-	if (at_us < left->at_us)
-		left->at_us = at_us;
+	if (unread->at_us == NEVER_US || memcmp(from, unread->from, sizeof unread->from) < 0)
+		memcpy(unread->from, from, sizeof unread->from);
+	if (at_us < unread->at_us)
+		unread->at_us = at_us;
 	bring_nearer(schedule, queue, at_us);
 }
 
@@ -97,22 +97,22 @@ read_schedule_all(struct read_schedule *schedule, struct queue *queue, int64_t a
 {
 	static const uint8_t first[16];
 
-	add_left(schedule, queue, &queue->left, first, at_us);
+	add_unread(schedule, queue, &queue->unread, first, at_us);
 }
 
 void
 read_schedule_job(struct read_schedule *schedule, struct queue *queue, const uint8_t job_id[16], int64_t at_us)
 {
-	add_left(schedule, queue, &queue->left, job_id, at_us);
+	add_unread(schedule, queue, &queue->unread, job_id, at_us);
 }
 
 void
 read_schedule_due_job(struct read_schedule *schedule, struct queue *queue, const uint8_t job_id[16], int64_t due_us)
 {
 	if (due_us - READ_AHEAD_US <= schedule->now_us)
-		add_left(schedule, queue, &queue->left, job_id, schedule->now_us);
+		add_unread(schedule, queue, &queue->unread, job_id, schedule->now_us);
 	else
-		add_left(schedule, queue, &queue->left_due, job_id, due_us - READ_AHEAD_US);
+		add_unread(schedule, queue, &queue->unread_due, job_id, due_us - READ_AHEAD_US);
 }
 
 void
@@ -124,7 +124,7 @@ read_schedule_new_rows(struct read_schedule *schedule, struct queue *queue, int6
 bool
 read_schedule_is_new_rows(const struct read_schedule *schedule, const struct queue *queue)
 {
-	return queue->fifo.on && left_at_us(queue) > schedule->now_us;
+	return queue->fifo.on && unread_at_us(queue) > schedule->now_us;
 }
 
 void
@@ -179,18 +179,18 @@ make_less(uint8_t id[16])
  * the round finds them too.
  */
 static void
-begin_with_left(const struct read_schedule *schedule, struct queue *queue)
+begin_with_unread(const struct read_schedule *schedule, struct queue *queue)
 {
-	struct left_rows *left = &queue->left, *due = &queue->left_due, *first = left;
+	struct unread_rows *unread = &queue->unread, *due = &queue->unread_due, *first = unread;
 
 	if (due->at_us <= schedule->now_us &&
-	    (left->at_us > schedule->now_us || memcmp(due->from, left->from, sizeof due->from) < 0))
+	    (unread->at_us > schedule->now_us || memcmp(due->from, unread->from, sizeof due->from) < 0))
 		first = due;
 	memcpy(queue->cursor, first->from, sizeof queue->cursor);
 	if (queue->fifo.on)
 		memset(queue->cursor, 0, sizeof queue->cursor);
-	if (memcmp(left->from, queue->cursor, sizeof left->from) >= 0)
-		left->at_us = NEVER_US;
+	if (memcmp(unread->from, queue->cursor, sizeof unread->from) >= 0)
+		unread->at_us = NEVER_US;
 	if (memcmp(due->from, queue->cursor, sizeof due->from) >= 0)
 		due->at_us = NEVER_US;
 	make_less(queue->cursor);
@@ -201,11 +201,11 @@ read_schedule_begin_round(struct read_schedule *schedule, struct queue *queue)
 {
 	queue->must_read = queue->fifo.from_start = false;
 	if (!read_schedule_is_new_rows(schedule, queue)) {
-		begin_with_left(schedule, queue);
+		begin_with_unread(schedule, queue);
 		queue->cursor_seq = FIFO_BEFORE_ALL;
 		fifo_round_begins(&queue->fifo);
 	}
-	queue->read_at_us = left_at_us(queue);
+	queue->read_at_us = unread_at_us(queue);
 	queue->pages = 0;
 	queue->pages_took_us = 0;
 	read_schedule_page_asked(schedule, queue);
