@@ -9,8 +9,8 @@
 #define FAILURES_PERCENT 70u
 #define REFUSALS_LEAST 3u
 #define SUCCESSES_LEAST 3u
-#define DISTANCE_LEAST_US (5 * SECOND_US)
-#define DISTANCE_MOST_US (5 * 60 * SECOND_US)
+#define PROBE_INTERVAL_LEAST_US (5 * SECOND_US)
+#define PROBE_INTERVAL_MOST_US (5 * 60 * SECOND_US)
 
 static const char *const words[] = {
     [BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_HALF_OPEN] = "half_open"};
@@ -60,15 +60,15 @@ turn_ring(struct breaker *breaker, int64_t now_us)
 }
 
 static void
-count_end(struct breaker *breaker, enum breaker_sign sign, int64_t now_us)
+count_end(struct breaker *breaker, enum breaker_result result, int64_t now_us)
 {
-	bool failed = sign != SIGN_SUCCESS;
+	bool failed = result != BREAKER_SUCCESS;
 
 	turn_ring(breaker, now_us);
 	breaker->seconds[breaker->second % BREAKER_SECONDS].ended++;
 	breaker->seconds[breaker->second % BREAKER_SECONDS].failed += failed;
 	breaker->failures = failed ? breaker->failures + 1 : 0;
-	breaker->refusals = sign == SIGN_REFUSED ? breaker->refusals + 1 : 0;
+	breaker->refusals = result == BREAKER_REFUSED ? breaker->refusals + 1 : 0;
 }
 
 static bool
@@ -116,21 +116,21 @@ breaker_begin(struct breaker *breaker)
 static void
 open_for_a_while(struct breaker *breaker, bool grow, int64_t now_us)
 {
-	if (breaker->distance_us == 0)
-		breaker->distance_us = DISTANCE_LEAST_US;
-	else if (grow && breaker->distance_us < DISTANCE_MOST_US / 2)
-		breaker->distance_us *= 2;
+	if (breaker->probe_interval_us == 0)
+		breaker->probe_interval_us = PROBE_INTERVAL_LEAST_US;
+	else if (grow && breaker->probe_interval_us < PROBE_INTERVAL_MOST_US / 2)
+		breaker->probe_interval_us *= 2;
 	else if (grow)
-		breaker->distance_us = DISTANCE_MOST_US;
-	breaker->due_us = now_us + breaker->distance_us;
+		breaker->probe_interval_us = PROBE_INTERVAL_MOST_US;
+	breaker->due_us = now_us + breaker->probe_interval_us;
 	change_state(breaker, BREAKER_OPEN);
 }
 
 static void
-end_probe(struct breaker *breaker, enum breaker_sign sign, int64_t now_us)
+end_probe(struct breaker *breaker, enum breaker_result result, int64_t now_us)
 {
-	if (sign != SIGN_SUCCESS)
-		open_for_a_while(breaker, sign != SIGN_NONE, now_us);
+	if (result != BREAKER_SUCCESS)
+		open_for_a_while(breaker, result != BREAKER_NO_RESULT, now_us);
 	else if (++breaker->successes < SUCCESSES_LEAST)
 		breaker->probing = false;
 	else
@@ -138,12 +138,12 @@ end_probe(struct breaker *breaker, enum breaker_sign sign, int64_t now_us)
 }
 
 void
-breaker_end(struct breaker *breaker, bool is_probe, enum breaker_sign sign, int64_t now_us)
+breaker_end(struct breaker *breaker, bool is_probe, enum breaker_result result, int64_t now_us)
 {
 	if (is_probe && breaker->probing) { /* otherwise breaker_reset() came in between */
-		end_probe(breaker, sign, now_us);
-	} else if (breaker->state == BREAKER_CLOSED && sign != SIGN_NONE) {
-		count_end(breaker, sign, now_us);
+		end_probe(breaker, result, now_us);
+	} else if (breaker->state == BREAKER_CLOSED && result != BREAKER_NO_RESULT) {
+		count_end(breaker, result, now_us);
 		if (only_fails(breaker))
 			open_for_a_while(breaker, false, now_us);
 	}

@@ -95,23 +95,23 @@ count_attempt(struct reports *reports, const struct attempt_result *result, cons
 }
 
 /* An attempt that was not made says nothing about its endpoint, nor does a 429 that holds the endpoint. */
-static enum breaker_sign
-sign_of(const struct attempt_result *result, const struct verdict *verdict)
+static enum breaker_result
+breaker_result_of(const struct attempt_result *result, const struct verdict *verdict)
 {
 	switch (result->end) {
 	case ATTEMPT_OURS:
 	case ATTEMPT_TRANSFORM:
 	case ATTEMPT_UNRESOLVED:
-		return SIGN_NONE;
+		return BREAKER_NO_RESULT;
 	case ATTEMPT_ANSWERED:
 		if (verdict->kind == VERDICT_DELIVERED)
-			return SIGN_SUCCESS;
-		return verdict->holds_endpoint ? SIGN_NONE : SIGN_FAILURE;
+			return BREAKER_SUCCESS;
+		return verdict->holds_endpoint ? BREAKER_NO_RESULT : BREAKER_FAILURE;
 	case ATTEMPT_FAILED:
 	case ATTEMPT_GUARD:
 		break;
 	}
-	return result->failure == FAILURE_REFUSED ? SIGN_REFUSED : SIGN_FAILURE;
+	return result->failure == FAILURE_REFUSED ? BREAKER_REFUSED : BREAKER_FAILURE;
 }
 
 static void
@@ -122,7 +122,7 @@ end_for_breaker(
 
 	if (job->config->breaker_version != queue->breaker_version || queue->state != ENDPOINT_LOADED)
 		return;
-	breaker_end(&queue->breaker, job->is_probe, sign_of(result, verdict), jobs->ready->now_us);
+	breaker_end(&queue->breaker, job->is_probe, breaker_result_of(result, verdict), jobs->ready->now_us);
 	queues_write_breaker(jobs->queues, queue);
 	if (queue->breaker.state == BREAKER_OPEN)
 		jobs_unload_most(jobs, queue);

@@ -31,17 +31,17 @@ is_allowed(void)
 }
 
 static void
-attempt(enum breaker_sign sign)
+attempt(enum breaker_result result)
 {
 	assert_true(is_allowed());
-	breaker_end(&breaker, breaker_begin(&breaker), sign, now_us);
+	breaker_end(&breaker, breaker_begin(&breaker), result, now_us);
 }
 
 static void
-attempts(uint32_t count, enum breaker_sign sign)
+attempts(uint32_t count, enum breaker_result result)
 {
 	for (uint32_t i = 0; i < count; i++)
-		attempt(sign);
+		attempt(result);
 }
 
 static void
@@ -54,11 +54,11 @@ wait_for_probe(void)
 static void
 test_it_opens_after_ten_failures_in_a_row(void **state)
 {
-	attempts(9, SIGN_FAILURE);
-	attempt(SIGN_SUCCESS);
-	attempts(9, SIGN_FAILURE);
+	attempts(9, BREAKER_FAILURE);
+	attempt(BREAKER_SUCCESS);
+	attempts(9, BREAKER_FAILURE);
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
-	attempt(SIGN_FAILURE);
+	attempt(BREAKER_FAILURE);
 	assert_int_equal(breaker.state, BREAKER_OPEN);
 	assert_false(is_allowed());
 }
@@ -66,44 +66,44 @@ test_it_opens_after_ten_failures_in_a_row(void **state)
 static void
 test_ten_failures_among_many_successes_do_not_open_it(void **state)
 {
-	attempts(100, SIGN_SUCCESS);
-	attempts(232, SIGN_FAILURE);
+	attempts(100, BREAKER_SUCCESS);
+	attempts(232, BREAKER_FAILURE);
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
-	attempts(2, SIGN_FAILURE);
+	attempts(2, BREAKER_FAILURE);
 	assert_int_equal(breaker.state, BREAKER_OPEN);
 }
 
 static void
 test_successes_of_more_than_twenty_seconds_ago_do_not_count(void **state)
 {
-	attempts(100, SIGN_SUCCESS);
+	attempts(100, BREAKER_SUCCESS);
 	now_us += 10 * SECOND;
-	attempts(10, SIGN_FAILURE);
+	attempts(10, BREAKER_FAILURE);
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
 	now_us += 10 * SECOND;
-	attempt(SIGN_FAILURE);
+	attempt(BREAKER_FAILURE);
 	assert_int_equal(breaker.state, BREAKER_OPEN);
 }
 
 static void
 test_it_opens_after_three_refused_connections_in_a_row(void **state)
 {
-	attempts(100, SIGN_SUCCESS);
-	attempts(2, SIGN_REFUSED);
-	attempt(SIGN_FAILURE);
-	attempts(2, SIGN_REFUSED);
+	attempts(100, BREAKER_SUCCESS);
+	attempts(2, BREAKER_REFUSED);
+	attempt(BREAKER_FAILURE);
+	attempts(2, BREAKER_REFUSED);
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
-	attempt(SIGN_REFUSED);
+	attempt(BREAKER_REFUSED);
 	assert_int_equal(breaker.state, BREAKER_OPEN);
 }
 
 static void
 test_what_says_nothing_of_the_endpoint_does_not_count(void **state)
 {
-	attempts(9, SIGN_FAILURE);
-	attempts(100, SIGN_NONE);
+	attempts(9, BREAKER_FAILURE);
+	attempts(100, BREAKER_NO_RESULT);
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
-	attempt(SIGN_FAILURE);
+	attempt(BREAKER_FAILURE);
 	assert_int_equal(breaker.state, BREAKER_OPEN);
 }
 
@@ -112,51 +112,51 @@ test_probes_are_sent_at_a_growing_distance_one_at_a_time(void **state)
 {
 	static const int64_t seconds[] = {5, 10, 20, 40, 80, 160, 300, 300};
 
-	attempts(10, SIGN_FAILURE);
+	attempts(10, BREAKER_FAILURE);
 	for (unsigned i = 0; i < sizeof seconds / sizeof *seconds; i++) {
 		assert_int_equal(breaker_due_us(&breaker), now_us + seconds[i] * SECOND);
 		wait_for_probe();
 		assert_true(breaker_begin(&breaker));
 		assert_false(is_allowed());
 		now_us += 30 * SECOND;
-		breaker_end(&breaker, true, SIGN_FAILURE, now_us);
+		breaker_end(&breaker, true, BREAKER_FAILURE, now_us);
 	}
 }
 
 static void
 test_three_successes_of_probes_close_it(void **state)
 {
-	attempts(3, SIGN_REFUSED);
+	attempts(3, BREAKER_REFUSED);
 	wait_for_probe();
-	attempts(2, SIGN_SUCCESS);
+	attempts(2, BREAKER_SUCCESS);
 	assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
-	attempt(SIGN_SUCCESS);
+	attempt(BREAKER_SUCCESS);
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
-	attempts(9, SIGN_FAILURE); /* as one that was never open */
+	attempts(9, BREAKER_FAILURE); /* as one that was never open */
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
-	attempt(SIGN_FAILURE);
+	attempt(BREAKER_FAILURE);
 	assert_int_equal(breaker_due_us(&breaker), now_us + 5 * SECOND);
 }
 
 static void
 test_a_failure_between_successes_opens_it_again(void **state)
 {
-	attempts(3, SIGN_REFUSED);
+	attempts(3, BREAKER_REFUSED);
 	wait_for_probe();
-	attempts(2, SIGN_SUCCESS);
-	attempt(SIGN_FAILURE);
+	attempts(2, BREAKER_SUCCESS);
+	attempt(BREAKER_FAILURE);
 	wait_for_probe();
-	attempts(2, SIGN_SUCCESS);
+	attempts(2, BREAKER_SUCCESS);
 	assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
 }
 
 static void
 test_a_probe_that_says_nothing_leaves_half_open_and_keeps_the_distance(void **state)
 {
-	attempts(10, SIGN_FAILURE);
+	attempts(10, BREAKER_FAILURE);
 	for (int i = 0; i < 3; i++) {
 		wait_for_probe();
-		attempt(SIGN_NONE);
+		attempt(BREAKER_NO_RESULT);
 		assert_int_equal(breaker_due_us(&breaker), now_us + 5 * SECOND);
 	}
 }
@@ -164,18 +164,18 @@ test_a_probe_that_says_nothing_leaves_half_open_and_keeps_the_distance(void **st
 static void
 test_attempts_from_before_it_opened_change_nothing(void **state)
 {
-	attempts(10, SIGN_FAILURE);
+	attempts(10, BREAKER_FAILURE);
 	int64_t due_us = breaker_due_us(&breaker);
 
 	now_us += SECOND;
-	breaker_end(&breaker, false, SIGN_FAILURE, now_us);
-	breaker_end(&breaker, false, SIGN_SUCCESS, now_us);
+	breaker_end(&breaker, false, BREAKER_FAILURE, now_us);
+	breaker_end(&breaker, false, BREAKER_SUCCESS, now_us);
 	assert_int_equal(breaker_due_us(&breaker), due_us);
 	wait_for_probe();
 	assert_true(breaker_begin(&breaker));
-	breaker_end(&breaker, false, SIGN_SUCCESS, now_us);
+	breaker_end(&breaker, false, BREAKER_SUCCESS, now_us);
 	assert_false(is_allowed()); /* the probe is still under way */
-	breaker_end(&breaker, true, SIGN_SUCCESS, now_us);
+	breaker_end(&breaker, true, BREAKER_SUCCESS, now_us);
 	assert_true(is_allowed());
 }
 
@@ -185,7 +185,7 @@ test_one_that_was_open_in_another_process_goes_on_with_a_probe(void **state)
 	breaker_resume(&breaker);
 	assert_true(breaker_begin(&breaker));
 	assert_false(is_allowed());
-	breaker_end(&breaker, true, SIGN_FAILURE, now_us);
+	breaker_end(&breaker, true, BREAKER_FAILURE, now_us);
 	assert_int_equal(breaker_due_us(&breaker), now_us + 5 * SECOND);
 	breaker_reset(&breaker);
 	assert_true(is_allowed());
@@ -222,7 +222,8 @@ test_an_endpoint_that_is_well_again_is_closed_whatever_was_before(void **state)
 
 				probes -= is_probe[which];
 				breaker_end(&breaker, is_probe[which],
-				    dice_below(&dice, 10) < 8 ? SIGN_FAILURE : (enum breaker_sign)dice_below(&dice, 4),
+				    dice_below(&dice, 10) < 8 ? BREAKER_FAILURE
+							      : (enum breaker_result)dice_below(&dice, 4),
 				    now_us);
 				is_probe[which] = is_probe[--under_way];
 			}
@@ -231,9 +232,9 @@ test_an_endpoint_that_is_well_again_is_closed_whatever_was_before(void **state)
 			now_us += dice_below(&dice, 3000000);
 		}
 		while (under_way > 0)
-			breaker_end(&breaker, is_probe[--under_way], SIGN_FAILURE, now_us);
+			breaker_end(&breaker, is_probe[--under_way], BREAKER_FAILURE, now_us);
 		now_us += 5 * MINUTE;
-		attempts(3, SIGN_SUCCESS);
+		attempts(3, BREAKER_SUCCESS);
 		assert_int_equal(breaker.state, BREAKER_CLOSED);
 	}
 }
