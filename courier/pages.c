@@ -139,10 +139,10 @@ reconcile(struct jobs *jobs, struct queue *queue, const struct message *page)
 	const struct job_place after = {page->fifo ? queue->cursor_seq : 0, queue->cursor};
 
 	assert(page->last || count > 0);
-	jobs_page_begins(jobs);
+	reconcile_begin(jobs);
 	for (uint32_t i = 0; i < count; i++)
-		jobs_page_has(jobs, queue, page->rows[i].job_id, page->rows[i].due_us);
-	jobs_page_ends(jobs, queue, &after, end == NULL ? NULL : &(struct job_place){end->fifo_seq, end->job_id});
+		reconcile_row(jobs, queue, page->rows[i].job_id, page->rows[i].due_us);
+	reconcile_end(jobs, queue, &after, end == NULL ? NULL : &(struct job_place){end->fifo_seq, end->job_id});
 }
 
 /* Stops the orders that have a dead letter: none of their jobs is begun. */

@@ -8,14 +8,14 @@
 #define EARLIER_US (1000 * INT64_C(1000)) /* row and memory may differ by less for the same outcome */
 
 void
-jobs_page_begins(struct jobs *jobs)
+reconcile_begin(struct jobs *jobs)
 {
 	jobs->pages++;
 }
 
 /* A row is ignored if the job's outcome is not committed or was refused: the row is outdated. */
 void
-jobs_page_has(struct jobs *jobs, const struct queue *queue, const uint8_t job_id[16], int64_t due_us)
+reconcile_row(struct jobs *jobs, const struct queue *queue, const uint8_t job_id[16], int64_t due_us)
 {
 	struct job *job = jobs_find(jobs, job_id);
 
@@ -57,7 +57,7 @@ lose(struct jobs *jobs, struct job *job)
 }
 
 void
-jobs_page_ends(struct jobs *jobs, struct queue *queue, const struct job_place *after, const struct job_place *last)
+reconcile_end(struct jobs *jobs, struct queue *queue, const struct job_place *after, const struct job_place *last)
 {
 	struct job *next;
 

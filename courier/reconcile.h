@@ -20,10 +20,9 @@ struct job_place {
  * of its rows, behind `after` up to `last` (NULL: to the end). A job whose row is missing is forgotten; if an attempt
  * or an outcome of it is under way, it is not begun again.
  */
-void jobs_page_begins(struct jobs *jobs);
-void jobs_page_has(struct jobs *jobs, const struct queue *queue, const uint8_t job_id[16], int64_t due_us);
-void jobs_page_ends(
-    struct jobs *jobs, struct queue *queue, const struct job_place *after, const struct job_place *last);
+void reconcile_begin(struct jobs *jobs);
+void reconcile_row(struct jobs *jobs, const struct queue *queue, const uint8_t job_id[16], int64_t due_us);
+void reconcile_end(struct jobs *jobs, struct queue *queue, const struct job_place *after, const struct job_place *last);
 
 /* Takes the cancellation of a job of the tenant: the job, if it is in memory, is not begun any more. */
 void jobs_cancel(struct jobs *jobs, const char *tenant_id, const uint8_t job_id[16]);
