@@ -225,7 +225,7 @@ take_endpoint(struct courier *c, struct message *message, int64_t now_us)
 	if (queue->state == ENDPOINT_LOADED)
 		ready_empty_rate(&c->ready, queue, c->queues.opened_us);
 	ready_rule_changed(&c->ready, queue, before, message->version);
-	jobs_order(&c->jobs, queue);
+	jobs_apply_fifo(&c->jobs, queue);
 	if (queue_keeps_nothing(queue))
 		jobs_unload(&c->jobs, queue);
 	else

@@ -152,7 +152,7 @@ job_set_committed(struct jobs *jobs, struct job *job)
 }
 
 void
-job_end_turn(struct jobs *jobs, struct job *job)
+job_leave_lane(struct jobs *jobs, struct job *job)
 {
 	struct fifo_lane *lane = job->lane;
 
@@ -167,7 +167,7 @@ job_end_turn(struct jobs *jobs, struct job *job)
 /* After the last job of the former order the rows are read: attempts under the former order may have left rows without
  * a place. */
 static void
-end_stray(struct jobs *jobs, struct job *job)
+leave_former_order(struct jobs *jobs, struct job *job)
 {
 	struct queue *queue = job->queue;
 
@@ -182,11 +182,11 @@ end_stray(struct jobs *jobs, struct job *job)
 }
 
 void
-job_order(struct jobs *jobs, struct job *job)
+job_join_lane(struct jobs *jobs, struct job *job)
 {
 	struct fifo_lane *lane = fifo_lane(&job->queue->fifo, job->event->record);
 
-	end_stray(jobs, job);
+	leave_former_order(jobs, job);
 	if (lane != NULL)
 		fifo_add(lane, job);
 }
@@ -196,8 +196,8 @@ job_forget(struct jobs *jobs, struct job *job)
 {
 	job_set_committed(jobs, job);
 	job_change_state(jobs, job, JOB_NONE);
-	job_end_turn(jobs, job);
-	end_stray(jobs, job);
+	job_leave_lane(jobs, job);
+	leave_former_order(jobs, job);
 	id_table_remove(&jobs->table, &job->link);
 	transform_cache_unref(jobs->transforms, job->transform);
 	account(jobs, job, false);

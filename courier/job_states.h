@@ -21,13 +21,13 @@ void job_enter(struct jobs *jobs, struct job *job);
 void job_set_committed(struct jobs *jobs, struct job *job);
 
 /* Takes the job out of its order, if it is in one: the next job need not wait for it. It must not be in flight. */
-void job_end_turn(struct jobs *jobs, struct job *job);
+void job_leave_lane(struct jobs *jobs, struct job *job);
 
 /* Unloads all waiting jobs of the lane. */
 void job_unload_lane(struct jobs *jobs, struct fifo_lane *lane);
 
 /* Puts the job into its order, if there is room. It must not be in flight. */
-void job_order(struct jobs *jobs, struct job *job);
+void job_join_lane(struct jobs *jobs, struct job *job);
 
 /* Frees the job. A caller that needs its row read again asks courier/read_schedule.h first. */
 void job_forget(struct jobs *jobs, struct job *job);

@@ -136,7 +136,7 @@ pass_turn(struct jobs *jobs, struct job *job)
 {
 	const struct fifo_lane *lane = job->lane;
 
-	job_end_turn(jobs, job);
+	job_leave_lane(jobs, job);
 	if (lane->skipped && lane->count <= FIFO_KEY_JOBS / 2)
 		read_schedule_all(jobs->schedule, job->queue, jobs->schedule->now_us);
 }
@@ -172,7 +172,7 @@ jobs_refused(struct jobs *jobs, const uint8_t job_id[16], uint32_t position)
 		job->due.at = again_us;
 	job->kept = true;
 	if (job->queue->fifo.on && job->lane == NULL) /* its row stays, so it is still the first of its order */
-		job_order(jobs, job);
+		job_join_lane(jobs, job);
 	go_on(jobs, job);
 }
 
@@ -211,7 +211,7 @@ jobs_unload(struct jobs *jobs, struct queue *queue)
 }
 
 void
-jobs_order(struct jobs *jobs, struct queue *queue)
+jobs_apply_fifo(struct jobs *jobs, struct queue *queue)
 {
 	const struct endpoint_config *config = queue->config;
 	bool on = config != NULL && config->fifo, by_key = on && config->by_key,

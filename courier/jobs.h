@@ -70,7 +70,7 @@ void jobs_unload(struct jobs *jobs, struct queue *queue);
  * Applies a new configuration of the endpoint. If it changes the order, waiting jobs are left in their rows, and no job
  * begins before those under way have ended.
  */
-void jobs_order(struct jobs *jobs, struct queue *queue);
+void jobs_apply_fifo(struct jobs *jobs, struct queue *queue);
 
 /* Stops the order: its waiting jobs are left in their rows, and no row is taken until the next full round. */
 void jobs_stop(struct jobs *jobs, struct fifo_lane *lane);
