@@ -232,7 +232,7 @@ take_endpoint(struct courier *c, struct message *message, int64_t now_us)
 		rows_changed(c, queue, now_us);
 	read_schedule_update(&c->schedule, queue);
 	ready_update(&c->ready, queue);
-	queues_kept(&c->queues, queue, now_us);
+	queues_note_use(&c->queues, queue, now_us);
 }
 
 /* Leaves the jobs of paused tenants in their rows. A scan finds the jobs of tenants whose pause has ended. */
@@ -250,7 +250,7 @@ take_pauses(struct courier *c, struct message *message, int64_t now_us)
 			jobs_unload(&c->jobs, queue);
 		read_schedule_update(&c->schedule, queue);
 		ready_update(&c->ready, queue);
-		queues_kept(&c->queues, queue, now_us);
+		queues_note_use(&c->queues, queue, now_us);
 	}
 	free(links);
 	c->scan_wanted = c->scan_again = true;

@@ -52,7 +52,7 @@ account(struct jobs *jobs, struct job *job, bool more)
 	else if (queue->job_count == 1 && more)
 		jobs->busy++;
 	if (queue->job_count <= 1)
-		queues_kept(jobs->queues, queue, jobs->ready->now_us);
+		queues_note_use(jobs->queues, queue, jobs->ready->now_us);
 	/* A round that waits for room resumes when half of the share is free. */
 	if (!more && queue->round == ROUND_OPEN && queue->next_us > jobs->schedule->now_us &&
 	    jobs_half_is_free(jobs, queue))

@@ -49,7 +49,7 @@ leases_update(struct ready *ready, struct queues *queues)
 		else
 			give_back(queues, queue, ready->now_us);
 		ready_update(ready, queue);
-		queues_kept(queues, queue, ready->now_us);
+		queues_note_use(queues, queue, ready->now_us);
 	}
 }
 
@@ -71,7 +71,7 @@ leases_take_answer(struct ready *ready, struct queues *queues, const struct mess
 		queue->lease.from_us = ready->now_us + LEASE_AGAIN_US;
 	}
 	ready_update(ready, queue);
-	queues_kept(queues, queue, ready->now_us);
+	queues_note_use(queues, queue, ready->now_us);
 }
 
 void
@@ -88,7 +88,7 @@ leases_void(struct ready *ready, struct queues *queues)
 		queue->lease.state = LEASE_NONE;
 		queue->lease.from_us = ready->now_us;
 		ready_update(ready, queue);
-		queues_kept(queues, queue, ready->now_us);
+		queues_note_use(queues, queue, ready->now_us);
 	}
 	free(links);
 }

@@ -55,7 +55,7 @@ pages_ask(struct pages *pages, int64_t now_us)
 		if (queue->state == ENDPOINT_UNLOADED) {
 			queues_load(pages->jobs->queues, queue);
 			read_schedule_update(schedule, queue);
-			queues_kept(pages->jobs->queues, queue, now_us);
+			queues_note_use(pages->jobs->queues, queue, now_us);
 			continue;
 		}
 		if (read_schedule_is_for_marks(queue)) {
@@ -67,7 +67,7 @@ pages_ask(struct pages *pages, int64_t now_us)
 			read_schedule_begin_round(schedule, queue);
 		else
 			read_schedule_page_asked(schedule, queue);
-		queues_kept(pages->jobs->queues, queue, now_us);
+		queues_note_use(pages->jobs->queues, queue, now_us);
 		ask(pages, queue);
 	}
 }
@@ -164,7 +164,7 @@ look_again(struct jobs *jobs, struct queue *queue, int64_t at_us, int64_t now_us
 	if (at_us != NEVER_US)
 		read_schedule_all(jobs->schedule, queue, at_us);
 	read_schedule_end_round(jobs->schedule, queue);
-	queues_kept(jobs->queues, queue, now_us);
+	queues_note_use(jobs->queues, queue, now_us);
 }
 
 /* Reads all rows again: new rows may stand before those read last. */
@@ -277,5 +277,5 @@ pages_take(struct pages *pages, const struct message *message, int64_t now_us)
 		read_schedule_end_round(jobs->schedule, queue);
 	else
 		read_schedule_pause_round(jobs->schedule, queue, now_us);
-	queues_kept(jobs->queues, queue, now_us);
+	queues_note_use(jobs->queues, queue, now_us);
 }

@@ -116,7 +116,7 @@ is_in_use(const struct queue *queue)
 }
 
 void
-queues_kept(struct queues *queues, struct queue *queue, int64_t now_us)
+queues_note_use(struct queues *queues, struct queue *queue, int64_t now_us)
 {
 	bool unused = !is_in_use(queue);
 
@@ -145,7 +145,7 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 	queue->read_at_us = queue->unread.at_us = queue->unread_due.at_us = NEVER_US;
 	id_table_add(&queues->table, &queue->link);
 	queues->breakers[queue->written_breaker]++;
-	queues_kept(queues, queue, now_us);
+	queues_note_use(queues, queue, now_us);
 	return queue;
 }
 
@@ -278,7 +278,7 @@ queues_forget_unused(struct queues *queues, int64_t now_us)
 		TAILQ_REMOVE(&queues->unused, queue, unused);
 		queue->is_unused = false;
 		if (queue->state == ENDPOINT_LOADED && queue_keeps_nothing(queue))
-			queues_kept(queues, queue, now_us);
+			queues_note_use(queues, queue, now_us);
 		else if (queue->read_at_us != NEVER_US)
 			unload(queues, queue);
 		else

@@ -61,9 +61,9 @@ void queues_pause(struct queues *queues, struct message *message, int64_t now_us
 /*
  * queues_forget_unused() forgets endpoints that were unused for ten minutes: those without jobs and rows altogether,
  * those with rows to be read later only as to their configuration. It keeps an endpoint that holds, because a message
- * must report when it goes on. Call queues_kept() when an endpoint becomes used or unused.
+ * must report when it goes on. Call queues_note_use() when an endpoint becomes used or unused.
  */
-void queues_kept(struct queues *queues, struct queue *queue, int64_t now_us);
+void queues_note_use(struct queues *queues, struct queue *queue, int64_t now_us);
 void queues_forget_unused(struct queues *queues, int64_t now_us);
 
 #endif

@@ -85,7 +85,7 @@ ready_rule(const struct ready *ready, const struct queue *queue)
 	if (config == NULL)
 		return LIMITS_DIVIDED;
 	if (config->fifo)
-		return LIMITS_OF_ONE;
+		return LIMITS_OF_SENDER;
 	return share_needs_lease(&ready->shares.view, config->max_in_flight, config->exact_limits) ? LIMITS_LEASED
 												   : LIMITS_DIVIDED;
 }
@@ -147,7 +147,7 @@ most_in_flight(const struct ready *ready, const struct queue *queue)
 		if (!is_settled(ready, queue) || !lease_allows(&queue->lease, queue->config->timeout_ms, ready->now_us))
 			most = 0;
 		break;
-	case LIMITS_OF_ONE:
+	case LIMITS_OF_SENDER:
 		most = ready->shares.view.nodes > 0 ? most : 0;
 		break;
 	}

@@ -43,10 +43,10 @@ void ready_open(struct ready *ready);
 void ready_close(struct ready *ready);
 
 /*
- * How nodes share limits. DIVIDED: each has its share. LEASED: the node with the lease has all. OF_ONE: the node that
- * sends the endpoint's orders has all.
+ * How nodes share limits. DIVIDED: each has its share. LEASED: the node with the lease has all. OF_SENDER: the node
+ * that sends the endpoint's orders has all.
  */
-enum limits_rule { LIMITS_DIVIDED, LIMITS_LEASED, LIMITS_OF_ONE };
+enum limits_rule { LIMITS_DIVIDED, LIMITS_LEASED, LIMITS_OF_SENDER };
 
 enum limits_rule ready_rule(const struct ready *ready, const struct queue *queue);
 
