@@ -26,14 +26,14 @@ struct attempt_spec {
 
 /*
  * How it ended. ANSWERED: the reply's head was complete. FAILED: no reply, by the endpoint's fault. GUARD: the guard
- * forbids the address. OURS: no attempt, by our own fault: shutdown, no memory. TRANSFORM: the transform cannot be
- * read. UNRESOLVED: no attempt, because no name server answers for the host's name.
+ * forbids the address. INTERNAL: no attempt, by the service's own fault: shutdown, no memory. TRANSFORM: the transform
+ * cannot be read. UNRESOLVED: no attempt, because no name server answers for the host's name.
  */
 enum attempt_end {
 	ATTEMPT_ANSWERED,
 	ATTEMPT_FAILED,
 	ATTEMPT_GUARD,
-	ATTEMPT_OURS,
+	ATTEMPT_INTERNAL,
 	ATTEMPT_TRANSFORM,
 	ATTEMPT_UNRESOLVED
 };

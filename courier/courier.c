@@ -77,7 +77,7 @@ courier_attempt_done(void *context, void *attempt_context, const struct attempt_
 	struct courier *c = context;
 	struct job *job = attempt_context;
 	struct test *test = tests_find(&c->tests, result->attempt_id);
-	bool cut_off = c->draining && result->end == ATTEMPT_OURS;
+	bool cut_off = c->draining && result->end == ATTEMPT_INTERNAL;
 
 	/* An attempt cut off by our shutdown does not count: the row stays as it is. */
 	if (test != NULL && cut_off)

@@ -86,9 +86,9 @@ describe(const struct failure *failure, struct attempt_result *result)
 	}
 }
 
-/* Describes a failure of our own; NULL: it is the endpoint's. */
+/* Describes a failure of the service itself; NULL: the endpoint has failed. */
 static const char *
-our_trouble(const struct failure *failure)
+internal_error(const struct failure *failure)
 {
 	if (failure->no_socket != 0)
 		return strerror(failure->no_socket);
@@ -138,9 +138,9 @@ kind_of(const struct failure *failure)
 void
 failure_describe(const struct failure *failure, struct attempt_result *result)
 {
-	const char *ours = our_trouble(failure);
+	const char *ours = internal_error(failure);
 
-	result->end = ours != NULL ? ATTEMPT_OURS : ATTEMPT_FAILED;
+	result->end = ours != NULL ? ATTEMPT_INTERNAL : ATTEMPT_FAILED;
 	result->failure = kind_of(failure);
 	if (ours != NULL)
 		(void)snprintf(result->error, sizeof result->error, "no attempt could be made: %s", ours);

@@ -19,7 +19,7 @@ struct failure {
 	bool connected, encrypted; /* how far it came; encrypted is also true if the URL needs no TLS */
 };
 
-/* Sets result->end to ATTEMPT_FAILED or ATTEMPT_OURS, failure, error, and certificate_error. Pure; any thread. */
+/* Sets result->end to ATTEMPT_FAILED or ATTEMPT_INTERNAL, failure, error, and certificate_error. Pure; any thread. */
 void failure_describe(const struct failure *failure, struct attempt_result *result);
 
 #endif

@@ -109,7 +109,7 @@ start(struct http *http, struct transfer *transfer)
 	move(transfer, &http->running);
 	if (curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK)
 		return;
-	transfer_end(transfer, ATTEMPT_OURS, "no attempt could be made: libcurl takes no more");
+	transfer_end(transfer, ATTEMPT_INTERNAL, "no attempt could be made: libcurl takes no more");
 	move(transfer, &http->ended);
 }
 
@@ -279,7 +279,7 @@ http_cut(struct http *http, const void *attempt_context)
 	else
 		transfer = find(http->waiting, attempt_context);
 	if (transfer != NULL)
-		transfer_end(transfer, ATTEMPT_OURS, "this node may not be the one that sends any more");
+		transfer_end(transfer, ATTEMPT_INTERNAL, "this node may not be the one that sends any more");
 	else
 		transfer = find(http->ended, attempt_context);
 	assert(transfer != NULL);
@@ -298,7 +298,7 @@ http_cancel(struct http *http)
 	while (http->waiting != NULL)
 		move(http->waiting, &cancelled);
 	for (struct transfer *at = cancelled; at != NULL; at = at->next)
-		transfer_end(at, ATTEMPT_OURS, "the service stopped before there was a reply");
+		transfer_end(at, ATTEMPT_INTERNAL, "the service stopped before there was a reply");
 	while (http->ended != NULL)
 		move(http->ended, &cancelled);
 	while (cancelled != NULL)

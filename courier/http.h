@@ -36,14 +36,14 @@ int http_fd(const struct http *http);
 int64_t http_due_us(const struct http *http);
 
 /*
- * Ends the attempt under way whose spec has that context, as ATTEMPT_OURS unless the reply's head was complete. Calls
- * done() for it.
+ * Ends the attempt under way whose spec has that context, as ATTEMPT_INTERNAL unless the reply's head was complete.
+ * Calls done() for it.
  */
 void http_cut(struct http *http, const void *attempt_context);
 
 /*
- * For the end of a drain: ends all attempts, as ATTEMPT_OURS unless a reply's head was complete, and calls done() for
- * each.
+ * For the end of a drain: ends all attempts, as ATTEMPT_INTERNAL unless a reply's head was complete, and calls done()
+ * for each.
  */
 void http_cancel(struct http *http);
 

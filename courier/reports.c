@@ -59,7 +59,7 @@ static enum counter
 outcome_of(const struct attempt_result *result)
 {
 	static const enum counter of_end[] = {[ATTEMPT_GUARD] = COUNTER_ATTEMPTS_GUARD,
-	    [ATTEMPT_OURS] = COUNTER_ATTEMPTS_INTERNAL,
+	    [ATTEMPT_INTERNAL] = COUNTER_ATTEMPTS_INTERNAL,
 	    [ATTEMPT_TRANSFORM] = COUNTER_ATTEMPTS_TRANSFORM,
 	    [ATTEMPT_UNRESOLVED] = COUNTER_ATTEMPTS_NAME};
 	static const enum counter of_failure[] = {[FAILURE_CONNECTION] = COUNTER_ATTEMPTS_CONNECTION,
@@ -99,7 +99,7 @@ static enum breaker_result
 breaker_result_of(const struct attempt_result *result, const struct verdict *verdict)
 {
 	switch (result->end) {
-	case ATTEMPT_OURS:
+	case ATTEMPT_INTERNAL:
 	case ATTEMPT_TRANSFORM:
 	case ATTEMPT_UNRESOLVED:
 		return BREAKER_NO_RESULT;
@@ -181,7 +181,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	verdict = verdict_of(result, job->config, tried, chance);
 	if (result->end == ATTEMPT_UNRESOLVED)
 		wait_for_name(jobs, job->queue, &verdict);
-	else if (result->end != ATTEMPT_OURS)
+	else if (result->end != ATTEMPT_INTERNAL)
 		job->queue->unresolved = 0;
 	job->attempt_count += verdict.charged;
 	due_us = verdict.kind == VERDICT_RETRY ? jobs->ready->now_us + verdict.wait_ms * 1000 : NEVER_US;
@@ -221,7 +221,7 @@ reports_dead(struct reports *reports, struct job *job, const char *reason)
 	const struct outcome outcome = {.job = outcome_job(reports->jobs, job),
 	    .kind = VERDICT_DEAD,
 	    .reason = span_of(reason),
-	    .end = ATTEMPT_OURS,
+	    .end = ATTEMPT_INTERNAL,
 	    .dns_ms = -1,
 	    .connect_ms = -1,
 	    .tls_ms = -1,

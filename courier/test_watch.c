@@ -52,7 +52,7 @@ obstacle(const struct endpoint_config *endpoint)
 static int
 fail(struct db *db, const struct ids *ids, const char *why, struct error *err)
 {
-	struct attempt_result result = {.end = ATTEMPT_OURS,
+	struct attempt_result result = {.end = ATTEMPT_INTERNAL,
 	    .started_us = clock_wall_us(),
 	    .dns_ms = -1,
 	    .connect_ms = -1,

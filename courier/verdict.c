@@ -93,7 +93,7 @@ verdict_of(
 	case ATTEMPT_GUARD:
 		verdict = try_again(endpoint, charged, chance, "guard");
 		break;
-	case ATTEMPT_OURS:
+	case ATTEMPT_INTERNAL:
 		verdict.wait_ms = OUR_WAIT_LEAST_MS + part_of(OUR_WAIT_MOST_MS - OUR_WAIT_LEAST_MS, chance);
 		break;
 	case ATTEMPT_UNRESOLVED:

@@ -138,7 +138,7 @@ http_answer(uint32_t number, int32_t status)
 void
 http_cut(struct http *http, const void *attempt_context)
 {
-	const struct attempt_result result = {.end = ATTEMPT_OURS, .retry_after_ms = -1};
+	const struct attempt_result result = {.end = ATTEMPT_INTERNAL, .retry_after_ms = -1};
 
 	for (uint32_t i = 0; i < scene.attempt_count; i++)
 		if (scene.attempts[i]->spec.context == attempt_context) {

@@ -129,7 +129,7 @@ test_however_a_probe_ends_a_receiver_that_is_well_gets_its_events(void **state)
 {
 	static const struct attempt_result ends[] = {
 	    {.end = ATTEMPT_GUARD, .retry_after_ms = -1},
-	    {.end = ATTEMPT_OURS, .retry_after_ms = -1},
+	    {.end = ATTEMPT_INTERNAL, .retry_after_ms = -1},
 	    {.end = ATTEMPT_TRANSFORM, .retry_after_ms = -1},
 	    {.end = ATTEMPT_UNRESOLVED, .retry_after_ms = -1},
 	    {.end = ATTEMPT_FAILED, .retry_after_ms = -1},

@@ -347,7 +347,7 @@ test_a_newer_version_in_the_segment_wakes_the_store_thread(void **state)
 static void
 test_a_drain_begins_nothing_and_cuts_off_without_an_outcome(void **state)
 {
-	struct attempt_result cut = {.end = ATTEMPT_OURS, .retry_after_ms = -1};
+	struct attempt_result cut = {.end = ATTEMPT_INTERNAL, .retry_after_ms = -1};
 	struct model_row *row = scene_publish(0);
 
 	(void)scene_publish(0);

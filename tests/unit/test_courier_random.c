@@ -64,7 +64,7 @@ end_attempt(struct dice *dice)
 		    .retry_after_ms = -1,
 		    .failure = dice_below(dice, 2) == 0 ? FAILURE_REFUSED : FAILURE_TIMEOUT};
 	else if (dice_below(dice, 10) == 0)
-		result = (struct attempt_result){.end = ATTEMPT_OURS, .retry_after_ms = -1};
+		result = (struct attempt_result){.end = ATTEMPT_INTERNAL, .retry_after_ms = -1};
 	else if (dice_below(dice, 10) == 0)
 		result = (struct attempt_result){.end = ATTEMPT_UNRESOLVED, .retry_after_ms = -1};
 	http_end(dice_below(dice, scene.attempt_count), &result);

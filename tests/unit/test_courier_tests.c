@@ -79,7 +79,7 @@ test_a_drain_begins_no_test_and_stores_no_result_of_one_that_it_cuts_off(void **
 	ask_for_test(0, row);
 	assert_int_equal(scene.tests, 1);
 	assert_int_equal(courier_in_flight(&scene.courier), 1);
-	end_test(0, ATTEMPT_OURS);
+	end_test(0, ATTEMPT_INTERNAL);
 	assert_int_equal(courier_in_flight(&scene.courier), 0);
 	assert_int_equal(scene.tested_count, 0);
 }

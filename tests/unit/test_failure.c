@@ -67,7 +67,7 @@ test_an_attempt_that_the_courier_aborts_is_not_the_endpoints_failure(void **stat
 	struct attempt_result result = {0};
 
 	failure_describe(&failure, &result);
-	assert_int_equal(result.end, ATTEMPT_OURS);
+	assert_int_equal(result.end, ATTEMPT_INTERNAL);
 }
 
 static void

@@ -112,7 +112,7 @@ test_a_refusal_of_the_guard_is_a_failure_with_a_reason_of_its_own(void **state)
 static void
 test_an_attempt_that_the_service_ended_is_not_charged(void **state)
 {
-	struct attempt_result ours = {.end = ATTEMPT_OURS, .retry_after_ms = -1};
+	struct attempt_result ours = {.end = ATTEMPT_INTERNAL, .retry_after_ms = -1};
 
 	assert_retry(after(ours, 0, 0), false, 1000);
 	assert_retry(after(ours, 99, UINT32_MAX), false, 10000);
