@@ -156,7 +156,7 @@ begin_attempts(struct courier *c)
 			c->more = true;
 			return;
 		}
-		begin_or_end(c, HEAP_THING(ready_job(&c->ready, queue), struct job, due));
+		begin_or_end(c, HEAP_ENTRY(ready_job(&c->ready, queue), struct job, due));
 	}
 }
 

@@ -21,7 +21,7 @@ struct heap {
 };
 
 /* The thing that contains the item. */
-#define HEAP_THING(item, type, member) ((type *)(void *)((char *)(item)-offsetof(type, member)))
+#define HEAP_ENTRY(item, type, member) ((type *)(void *)((char *)(item)-offsetof(type, member)))
 
 /* Inserts the item at that time, or moves it if it is in the heap. */
 void heap_put(struct heap *heap, struct heap_item *item, int64_t at);

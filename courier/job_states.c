@@ -261,7 +261,7 @@ late_job(const struct queue *queue)
 {
 	struct heap_item *first = heap_late(&queue->waiting[JOB_FIRST]), *again = heap_late(&queue->waiting[JOB_AGAIN]);
 	struct heap_item *item = first == NULL || (again != NULL && again->at > first->at) ? again : first;
-	struct job *job = HEAP_THING(item, struct job, due);
+	struct job *job = HEAP_ENTRY(item, struct job, due);
 	struct job *last = job->lane != NULL ? TAILQ_LAST(&job->lane->jobs, job_list) : job;
 
 	return last->state == JOB_WAITING ? last : job;

@@ -20,7 +20,7 @@ make_room(struct jobs *jobs)
 	struct heap_item *most;
 
 	while (jobs_used(jobs) > jobs->limit && (most = heap_first(&jobs->sizes)) != NULL)
-		job_unload_late(jobs, HEAP_THING(most, struct queue, size));
+		job_unload_late(jobs, HEAP_ENTRY(most, struct queue, size));
 }
 
 void

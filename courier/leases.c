@@ -42,7 +42,7 @@ leases_update(struct ready *ready, struct queues *queues)
 		leases_void(ready, queues);
 	}
 	while ((first = heap_first(&ready->leases)) != NULL && first->at <= ready->now_us) {
-		struct queue *queue = HEAP_THING(first, struct queue, lease_due);
+		struct queue *queue = HEAP_ENTRY(first, struct queue, lease_due);
 
 		if (queue->lease.state == LEASE_NONE)
 			ask(queues, queue);

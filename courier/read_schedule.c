@@ -244,7 +244,7 @@ read_schedule_next(const struct read_schedule *schedule, int64_t now_us)
 {
 	struct heap_item *first = heap_first(&schedule->heap);
 
-	return first == NULL || first->at > now_us ? NULL : HEAP_THING(first, struct queue, read);
+	return first == NULL || first->at > now_us ? NULL : HEAP_ENTRY(first, struct queue, read);
 }
 
 int64_t

@@ -267,7 +267,7 @@ ready_advance(struct ready *ready, int64_t now_us)
 	while ((tenant = TAILQ_FIRST(&ready->tenants_aside)) != NULL)
 		place_tenant(ready, tenant, READY_IN_LINE);
 	while ((first = heap_first(&ready->due)) != NULL && first->at <= now_us)
-		ready_update(ready, HEAP_THING(first, struct queue, due));
+		ready_update(ready, HEAP_ENTRY(first, struct queue, due));
 }
 
 struct queue *
@@ -277,8 +277,8 @@ ready_next(struct ready *ready)
 	struct heap_item *first;
 
 	while (free_slots > 0 && (first = heap_first(&ready->tenants)) != NULL) {
-		struct tenant *tenant = HEAP_THING(first, struct tenant, turn);
-		struct queue *queue = HEAP_THING(heap_first(&tenant->ready), struct queue, turn);
+		struct tenant *tenant = HEAP_ENTRY(first, struct tenant, turn);
+		struct queue *queue = HEAP_ENTRY(heap_first(&tenant->ready), struct queue, turn);
 
 		if (tenant->in_flight >= TENANT_TIMES_FREE * free_slots) {
 			place_tenant(ready, tenant, READY_ASIDE);

@@ -69,7 +69,7 @@ test_the_earliest_is_first_and_of_equal_times_the_lower_id(void **state)
 	left = heap.count;
 	assert_true(left > 0);
 	for (struct thing *thing; (thing = first_of_all()) != NULL; left--) {
-		assert_ptr_equal(HEAP_THING(heap_first(&heap), struct thing, item), thing);
+		assert_ptr_equal(HEAP_ENTRY(heap_first(&heap), struct thing, item), thing);
 		heap_remove(&heap, &thing->item);
 		thing->is_there = false;
 	}

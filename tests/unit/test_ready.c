@@ -94,7 +94,7 @@ begin_one(void)
 
 	if (queue == NULL)
 		return false;
-	job = HEAP_THING(ready_job(&ready, queue), struct fake_job, due);
+	job = HEAP_ENTRY(ready_job(&ready, queue), struct fake_job, due);
 	assert_true(job->due.at <= ready.now_us);
 	heap_remove(&queue->waiting[job->class], &job->due);
 	ready_begin(&ready, queue, job->class);
@@ -138,7 +138,7 @@ end(void **state)
 				struct heap_item *item = heap_first(&queues[i].waiting[class]);
 
 				heap_remove(&queues[i].waiting[class], item);
-				free(HEAP_THING(item, struct fake_job, due));
+				free(HEAP_ENTRY(item, struct fake_job, due));
 			}
 		ready_update(&ready, &queues[i]);
 	}
