@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "control/at_once.h"
 #include "control/change.h"
 #include "control/events.h"
 #include "control/filters.h"
 #include "control/listing.h"
+#include "control/propagation.h"
 #include "control/tree.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/dead_letter_lists.h"
@@ -190,5 +190,5 @@ dead_letter_delete(const struct request *request, struct reply *reply)
 	int64_t version;
 
 	if (change_run(request, delete, &version, reply) && version != 0)
-		at_once_wake_couriers(request->context->segment, version);
+		propagation_wake_couriers(request->context->segment, version);
 }

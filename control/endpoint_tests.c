@@ -6,8 +6,8 @@
 
 #include "api/document.h"
 #include "base/clock.h"
-#include "control/at_once.h"
 #include "control/change.h"
+#include "control/propagation.h"
 #include "control/query.h"
 #include "control/test_waits.h"
 #include "control/tree.h"
@@ -146,7 +146,7 @@ endpoint_test(const struct request *request, struct reply *reply)
 		answer_error(reply, 404, "not_found", "there is no such endpoint");
 	} else if (read_body(request, &document, &test, reply) && may_begin(request, reply) &&
 		   change_run(request, begin, &test, reply)) {
-		at_once_wake_couriers(request->context->segment, test.version);
+		propagation_wake_couriers(request->context->segment, test.version);
 		reply_reset(reply);
 		reply->open_until_us = clock_steady_us() + test.lasts_ms * 1000;
 		memcpy(reply->attempt_id, test.attempt_id, sizeof reply->attempt_id);

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "control/at_once.h"
 #include "control/change.h"
 #include "control/endpoint_document.h"
 #include "control/endpoint_reply.h"
 #include "control/listing.h"
 #include "control/members.h"
 #include "control/object_id.h"
+#include "control/propagation.h"
 #include "control/query.h"
 #include "api/secrets.h"
 #include "control/tree.h"
@@ -87,7 +87,7 @@ struct happening {
 	const char *action; /* "endpoint.update" */
 	struct span id;
 	const struct endpoint *before, *after; /* NULL: it did not exist before, or is gone afterwards */
-	int64_t *version; /* set to the raised version, for at_once_wait(); NULL: not needed */
+	int64_t *version; /* set to the raised version, for propagation_wait(); NULL: not needed */
 };
 
 /* Does what belongs to each change, in its transaction: routing version, audit row, and the version of changes. */
@@ -125,7 +125,7 @@ static void
 run_change(const struct request *request, change_body *body, struct changing *changing, struct reply *reply)
 {
 	if (change_run(request, body, changing, reply) && changing->version != 0)
-		at_once_wait(request, changing->version, reply);
+		propagation_wait(request, changing->version, reply);
 }
 
 /* ---- POST ---- */

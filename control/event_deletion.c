@@ -12,9 +12,9 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "base/uuid.h"
-#include "control/at_once.h"
 #include "control/change.h"
 #include "control/filters.h"
+#include "control/propagation.h"
 #include "control/tree.h"
 #include "store/webhooks/cancelled_jobs.h"
 #include "store/webhooks/changes.h"
@@ -311,7 +311,7 @@ event_delete_many(const struct request *request, struct reply *reply)
 	    delete_pages(request, deletion, &more, reply)) {
 		answer(deletion, more, reply);
 		if (deletion->version != 0)
-			at_once_wait(request, deletion->version, reply);
+			propagation_wait(request, deletion->version, reply);
 	}
 	free(deletion);
 }

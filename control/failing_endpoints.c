@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/text_rules.h"
-#include "control/at_once.h"
+#include "control/propagation.h"
 #include "shm/counters.h"
 #include "store/webhooks/changes.h"
 
@@ -24,7 +24,7 @@ disable(struct failing_endpoints *failing, struct db *db, const struct endpoint_
 	rc = db_end(db, rc, err);
 	if (rc != 0 || !disabled)
 		return rc;
-	at_once_wake_couriers(failing->segment, version);
+	propagation_wake_couriers(failing->segment, version);
 	counter_add(segment_slot(failing->segment, ROLE_CONTROL, 0), COUNTER_ENDPOINTS_DISABLED_ONLY_FAILED, 1);
 	endpoint_disabled_log(disabling);
 	return 0;

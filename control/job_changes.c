@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "control/at_once.h"
 #include "control/change.h"
 #include "control/job_target.h"
 #include "control/jobs.h"
+#include "control/propagation.h"
 #include "control/tree.h"
 #include "store/webhooks/cancelled_jobs.h"
 #include "store/webhooks/changes.h"
@@ -144,7 +144,7 @@ job_delete(const struct request *request, struct reply *reply)
 	int64_t version;
 
 	if (change_run(request, cancel, &version, reply))
-		at_once_wait(request, version, reply);
+		propagation_wait(request, version, reply);
 }
 
 /* ---- all jobs of an endpoint are due ---- */

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "control/at_once.h"
+#include "control/propagation.h"
 #include "shm/node.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/event_rows.h"
@@ -99,7 +99,7 @@ work_on(const struct notices *notices, struct db *db, const struct db_rows *foun
 	rc = db_end(db, rc, err);
 	db_rows_free(rows);
 	if (rc == 0 && version != 0)
-		at_once_wake_couriers(notices->segment, version);
+		propagation_wake_couriers(notices->segment, version);
 	return rc;
 }
 

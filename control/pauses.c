@@ -6,8 +6,8 @@
 #include "api/document.h"
 #include "api/scopes.h"
 #include "config/text_rules.h"
-#include "control/at_once.h"
 #include "control/change.h"
+#include "control/propagation.h"
 #include "control/tree.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/pause_rows.h"
@@ -201,7 +201,7 @@ change_pause(const struct request *request, bool pauses, struct reply *reply)
 		answer_error(reply, 400, error.code, "%s", error.detail);
 	else if (query_has_only(request, names, reply) && admin_scope(request, &pausing.tenant_id, query, reply) &&
 		 read_body(request, &document, &pausing, named, reply) && change_run(request, run, &pausing, reply))
-		at_once_wait(request, pausing.version, reply);
+		propagation_wait(request, pausing.version, reply);
 	document_close(&document);
 }
 

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"
-#include "control/at_once.h"
+#include "control/propagation.h"
 #include "control/replay_request.h"
 #include "control/replay_slice.h"
 #include "shm/node.h"
@@ -216,7 +216,7 @@ work_on(struct replay_work *work, struct db *db, const struct db_rows *found, bo
 		rc = replay_work_slice(work, db, rows, &version, err);
 	rc = db_end(db, rc, err);
 	if (rc == 0 && version != 0)
-		at_once_wake_couriers(work->segment, version);
+		propagation_wake_couriers(work->segment, version);
 	if (rc == DB_REFUSED && *did)
 		rc = give_up(db, rows, err);
 	db_rows_free(rows);

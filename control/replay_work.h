@@ -27,7 +27,7 @@ enum replay_condition { REPLAY_NO_NODE = DB_BUSY + 1 };
 
 /*
  * Does one slice of the replay whose row is in `rows`, locked by a transaction of jobs_begin(). *version: of changes,
- * 0: not raised; the caller passes it to at_once_wake_couriers() after the commit. Returns as db_query(), or
+ * 0: not raised; the caller passes it to propagation_wake_couriers() after the commit. Returns as db_query(), or
  * REPLAY_NO_NODE; DB_REFUSED: the replay cannot go on.
  */
 int replay_work_slice(

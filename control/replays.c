@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#include "control/at_once.h"
 #include "control/change.h"
 #include "control/idempotent.h"
 #include "control/listing.h"
+#include "control/propagation.h"
 #include "control/replay_dry_run.h"
 #include "control/replay_matched.h"
 #include "control/replay_request.h"
@@ -171,7 +171,7 @@ run(const struct request *request, struct creation *creation, struct reply *repl
 	if (rc != 0)
 		answer_store_failed(reply, rc, &err);
 	else if (change_run(request, create, creation, reply) && creation->version != 0)
-		at_once_wake_couriers(request->context->segment, creation->version);
+		propagation_wake_couriers(request->context->segment, creation->version);
 }
 
 void
@@ -280,5 +280,5 @@ replay_cancel(const struct request *request, struct reply *reply)
 	int64_t version = 0;
 
 	if (change_run(request, end, &version, reply))
-		at_once_wake_couriers(request->context->segment, version);
+		propagation_wake_couriers(request->context->segment, version);
 }

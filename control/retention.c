@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "control/at_once.h"
+#include "control/propagation.h"
 #include "shm/counters.h"
 #include "store/webhooks/store_clock.h"
 #include "store/webhooks/upkeep_rows.h"
@@ -145,7 +145,7 @@ expire_jobs(struct retention_work *work, struct db *db, bool *turn_over, struct 
 	if (rc != 0)
 		return rc;
 	if (result.version != 0)
-		at_once_wake_couriers(work->segment, result.version);
+		propagation_wake_couriers(work->segment, result.version);
 	work->letters += result.letters;
 	counter_add(segment_slot(work->segment, ROLE_CONTROL, 0), COUNTER_DELIVERIES_DEAD, result.letters);
 	*turn_over = result.letters > 0;

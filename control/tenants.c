@@ -8,9 +8,9 @@
 
 #include "base/mem.h"
 #include "control/api_key.h"
-#include "control/at_once.h"
 #include "control/change.h"
 #include "control/listing.h"
+#include "control/propagation.h"
 #include "control/tree.h"
 #include "shm/attempts.h"
 #include "store/webhooks/changes.h"
@@ -311,5 +311,5 @@ tenant_delete(const struct request *request, struct reply *reply)
 		return;
 	api_keys_changed(request, reply);
 	if (reply->status < 400)
-		at_once_wait(request, version, reply);
+		propagation_wait(request, version, reply);
 }

@@ -27,7 +27,7 @@ void expiry_place_free(struct expiry_place *place);
 /* The result of a step. */
 struct expiry_result {
 	uint64_t letters;
-	int64_t version; /* of changes, for the couriers of this node (control/at_once.h); 0: it was not raised */
+	int64_t version; /* of changes, for the couriers of this node (control/propagation.h); 0: it was not raised */
 	bool done; /* no job is left behind the place */
 };
 

@@ -9,7 +9,7 @@ ROW = re.compile(r'^OPERATION\((\w+), "(\w+)", "([^"]+)"', re.MULTILINE)
 HANDLER = re.compile(r"\[OPERATION_(\w+)\] = (\w+),")
 FUNCTION = re.compile(r"^(static )?[\w ]+\**\n(\w+)\([^{};]*\)\n\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 # Calls by which a handler changes something: a transaction with an audit row, a statement, or work for couriers.
-CHANGES = re.compile(r"\b(change_run|change_audit|db_begin|db_commit|idempotent_\w+|at_once_\w+|test_waits_\w+|key_loader_\w+)\(")
+CHANGES = re.compile(r"\b(change_run|change_audit|db_begin|db_commit|idempotent_\w+|propagation_\w+|test_waits_\w+|key_loader_\w+)\(")
 # The inbox accepts every method, because senders of webhooks differ. Its token permits adding messages.
 OF_EVERY_METHOD = {"INBOX_RECEIVE"}
 

@@ -3,8 +3,8 @@
  * transaction raises the version of the table changes; each courier publishes in its slot, and each node in its row,
  * the version by which it acts. Worker threads.
  */
-#ifndef CONTROL_AT_ONCE_H
-#define CONTROL_AT_ONCE_H
+#ifndef CONTROL_PROPAGATION_H
+#define CONTROL_PROPAGATION_H
 
 #include <stdint.h>
 
@@ -16,12 +16,12 @@
  * the request's deadline, the reply becomes a 202 with the names of the other nodes as "pending_nodes"; if the store is
  * lost meanwhile, a 503.
  */
-void at_once_wait(const struct request *request, int64_t version, struct reply *reply);
+void propagation_wait(const struct request *request, int64_t version, struct reply *reply);
 
 /*
  * Call it after the commit that raised the version: wakes this node's couriers, so that they follow at once. Couriers
  * of other nodes look by themselves. Any thread.
  */
-void at_once_wake_couriers(const struct segment *segment, int64_t version);
+void propagation_wake_couriers(const struct segment *segment, int64_t version);
 
 #endif

@@ -1,5 +1,5 @@
 /* Reads the versions of this node's couriers in the segment, and those of other nodes in their rows. */
-#include "control/at_once.h"
+#include "control/propagation.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -33,7 +33,7 @@ this_node_waits(const struct segment *segment, int64_t version)
 }
 
 void
-at_once_wake_couriers(const struct segment *segment, int64_t version)
+propagation_wake_couriers(const struct segment *segment, int64_t version)
 {
 	node_raise_changes_version(&segment->header->node, version);
 	segment_wake_all(segment, ROLE_COURIER);
@@ -89,7 +89,7 @@ answer_pending(struct reply *reply, cJSON *names)
 }
 
 void
-at_once_wait(const struct request *request, int64_t version, struct reply *reply)
+propagation_wait(const struct request *request, int64_t version, struct reply *reply)
 {
 	const struct segment *segment = request->context->segment;
 	int64_t until_us = clock_steady_us() + LONGEST_US;
@@ -99,7 +99,7 @@ at_once_wait(const struct request *request, int64_t version, struct reply *reply
 
 	if (until_us > request->deadline_us - MARGIN_US)
 		until_us = request->deadline_us - MARGIN_US;
-	at_once_wake_couriers(segment, version);
+	propagation_wake_couriers(segment, version);
 	for (unsigned sleeps = 0;; sleeps++) {
 		int rc = 0;
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "control/at_once.h"
+#include "control/propagation.h"
 #include "shm/node.h"
 #include "store/db_ops.h"
 
@@ -81,7 +81,7 @@ waited(const char *object, int64_t deadline_ms)
 	bytes_free(&reply.body);
 	reply = (struct reply){.status = 200};
 	bytes_add_text(&reply.body, object);
-	at_once_wait(&request, VERSION, &reply);
+	propagation_wait(&request, VERSION, &reply);
 	bytes_add(&reply.body, "", 1);
 	return (clock_steady_us() - began_us) / 1000;
 }
