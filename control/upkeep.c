@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "api/secrets.h"
+#include "control/store_levels.h"
 #include "store/webhooks/cancelled_jobs.h"
 #include "control/failing_endpoints.h"
-#include "control/figures.h"
 #include "control/notices.h"
 #include "control/queue_depth.h"
 #include "control/replay_work.h"
@@ -189,13 +189,13 @@ count_for_tenants(struct upkeep *upkeep, struct error *err)
 static int
 update_levels(struct upkeep *upkeep, struct error *err)
 {
-	return figures_update(upkeep->db, upkeep->config, upkeep->segment, err);
+	return store_levels_update(upkeep->db, upkeep->config, upkeep->segment, err);
 }
 
 static int
 update_endpoint_levels(struct upkeep *upkeep, struct error *err)
 {
-	return figures_update_endpoints(upkeep->db, upkeep->config, upkeep->segment, err);
+	return store_levels_update_endpoints(upkeep->db, upkeep->config, upkeep->segment, err);
 }
 
 /* Looking takes longer the deeper the tenants' queues may be. */

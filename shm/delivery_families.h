@@ -1,6 +1,6 @@
 /*
  * The families of metrics about webhook deliveries and their management (shm/families.h). Numbers that upkeep counts in
- * the webhooks' store are the same on each node, and at most a minute old (control/figures.h).
+ * the webhooks' store are the same on each node, and at most a minute old (control/store_levels.h).
  */
 #ifndef SHM_DELIVERY_FAMILIES_H
 #define SHM_DELIVERY_FAMILIES_H

@@ -1,5 +1,5 @@
 /* Sets gauges in control's slot. Nodes that share a store report the same figures. */
-#include "control/figures.h"
+#include "control/store_levels.h"
 
 #include "shm/counters.h"
 #include "store/webhooks/figures.h"
@@ -11,7 +11,7 @@ set_level(const struct segment *segment, enum level level, int64_t number)
 }
 
 int
-figures_update(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
+store_levels_update(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
 {
 	struct tenant_figures tenants;
 	struct node_figures nodes;
@@ -33,7 +33,8 @@ figures_update(struct db *db, const struct config *config, const struct segment 
 }
 
 int
-figures_update_endpoints(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
+store_levels_update_endpoints(
+    struct db *db, const struct config *config, const struct segment *segment, struct error *err)
 {
 	struct endpoint_figures figures;
 	int rc = figures_of_endpoints(db, config->hl_store == HL_STORE_POSTGRES, &figures, err);

@@ -2,8 +2,8 @@
  * Copies figures of the webhooks' store to the segment, so that reading metrics does not query the store. For upkeep's
  * thread, in no transaction. The functions return as db_query(); after any result but 0 the figures are unchanged.
  */
-#ifndef CONTROL_FIGURES_H
-#define CONTROL_FIGURES_H
+#ifndef CONTROL_STORE_LEVELS_H
+#define CONTROL_STORE_LEVELS_H
 
 #include "base/error.h"
 #include "config/config.h"
@@ -11,10 +11,10 @@
 #include "store/db.h"
 
 /* Waiting jobs, dead letters and nodes: cheap, every few seconds. */
-int figures_update(struct db *db, const struct config *config, const struct segment *segment, struct error *err);
+int store_levels_update(struct db *db, const struct config *config, const struct segment *segment, struct error *err);
 
 /* Endpoints by state, and their held jobs: now and then. */
-int figures_update_endpoints(
+int store_levels_update_endpoints(
     struct db *db, const struct config *config, const struct segment *segment, struct error *err);
 
 #endif
