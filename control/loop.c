@@ -145,9 +145,9 @@ turn(struct control *control)
 		peer_receive(&control->items[i]);
 	take_replies(control);
 	if (control->streams != NULL)
-		streams_heard(control->streams);
+		streams_clear_fd(control->streams);
 	if (control->hook_streams != NULL)
-		streams_heard(control->hook_streams);
+		streams_clear_fd(control->hook_streams);
 	for (uint32_t i = 0; i < control->count; i++) {
 		if (control->peers.open > 0)
 			peer_cut_off_stalled(&control->items[i], now);

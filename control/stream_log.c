@@ -47,9 +47,9 @@ find_lack(struct stream_log *log, struct db *db, struct error *err)
 
 	if (rc != 0)
 		return rc;
-	log->lacks = found != NULL ? found : log->found;
+	log->unavailable = found != NULL ? found : log->found;
 	log->found = found;
-	if (log->lacks != NULL)
+	if (log->unavailable != NULL)
 		log->look_us = clock_steady_us() + LACKING_LOOK_US;
 	return 0;
 }
@@ -77,7 +77,7 @@ stream_log_look(
 {
 	int rc = find_lack(log, db, err);
 
-	if (rc != 0 || log->lacks != NULL)
+	if (rc != 0 || log->unavailable != NULL)
 		return rc;
 	return look_at_rows(log, stream_log_seconds(config), db, streams, err);
 }

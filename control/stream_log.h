@@ -15,7 +15,7 @@
 
 struct stream_log {
 	int64_t look_us; /* steady: the next look; INT64_MAX: never */
-	const char *lacks; /* why there are no streams; NULL: there are */
+	const char *unavailable; /* why there are no streams; NULL: there are */
 	const char *found; /* what the last look found lacking; NULL: nothing */
 };
 
@@ -26,7 +26,7 @@ void stream_log_init(struct stream_log *log, bool wanted);
 bool stream_log_is_due(const struct stream_log *log);
 
 /*
- * Looks, sets log->lacks, and ends streams that may miss events. Returns as db_query(). The look stays due while it
+ * Looks, sets log->unavailable, and ends streams that may miss events. Returns as db_query(). The look stays due while it
  * fails: after an outage streams read on only behind it.
  */
 int stream_log_look(

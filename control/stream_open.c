@@ -86,14 +86,14 @@ stream_begin(struct streams *streams, struct stream *stream, struct reply *reply
 		return;
 	}
 	stream_free(stream);
-	reply->retry_after_seconds = rc == STREAMS_LACKING ? 0 : RETRY_AFTER_SECONDS;
+	reply->retry_after_seconds = rc == STREAMS_UNAVAILABLE ? 0 : RETRY_AFTER_SECONDS;
 	if (rc == STREAMS_TENANT_FULL)
 		answer_error(reply, 429, "rate_limited", "the tenant has %u streams on this node: no more are served",
 		    STREAMS_TENANT_MAX);
 	else if (rc == STREAMS_FULL)
 		answer_error(reply, 503, "overloaded", "this node serves %u streams: no more for now", STREAMS_MAX);
-	else if (rc == STREAMS_LACKING)
-		answer_error(reply, 404, "event_stream_disabled", "%s", streams_lack(streams));
+	else if (rc == STREAMS_UNAVAILABLE)
+		answer_error(reply, 404, "event_stream_disabled", "%s", streams_unavailable(streams));
 	else
 		answer_error(reply, 503, "overloaded", "the service stops: no stream begins");
 }

@@ -65,7 +65,7 @@ struct streams {
 	pthread_mutex_t lock; /* guards what follows */
 	struct stream *first;
 	uint64_t made; /* streams, ever */
-	const char *lacks; /* why the store has no streams; NULL: it has */
+	const char *unavailable; /* why the store has no streams; NULL: it has */
 	bool ending;
 	bool rung; /* a turn is due */
 };
@@ -100,8 +100,8 @@ streams_add(struct streams *streams, struct stream *stream)
 	}
 	if (streams->ending)
 		rc = STREAMS_END;
-	else if (streams->lacks != NULL)
-		rc = STREAMS_LACKING;
+	else if (streams->unavailable != NULL)
+		rc = STREAMS_UNAVAILABLE;
 	else if (all >= STREAMS_MAX)
 		rc = STREAMS_FULL;
 	else if (of_tenant >= STREAMS_TENANT_MAX)
@@ -118,14 +118,14 @@ streams_add(struct streams *streams, struct stream *stream)
 }
 
 const char *
-streams_lack(struct streams *streams)
+streams_unavailable(struct streams *streams)
 {
-	const char *lacks;
+	const char *unavailable;
 
 	pthread_mutex_lock(&streams->lock);
-	lacks = streams->lacks;
+	unavailable = streams->unavailable;
 	pthread_mutex_unlock(&streams->lock);
-	return lacks != NULL ? lacks : "what the store lacked is there now: connect again";
+	return unavailable != NULL ? unavailable : "what the store lacked is there now: connect again";
 }
 
 /* ---- the loop ---- */
@@ -137,7 +137,7 @@ streams_fd(const struct streams *streams)
 }
 
 void
-streams_heard(struct streams *streams)
+streams_clear_fd(struct streams *streams)
 {
 	uint64_t count;
 
@@ -368,8 +368,8 @@ look_at_log(struct streams *streams, struct db *db, struct error *err)
 		return 0;
 	rc = stream_log_look(log, streams->config, db, first_of(streams), err);
 	pthread_mutex_lock(&streams->lock);
-	streams->lacks = log->lacks;
-	for (struct stream *stream = streams->first; log->lacks != NULL && stream != NULL; stream = stream->next)
+	streams->unavailable = log->unavailable;
+	for (struct stream *stream = streams->first; log->unavailable != NULL && stream != NULL; stream = stream->next)
 		stream_end(stream);
 	pthread_mutex_unlock(&streams->lock);
 	(void)!write(streams->fd, &(uint64_t){1}, sizeof(uint64_t));

@@ -34,17 +34,17 @@ struct streams *streams_start(const struct streams_store *store, const struct co
 /* Ends the thread; waits until until_us (steady) at most. false: it is still at work. */
 bool streams_stop(struct streams *streams, int64_t until_us);
 
-enum streams_condition { STREAMS_FULL = 1, STREAMS_TENANT_FULL, STREAMS_END, STREAMS_LACKING };
+enum streams_condition { STREAMS_FULL = 1, STREAMS_TENANT_FULL, STREAMS_END, STREAMS_UNAVAILABLE };
 
 /* Adds a stream. 0: it now ends by stream_leave(). A condition: it stays the caller's. Any thread. */
 int streams_add(struct streams *streams, struct stream *stream);
 
-/* After STREAMS_LACKING: what the store lacks. Any thread. */
-const char *streams_lack(struct streams *streams);
+/* After STREAMS_UNAVAILABLE: why, as a sentence. Any thread. */
+const char *streams_unavailable(struct streams *streams);
 
 /* A descriptor that is readable when streams have got text; the call that resets it. The loop's thread. */
 int streams_fd(const struct streams *streams);
-void streams_heard(struct streams *streams);
+void streams_clear_fd(struct streams *streams);
 
 /* Ends all streams, and accepts no more, because this process ends soon. The loop's thread. */
 void streams_end(struct streams *streams);

@@ -80,7 +80,7 @@ event_log_places(struct db *db, int64_t from_us, int64_t last_us, const char *la
 }
 
 int
-event_log_check(struct db *db, const char **lacks, struct error *err)
+event_log_check(struct db *db, const char **unavailable, struct error *err)
 {
 	/* As store/postgres/pg_session.c finds it. */
 	static const struct db_statement lack = {
@@ -93,11 +93,11 @@ event_log_check(struct db *db, const char **lacks, struct error *err)
 	if (rc != 0)
 		return rc;
 	if (db_rows_bool(rows, 0, 0))
-		*lacks = "hook events have no stream where the database has Citus";
+		*unavailable = "hook events have no stream where the database has Citus";
 	else if (db_rows_bool(rows, 0, 1))
-		*lacks = "streams of hook events are off: the role of DATABASE_URL lacks rights to hook_event_log";
+		*unavailable = "streams of hook events are off: the role of DATABASE_URL lacks rights to hook_event_log";
 	else
-		*lacks = NULL;
+		*unavailable = NULL;
 	db_rows_free(rows);
 	return 0;
 }

@@ -53,8 +53,8 @@ enum event_log_column {
 int event_log_places(struct db *db, int64_t from_us, int64_t last_us, const char *last_id, struct db_rows **rows,
     struct error *err); /* six: the same as the others, and a range */
 
-/* Of PostgreSQL: *lacks says why the database has no log that this role writes and reads; NULL: it has. */
-int event_log_check(struct db *db, const char **lacks, struct error *err);
+/* Of PostgreSQL: *unavailable says why the database has no log that this role writes and reads; NULL: it has. */
+int event_log_check(struct db *db, const char **unavailable, struct error *err);
 
 /* Of PostgreSQL: when the newest batch was stored of those that are older than so many seconds. 0: there is none. */
 int event_log_old(struct db *db, uint64_t seconds, int64_t *old_us, struct error *err);
