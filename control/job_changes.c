@@ -149,7 +149,7 @@ job_delete(const struct request *request, struct reply *reply)
 
 /* ---- all jobs of an endpoint are due ---- */
 
-struct hurry {
+struct retry {
 	char endpoint_id[OBJECT_ID_BYTES];
 	uint8_t after[16];
 	int64_t jobs;
@@ -158,36 +158,36 @@ struct hurry {
 };
 
 static int
-audit_slice(const struct request *request, const struct hurry *hurry, struct error *err)
+audit_slice(const struct request *request, const struct retry *retry, struct error *err)
 {
-	const struct change change = {"endpoint.retry", "endpoint", hurry->endpoint_id, request->caller.tenant_id};
+	const struct change change = {"endpoint.retry", "endpoint", retry->endpoint_id, request->caller.tenant_id};
 	cJSON *after = tree_new();
 	int rc;
 
-	tree_add_int(after, "jobs", hurry->slice_jobs);
+	tree_add_int(after, "jobs", retry->slice_jobs);
 	rc = change_audit(request, &change, NULL, after, err);
 	cJSON_Delete(after);
 	return rc;
 }
 
 static int
-hurry_some(const struct request *request, void *context, struct reply *reply, struct error *err)
+retry_slice(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	const char *tenant_id = request->caller.tenant_id;
-	struct hurry *hurry = context;
+	struct retry *retry = context;
 	int64_t version;
 	int rc = routing_raise_for_couriers(request->db, tenant_id, err);
 
-	memcpy(hurry->slice_last, hurry->after, sizeof hurry->slice_last);
-	hurry->slice_jobs = 0;
+	memcpy(retry->slice_last, retry->after, sizeof retry->slice_last);
+	retry->slice_jobs = 0;
 	if (rc == 0)
-		rc = check_target(request, (struct span){hurry->endpoint_id, strlen(hurry->endpoint_id)}, reply, err);
+		rc = check_target(request, (struct span){retry->endpoint_id, strlen(retry->endpoint_id)}, reply, err);
 	if (rc != 0 || reply->status != 0)
 		return rc;
 	rc = job_retry_slice(
-	    request->db, tenant_id, hurry->endpoint_id, SLICE_JOBS, hurry->slice_last, &hurry->slice_jobs, err);
+	    request->db, tenant_id, retry->endpoint_id, SLICE_JOBS, retry->slice_last, &retry->slice_jobs, err);
 	if (rc == 0)
-		rc = audit_slice(request, hurry, err);
+		rc = audit_slice(request, retry, err);
 	if (rc == 0)
 		rc = changes_raise(request->db, &version, err);
 	if (rc == 0)
@@ -196,13 +196,13 @@ hurry_some(const struct request *request, void *context, struct reply *reply, st
 }
 
 static void
-answer_hurried(const struct hurry *hurry, bool more, struct reply *reply)
+answer_retried(const struct retry *retry, bool more, struct reply *reply)
 {
 	cJSON *tree = tree_new();
 
 	reply_reset(reply);
 	tree_add_bool(tree, "ok", true);
-	tree_add_int(tree, "jobs", hurry->jobs);
+	tree_add_int(tree, "jobs", retry->jobs);
 	tree_add_bool(tree, "more", more);
 	answer_json(reply, 200, tree);
 }
@@ -227,16 +227,16 @@ find_endpoint(const struct request *request, char id[OBJECT_ID_BYTES], struct re
 void
 endpoint_make_due(const struct request *request, struct reply *reply)
 {
-	struct hurry hurry = {0};
+	struct retry retry = {0};
 
-	if (!request_has_no_members(request, reply) || !find_endpoint(request, hurry.endpoint_id, reply))
+	if (!request_has_no_members(request, reply) || !find_endpoint(request, retry.endpoint_id, reply))
 		return;
 	do {
 		reply_reset(reply);
-		if (!change_run(request, hurry_some, &hurry, reply))
+		if (!change_run(request, retry_slice, &retry, reply))
 			return;
-		hurry.jobs += hurry.slice_jobs;
-		memcpy(hurry.after, hurry.slice_last, sizeof hurry.after);
-	} while (hurry.slice_jobs > 0 && clock_steady_us() + MARGIN_US < request->deadline_us);
-	answer_hurried(&hurry, hurry.slice_jobs > 0, reply);
+		retry.jobs += retry.slice_jobs;
+		memcpy(retry.after, retry.slice_last, sizeof retry.after);
+	} while (retry.slice_jobs > 0 && clock_steady_us() + MARGIN_US < request->deadline_us);
+	answer_retried(&retry, retry.slice_jobs > 0, reply);
 }

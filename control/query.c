@@ -99,7 +99,7 @@ shown(const char *name)
 }
 
 static bool
-complain(enum decoded how, unsigned number, const char *name, char *text, size_t size)
+describe_unreadable(enum decoded how, unsigned number, const char *name, char *text, size_t size)
 {
 	const char *what = how == DECODED_TOO_LONG ? "is too long" : "is not UTF-8, or holds a NUL";
 
@@ -137,10 +137,10 @@ query_is_readable(struct span query, char *text, size_t size)
 			return false;
 		}
 		if (how != DECODED)
-			return complain(how, number, NULL, text, size);
+			return describe_unreadable(how, number, NULL, text, size);
 		how = decode(raw_value, out);
 		if (how != DECODED)
-			return complain(how, number, name, text, size);
+			return describe_unreadable(how, number, name, text, size);
 		if (raw_value.len > 0 && is_repeated(query, name, raw_name.base)) {
 			(void)snprintf(text, size, "query: %.*s is there twice", shown(name), name);
 			return false;

@@ -43,7 +43,7 @@ store_gate_ask(struct store_gate *gate, int64_t until_us)
 
 /* Marks the state as known. The caller holds the lock. */
 static void
-know(struct store_gate *gate)
+set_known(struct store_gate *gate)
 {
 	gate->being_tried = false;
 	gate->tried = true;
@@ -59,7 +59,7 @@ store_gate_worked(struct store_gate *gate)
 	was_away = !gate->works;
 	gate->works = true;
 	gate->connections++;
-	know(gate);
+	set_known(gate);
 	gate->failures = (struct repeat){0};
 	backoff_reset(&gate->backoff);
 	if (was_away) {
@@ -81,7 +81,7 @@ store_gate_failed(struct store_gate *gate, const struct error *err)
 	/* If the store has just worked, try it at once: perhaps only the connection was lost. */
 	gate->try_at_us = gate->works ? now : now + (int64_t)backoff_next_ms(&gate->backoff) * 1000;
 	gate->works = false;
-	know(gate);
+	set_known(gate);
 	store_report_set_error(gate->report, err->text);
 	if (store_report_state(gate->report) != STORE_CONNECTING)
 		store_report_set_state(gate->report, STORE_UNAVAILABLE);

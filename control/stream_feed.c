@@ -198,7 +198,7 @@ give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, c
 
 /* Separates places that were not seen before from the listed ones. */
 static void
-sort_out(
+find_late(
     const struct stream_feed *feed, const struct db_rows *rows, struct stream_places *all, struct stream_places *late)
 {
 	const uint32_t count = db_rows_count(rows);
@@ -232,7 +232,7 @@ find_new_rows(struct stream_feed *feed, struct db *db, struct stream *streams, s
 	rc = feed->source->places(db, feed->tenant_id, from_us, feed->begun ? &feed->front : &end, &rows, err);
 	if (rc != 0)
 		return rc;
-	sort_out(feed, rows, &all, &late);
+	find_late(feed, rows, &all, &late);
 	db_rows_free(rows);
 	if (late.count > 0)
 		rc = give_all_late(feed, db, streams, &late, err);

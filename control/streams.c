@@ -270,7 +270,7 @@ open_those_that_began(struct stream *first)
 
 /* So that clients which get nothing for long can resume from where they are. */
 static void
-tell_places(struct stream *first)
+update_resume_places(struct stream *first)
 {
 	char resume[LIST_CURSOR_BYTES];
 
@@ -348,7 +348,7 @@ read_for_all(struct streams *streams, struct db *db, bool *again, struct error *
 	}
 	if (rc != 0 && last != NULL)
 		stream_feeds_put_last(&streams->feeds, last);
-	tell_places(first);
+	update_resume_places(first);
 	stream_room_look(streams->feeds, first, clock_steady_us());
 	if (given > 0)
 		counter_add(streams->slot, COUNTER_STREAM_EVENTS, given);
