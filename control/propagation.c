@@ -26,7 +26,7 @@ this_node_waits(const struct segment *segment, int64_t version)
 	for (uint32_t i = 0; i < segment->counts[ROLE_COURIER]; i++) {
 		const struct courier_slot *courier = segment_courier(segment, i);
 
-		if (courier_begins(courier) && courier_seen_version(courier) < version)
+		if (courier_can_begin(courier) && courier_seen_version(courier) < version)
 			return true;
 	}
 	return false;

@@ -71,7 +71,7 @@ least_seen(const struct node_keeper *keeper)
 		const struct courier_slot *courier = segment_courier(keeper->segment, i);
 		int64_t version = courier_seen_version(courier);
 
-		if (courier_begins(courier) && version > 0 && version < least)
+		if (courier_can_begin(courier) && version > 0 && version < least)
 			least = version;
 	}
 	return least != INT64_MAX ? least : keeper->row_version;

@@ -19,7 +19,7 @@ show(const struct pause_watch *watch)
 		return;
 	if (watch->sent.all)
 		why = watch->sent.all_reason != NULL ? watch->sent.all_reason : "an administrator has paused them";
-	courier_set_pause(slot, why);
+	courier_set_pause_reason(slot, why);
 	level_set(&slot->process, LEVEL_DELIVERIES_PAUSED, watch->sent.all);
 	level_set(&slot->process, LEVEL_TENANTS_PAUSED, watch->sent.count);
 }

@@ -144,7 +144,7 @@ add_pauses(cJSON *deliveries, const struct segment *segment)
 	char why[ERROR_TEXT_MAX] = "";
 
 	if (segment->counts[ROLE_COURIER] > 0)
-		courier_pause(segment_courier(segment, 0), why);
+		courier_pause_reason(segment_courier(segment, 0), why);
 	cJSON_AddBoolToObject(deliveries, "paused", why[0] != '\0');
 	if (why[0] != '\0')
 		cJSON_AddStringToObject(deliveries, "paused_reason", why);

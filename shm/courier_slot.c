@@ -12,13 +12,13 @@ courier_slot_reset(struct courier_slot *slot)
 }
 
 void
-courier_pause(const struct courier_slot *slot, char out[ERROR_TEXT_MAX])
+courier_pause_reason(const struct courier_slot *slot, char out[ERROR_TEXT_MAX])
 {
 	shared_text_read(&slot->pause, out);
 }
 
 void
-courier_set_pause(struct courier_slot *slot, const char *text)
+courier_set_pause_reason(struct courier_slot *slot, const char *text)
 {
 	shared_text_write(&slot->pause, text);
 }
@@ -40,7 +40,7 @@ courier_add_missed(struct courier_slot *slot)
 }
 
 bool
-courier_begins(const struct courier_slot *slot)
+courier_can_begin(const struct courier_slot *slot)
 {
 	return slot_pid(&slot->process) != 0 && slot_state(&slot->process) != PROCESS_DRAINING;
 }

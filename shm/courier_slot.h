@@ -14,7 +14,7 @@ struct courier_slot {
 	int64_t seen_version; /* of the table changes */
 	int64_t oldest_due_us; /* see courier_oldest_due_us() */
 	uint32_t missed; /* see courier_missed() */
-	struct shared_text pause; /* see courier_pause() */
+	struct shared_text pause; /* see courier_pause_reason() */
 	struct attempt_words attempts; /* in flight: shm/attempts.h */
 };
 
@@ -29,7 +29,7 @@ uint32_t courier_missed(const struct courier_slot *slot);
 void courier_add_missed(struct courier_slot *slot);
 
 /* Whether the courier may begin attempts: its process lives and does not drain. */
-bool courier_begins(const struct courier_slot *slot);
+bool courier_can_begin(const struct courier_slot *slot);
 
 /* The version of the table changes that the courier's loop has applied. Only the courier sets it. */
 int64_t courier_seen_version(const struct courier_slot *slot);
@@ -46,7 +46,7 @@ void courier_set_oldest_due_us(struct courier_slot *slot, int64_t due_us);
  * Why deliveries of all tenants are paused, as a sentence; "": they are not. Only the store thread of courier 0 sets
  * it. out gets a consistent copy.
  */
-void courier_pause(const struct courier_slot *slot, char out[ERROR_TEXT_MAX]);
-void courier_set_pause(struct courier_slot *slot, const char *text);
+void courier_pause_reason(const struct courier_slot *slot, char out[ERROR_TEXT_MAX]);
+void courier_set_pause_reason(struct courier_slot *slot, const char *text);
 
 #endif

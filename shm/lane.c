@@ -82,7 +82,7 @@ lane_valid(const struct lane *lane, uint32_t slot_count)
 }
 
 void
-lane_spoil(struct lane *lane, uint32_t slot_count)
+lane_invalidate(struct lane *lane, uint32_t slot_count)
 {
 	lane_init(lane, slot_count, 0, 0);
 	lane->control->ring.p_tail = slot_count;

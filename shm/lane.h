@@ -73,7 +73,7 @@ bool lane_shape_valid(const struct lane *lane, uint32_t slot_count);
  * Gives a damaged lane that many slots and a depth that no lane has: lane_valid() is false then, and reading the lane
  * stays within its bounds. Only for a copy that no process uses.
  */
-void lane_spoil(struct lane *lane, uint32_t slot_count);
+void lane_invalidate(struct lane *lane, uint32_t slot_count);
 
 /* ---- producer ---- */
 

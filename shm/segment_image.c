@@ -49,7 +49,7 @@ reshape_lanes(const struct segment *segment)
 		struct lane lane = segment_lane_at(segment, n);
 
 		if (!lane_shape_valid(&lane, slots))
-			lane_spoil(&lane, slots);
+			lane_invalidate(&lane, slots);
 	}
 }
 
