@@ -208,7 +208,7 @@ upkeep(struct writer *w)
 	spool_link_upkeep(&w->spool, store_link_works(&w->store));
 	/* Before the next attempt to open the store: if the sandbox is stale, only a successor's attempt can work. */
 	if (!store_link_works(&w->store) && clock_steady_us() >= store_link_connect_at(&w->store) &&
-	    spool_link_can_be_left(&w->spool))
+	    spool_link_is_recoverable(&w->spool))
 		sandbox_end_if_stale();
 	if (spool_link_found_any(&w->spool))
 		store_link_set_reached(&w->store);

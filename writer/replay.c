@@ -258,7 +258,7 @@ replay_add(struct replay *replay, struct spool_link *link, const struct batch *b
 	    (!puts_back(replay, link) || !put_back(replay, link, batch))) {
 		if (replay->left == 0)
 			forget_passed(replay, batch);
-		spool_link_rest(link);
+		spool_link_pause_replay(link);
 		return false;
 	}
 	replay->count = 0;

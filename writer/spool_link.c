@@ -154,7 +154,7 @@ replays_file_in_place(const struct spool *spool)
 }
 
 bool
-spool_link_can_be_left(struct spool_link *link)
+spool_link_is_recoverable(struct spool_link *link)
 {
 	if (!spool_link_open(link))
 		return true;
@@ -233,7 +233,7 @@ spool_link_replayed(struct spool_link *link)
 }
 
 void
-spool_link_rest(struct spool_link *link)
+spool_link_pause_replay(struct spool_link *link)
 {
 	link->replay_at_us = clock_steady_us() + REST_US;
 }

@@ -47,7 +47,7 @@ void spool_link_upkeep(struct spool_link *link, bool store_works);
  * Whether a successor of this process would find all spooled events in named files. Rewrites a removed file, with the
  * retry interval of spool_link_upkeep().
  */
-bool spool_link_can_be_left(struct spool_link *link);
+bool spool_link_is_recoverable(struct spool_link *link);
 
 /* Whether the spool is open; whether opening found files of any writer; whether it is TAKING or FAILING. */
 bool spool_link_open(const struct spool_link *link);
@@ -77,7 +77,7 @@ int spool_link_next(struct spool_link *link);
 void spool_link_replayed(struct spool_link *link);
 
 /* None of its records can be stored now: pause for a second, then the same records come again. */
-void spool_link_rest(struct spool_link *link);
+void spool_link_pause_replay(struct spool_link *link);
 
 /* Checks once more that the file has its name, and closes the spool. Its files stay. */
 void spool_link_close(struct spool_link *link);

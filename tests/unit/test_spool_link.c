@@ -215,22 +215,22 @@ it_can_be_left_when_its_files_have_all_that_it_took(void **state)
 	char aside[128], command[128];
 
 	begin(ROOM);
-	assert_true(spool_link_can_be_left(&spool));
+	assert_true(spool_link_is_recoverable(&spool));
 	assert_int_equal(append(10), 0);
 	(void)snprintf(command, sizeof command, "rm -r %s", spool_dir);
 	assert_int_equal(system(command), 0);
-	assert_true(spool_link_can_be_left(&spool));
+	assert_true(spool_link_is_recoverable(&spool));
 	assert_int_equal(access(spool_dir, F_OK), 0);
 
 	(void)snprintf(aside, sizeof aside, "%s.aside", spool_dir);
 	assert_int_equal(rename(spool_dir, aside), 0);
 	assert_int_equal(close(creat(spool_dir, 0600)), 0);
-	assert_false(spool_link_can_be_left(&spool));
+	assert_false(spool_link_is_recoverable(&spool));
 	assert_int_equal(unlink(spool_dir), 0);
-	assert_false(spool_link_can_be_left(&spool)); /* it was tried just now */
+	assert_false(spool_link_is_recoverable(&spool)); /* it was tried just now */
 	assert_int_equal(rename(aside, spool_dir), 0);
 	spool.check_at_us = 0;
-	assert_true(spool_link_can_be_left(&spool));
+	assert_true(spool_link_is_recoverable(&spool));
 	assert_int_equal(replay(), 1);
 }
 
