@@ -44,18 +44,18 @@ admin_stats(const struct request *request, struct reply *reply)
 	struct error err;
 	cJSON *compaction, *top = NULL, *tree;
 	int64_t waiting = 0, most = 0;
-	bool paused = false, there = true;
+	bool paused = false, exists = true;
 	int rc;
 
 	if (!admin_scope(request, &tenant_id, query, reply) ||
 	    !query_int(request, "top", 0, ADMIN_TOP_MOST, &most, reply))
 		return;
-	rc = tenant_id == NULL ? 0 : endpoint_tenant_is_there(request->db, tenant_id, &there, &err);
+	rc = tenant_id == NULL ? 0 : endpoint_tenant_exists(request->db, tenant_id, &exists, &err);
 	if (rc == 0)
 		rc = tenants_waiting(request->db, tenant_id, &waiting, &err);
 	if (rc == 0)
 		rc = pause_holds(request, tenant_id, &paused, &err);
-	if (rc == 0 && !there) {
+	if (rc == 0 && !exists) {
 		answer_error(reply, 404, "not_found", "there is no such tenant");
 		return;
 	}

@@ -64,10 +64,10 @@ make(const struct request *request, void *context, struct reply *reply, struct e
 {
 	const struct making *making = context;
 	struct db_rows *rows = NULL;
-	bool there = false;
-	int rc = tenants_hold(request->db, making->tenant_id, &there, err);
+	bool exists = false;
+	int rc = tenants_hold(request->db, making->tenant_id, &exists, err);
 
-	if (rc == 0 && !there)
+	if (rc == 0 && !exists)
 		return no_such_tenant(reply);
 	if (rc == 0)
 		rc = api_key_store(request, &making->key, making->tenant_id, &making->terms, &rows, err);

@@ -21,11 +21,11 @@
 static int
 hold_tenant(const struct request *request, struct reply *reply, struct error *err)
 {
-	bool there = true;
+	bool exists = true;
 	bool held = request->caller.is_start_key || request->caller.tenant_id[0] == '\0';
-	int rc = held ? 0 : tenants_hold(request->db, request->caller.tenant_id, &there, err);
+	int rc = held ? 0 : tenants_hold(request->db, request->caller.tenant_id, &exists, err);
 
-	if (rc == 0 && !there)
+	if (rc == 0 && !exists)
 		answer_error(reply, 404, "not_found", "the tenant of this key has been deleted");
 	return rc;
 }

@@ -126,15 +126,15 @@ int
 compaction_show(const struct request *request, cJSON **tree, struct error *err)
 {
 	struct upkeep_run run = {0, 0};
-	bool there;
-	int rc = upkeep_read_run(request->db, &run, &there, err);
+	bool exists;
+	int rc = upkeep_read_run(request->db, &run, &exists, err);
 
 	if (rc != 0)
 		return rc;
 	*tree = tree_new();
 	tree_add_int_or_null(*tree, "last_run_at", run.began_ms);
 	tree_add_int(*tree, "segments_deleted", 0);
-	if (there)
+	if (exists)
 		tree_add_int(*tree, "duration_ms", run.ended_ms - run.began_ms);
 	else
 		tree_add(*tree, "duration_ms", cJSON_CreateNull());

@@ -71,17 +71,17 @@ begin(const struct request *request, void *context, struct reply *reply, struct 
 {
 	struct test *test = context;
 	struct db_rows *rows;
-	bool there;
+	bool exists;
 	int rc = endpoints_get(request->db, request->caller.tenant_id,
 	    (struct span){test->endpoint_id, strlen(test->endpoint_id)}, false, &rows, err);
 
 	if (rc != 0)
 		return rc;
-	there = db_rows_count(rows) > 0;
-	if (there)
+	exists = db_rows_count(rows) > 0;
+	if (exists)
 		test->lasts_ms = endpoint_of_row(rows, 0).timeout_ms + MARGIN_MS;
 	db_rows_free(rows);
-	if (!there) {
+	if (!exists) {
 		answer_error(reply, 404, "not_found", "there is no such endpoint");
 		return 0;
 	}

@@ -178,14 +178,14 @@ static int
 remove_slice(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	struct deletion *deletion = context;
-	bool there;
-	int rc = tenants_hold(request->db, deletion->tenant_id, &there, err);
+	bool exists;
+	int rc = tenants_hold(request->db, deletion->tenant_id, &exists, err);
 
 	deletion->slice_deleted = deletion->slice_cancelled = 0;
 	deletion->slice_version = 0;
-	if (rc == 0 && !there)
+	if (rc == 0 && !exists)
 		answer_error(reply, 404, "not_found", "there is no such tenant");
-	if (rc != 0 || !there)
+	if (rc != 0 || !exists)
 		return rc;
 	rc = routing_lock(request->db, (struct span){deletion->tenant_id, strlen(deletion->tenant_id)}, err);
 	if (rc == 0)

@@ -253,10 +253,10 @@ static int
 add(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	const struct inbox_message *message = context;
-	bool there;
-	int rc = tenants_hold(request->db, message->tenant_id, &there, err);
+	bool exists;
+	int rc = tenants_hold(request->db, message->tenant_id, &exists, err);
 
-	if (rc == 0 && !there)
+	if (rc == 0 && !exists)
 		answer_error(reply, 404, "not_found", "there is no such receiver");
 	else if (rc == 0)
 		rc = inbox_rows_add(request->db, message, err);

@@ -58,7 +58,7 @@ check_target(const struct request *request, struct span endpoint_id, struct repl
 	struct job_target target;
 	int rc = job_target_read(request, endpoint_id, &target, err);
 
-	if (rc == 0 && !target.there)
+	if (rc == 0 && !target.exists)
 		answer_error(reply, 409, "conflict", "the endpoint is deleted: its jobs are being removed");
 	else if (rc == 0 && target.held)
 		answer_error(reply, 409, "conflict", "%s: its jobs are held until it goes on", target.why_held);
@@ -112,7 +112,7 @@ cancel(const struct request *request, void *context, struct reply *reply, struct
 	const char *tenant_id = request->caller.tenant_id;
 	int64_t *version = context;
 	struct db_rows *rows = NULL;
-	bool there = false;
+	bool exists = false;
 	/* First, in the order of all transactions that change jobs. */
 	int rc = routing_raise_for_couriers(request->db, tenant_id, err);
 
@@ -122,16 +122,16 @@ cancel(const struct request *request, void *context, struct reply *reply, struct
 		const char *id = db_rows_text(rows, 0, JOB_COLUMN_ID).base;
 
 		rc = job_cancel(
-		    request->db, tenant_id, db_rows_text(rows, 0, JOB_COLUMN_ENDPOINT).base, id, &there, err);
-		if (rc == 0 && !there)
+		    request->db, tenant_id, db_rows_text(rows, 0, JOB_COLUMN_ENDPOINT).base, id, &exists, err);
+		if (rc == 0 && !exists)
 			job_answer_unknown(reply); /* it has ended meanwhile */
-		if (rc == 0 && there)
+		if (rc == 0 && exists)
 			rc = audit(request, "job.cancel", rows, err);
-		if (rc == 0 && there)
+		if (rc == 0 && exists)
 			rc = changes_raise(request->db, version, err);
-		if (rc == 0 && there)
+		if (rc == 0 && exists)
 			rc = cancelled_jobs_add(request->db, tenant_id, id, *version, err);
-		if (rc == 0 && there)
+		if (rc == 0 && exists)
 			answer_nothing(reply);
 	}
 	db_rows_free(rows);
@@ -219,9 +219,9 @@ find_endpoint(const struct request *request, char id[OBJECT_ID_BYTES], struct re
 		rc = job_target_read(request, (struct span){id, strlen(id)}, &target, &err);
 	if (rc != 0)
 		answer_store_failed(reply, rc, &err);
-	else if (!target.there)
+	else if (!target.exists)
 		answer_error(reply, 404, "not_found", "there is no such endpoint");
-	return rc == 0 && target.there;
+	return rc == 0 && target.exists;
 }
 
 void

@@ -46,8 +46,8 @@ job_target_read(const struct request *request, struct span endpoint_id, struct j
 	if (rc != 0)
 		return rc;
 	(void)snprintf(target->endpoint_id, sizeof target->endpoint_id, "%.*s", (int)endpoint_id.len, endpoint_id.base);
-	target->there = db_rows_count(rows) > 0;
-	if (target->there) {
+	target->exists = db_rows_count(rows) > 0;
+	if (target->exists) {
 		const struct endpoint endpoint = endpoint_of_row(rows, 0);
 
 		target->held = !endpoint.enabled || endpoint.paused;
@@ -58,7 +58,7 @@ job_target_read(const struct request *request, struct span endpoint_id, struct j
 		    job_lifetime_ms(request->context->config, endpoint.retry_schedule, (uint32_t)endpoint.max_attempts);
 	}
 	db_rows_free(rows);
-	return target->there && !target->held ? hold_if_paused(request, target, err) : 0;
+	return target->exists && !target->held ? hold_if_paused(request, target, err) : 0;
 }
 
 static bool

@@ -13,7 +13,7 @@
 
 struct job_target {
 	char endpoint_id[OBJECT_ID_BYTES];
-	bool there; /* it exists and is not deleted */
+	bool exists; /* it exists and is not deleted */
 	bool held; /* it is disabled or paused, or deliveries are paused: its jobs wait */
 	char why_held[JOB_TARGET_WHY_BYTES]; /* a sentence for a person */
 	bool fifo; /* it keeps an order */

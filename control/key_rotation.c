@@ -95,15 +95,16 @@ rotate(const struct request *request, void *context, struct reply *reply, struct
 {
 	const struct rotation *rotation = context;
 	struct db_rows *rows = NULL;
-	bool there = false;
-	int rc = tenants_hold(request->db, request->params[0].base, &there, err);
+	bool exists = false;
+	int rc = tenants_hold(request->db, request->params[0].base, &exists, err);
 
-	if (rc == 0 && there)
+	if (rc == 0 && exists)
 		rc = api_keys_get(request->db, request->params[0].base, rotation->old_id, true, &rows, err);
 	if (rc != 0)
 		return rc;
 	if (db_rows_count(rows) == 0) {
-		answer_error(reply, 404, "not_found", there ? "the tenant has no such key" : "there is no such tenant");
+		answer_error(
+		    reply, 404, "not_found", exists ? "the tenant has no such key" : "there is no such tenant");
 	} else {
 		struct api_key_row old = api_key_of_row(rows, 0);
 

@@ -131,10 +131,10 @@ run(const struct request *request, void *context, struct reply *reply, struct er
 {
 	struct pausing *pausing = context;
 	const char *key = pausing->tenant_id != NULL ? pausing->tenant_id : PAUSE_OF_ALL;
-	bool there = true, paused = false;
-	int rc = pausing->tenant_id == NULL ? 0 : tenants_hold(request->db, pausing->tenant_id, &there, err);
+	bool exists = true, paused = false;
+	int rc = pausing->tenant_id == NULL ? 0 : tenants_hold(request->db, pausing->tenant_id, &exists, err);
 
-	if (rc == 0 && !there) {
+	if (rc == 0 && !exists) {
 		answer_error(reply, 404, "not_found", "there is no such tenant");
 		return 0;
 	}

@@ -155,7 +155,7 @@ replay_work_slice(struct replay_work *work, struct db *db, struct db_rows *rows,
 	struct replay_request request;
 	struct document_error wrong = {0};
 	struct node_row node;
-	bool there = node_read(&work->segment->header->node, &node);
+	bool exists = node_read(&work->segment->header->node, &node);
 	struct replay_slice slice = {.db = db,
 	    .tenant_id = db_rows_text(rows, 0, REPLAY_COLUMN_TENANT).base,
 	    .request = &request,
@@ -163,7 +163,7 @@ replay_work_slice(struct replay_work *work, struct db *db, struct db_rows *rows,
 	int rc;
 
 	*version = 0;
-	if (!there)
+	if (!exists)
 		return REPLAY_NO_NODE;
 	if (replay_request_read(db_rows_text(rows, 0, REPLAY_COLUMN_REQUEST), &request, &wrong)) {
 		rc = run_request(work, &slice, rows, version, err);

@@ -76,7 +76,7 @@ obstacle(const struct db_rows *rows, uint32_t row, const struct job_target *targ
 		return "a job of this id waits already";
 	if (db_rows_text(rows, row, REQUEUE_COLUMN_TOPIC).len == 0)
 		return "the event of this dead letter is gone: there is nothing to deliver";
-	return target->there ? NULL : "the endpoint of this dead letter is deleted: it can be delivered nowhere";
+	return target->exists ? NULL : "the endpoint of this dead letter is deleted: it can be delivered nowhere";
 }
 
 static int

@@ -96,9 +96,9 @@ difference(const struct copy_guard *guard, const struct store_identity *stored)
 
 /* A connection may be older than the move that has begun on the store, or has left it. */
 static int
-read_stored(struct db *db, bool lock, struct store_identity *stored, bool *there, struct error *err)
+read_stored(struct db *db, bool lock, struct store_identity *stored, bool *exists, struct error *err)
 {
-	int rc = identity_rows_read(db, lock, stored, there, err);
+	int rc = identity_rows_read(db, lock, stored, exists, err);
 	const char *refusal = rc == 0 ? identity_refusal(stored) : NULL;
 
 	return refusal == NULL ? rc : error_set(err, "%s", refusal);
@@ -144,13 +144,13 @@ static int
 take_over(struct copy_guard *guard, struct error *err)
 {
 	struct store_identity stored;
-	bool there;
-	int rc = read_stored(guard->db, true, &stored, &there, err);
+	bool exists;
+	int rc = read_stored(guard->db, true, &stored, &exists, err);
 
-	guard->differs = rc == 0 && there ? difference(guard, &stored) : NULL;
-	if (rc != 0 || (there && guard->differs == NULL))
+	guard->differs = rc == 0 && exists ? difference(guard, &stored) : NULL;
+	if (rc != 0 || (exists && guard->differs == NULL))
 		return rc;
-	if (there)
+	if (exists)
 		rc = identity_rows_waiting(guard->db, &guard->waiting, err);
 	if (rc == 0 && guard->waiting > 0)
 		rc = pause(guard, err);
@@ -176,12 +176,12 @@ copy_guard_check(const struct config *config, struct db *db, struct error *err)
 {
 	struct copy_guard guard = {.config = config, .db = db};
 	struct store_identity stored;
-	bool there;
+	bool exists;
 	int rc = look_here(&guard, err);
 
 	if (rc == 0)
-		rc = read_stored(db, false, &stored, &there, err);
-	if (rc != 0 || (there && difference(&guard, &stored) == NULL))
+		rc = read_stored(db, false, &stored, &exists, err);
+	if (rc != 0 || (exists && difference(&guard, &stored) == NULL))
 		return rc;
 	rc = db_begin(db, err);
 	if (rc == 0)

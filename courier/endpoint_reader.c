@@ -36,11 +36,11 @@ endpoint_read(const struct endpoint_reader *reader, struct db *db, const char *t
 	char id[FORMAT_UUID_BYTES + 1] = "";
 	struct db_rows *rows;
 	struct error why;
-	bool there;
-	int rc = endpoint_tenant_is_there(db, tenant_id, &there, err);
+	bool exists;
+	int rc = endpoint_tenant_exists(db, tenant_id, &exists, err);
 
 	*endpoint = NULL;
-	if (rc != 0 || !there)
+	if (rc != 0 || !exists)
 		return rc;
 	format_uuid(endpoint_id, id);
 	rc = endpoints_get(db, tenant_id, (struct span){id, FORMAT_UUID_BYTES}, false, &rows, err);

@@ -118,7 +118,7 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 	 * For an endpoint that was not known, a page reports jobs that are held although they should not be. An
 	 * endpoint whose row cannot be used is read again when it has got unmarked jobs.
 	 */
-	if (endpoint_is_unusable(endpoint) || (known != NULL && known->there ? known->holds != holds : holds) ||
+	if (endpoint_is_unusable(endpoint) || (known != NULL && known->exists ? known->holds != holds : holds) ||
 	    job_marker_has(follower->marker, endpoint->endpoint_id))
 		job_marker_add(follower->marker, &request);
 }
@@ -181,7 +181,7 @@ follower_note_page(
 {
 	const struct known_endpoint *known = known_endpoint_find(&follower->known, endpoint_id);
 
-	if (known == NULL || !known->there)
+	if (known == NULL || !known->exists)
 		return;
 	bool holds = known->holds || follower_has_paused(follower, known->tenant_id);
 	const struct mark_request request = {
@@ -360,14 +360,14 @@ read_changes(struct follower *follower, struct db *db, struct error *err)
 	int64_t now_us = clock_steady_us(), word = node_changes_version(&follower->segment->header->node);
 	struct changes changes;
 	struct node_row row;
-	bool there = node_read(&follower->segment->header->node, &row); /* before the version is read */
+	bool exists = node_read(&follower->segment->header->node, &row); /* before the version is read */
 	int rc = changes_read(db, &changes, err);
 	bool moved = rc == 0 && (!follower->started || follower->looks_anew || changes.version != follower->version);
 
 	if (moved)
 		rc = changes_settle(db, &changes, err);
 	if (rc == 0)
-		rc = node_watch_look(&follower->nodes, db, there ? &row : &(struct node_row){0}, changes.version, err);
+		rc = node_watch_look(&follower->nodes, db, exists ? &row : &(struct node_row){0}, changes.version, err);
 	if (rc == 0 && moved)
 		rc = pause_watch_look(&follower->pauses, db, err);
 	if (rc == 0 && moved)

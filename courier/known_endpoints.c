@@ -56,7 +56,7 @@ known_endpoint_forget(struct known_endpoints *known, const uint8_t endpoint_id[1
 bool
 known_endpoint_has_other_limits(const struct known_endpoint *endpoint, const struct endpoint_config *config)
 {
-	return endpoint->there && config != NULL &&
+	return endpoint->exists && config != NULL &&
 	       (endpoint->fifo != config->fifo || endpoint->exact_limits != config->exact_limits ||
 		   endpoint->max_in_flight != config->max_in_flight);
 }
@@ -65,7 +65,7 @@ void
 known_endpoint_set(struct known_endpoints *known, struct known_endpoint *endpoint, const struct endpoint_config *config)
 {
 	known->with_fifo -= endpoint->fifo;
-	endpoint->there = config != NULL;
+	endpoint->exists = config != NULL;
 	endpoint->fifo = config != NULL && config->fifo;
 	known->with_fifo += endpoint->fifo;
 	if (config == NULL)
@@ -115,7 +115,7 @@ known_endpoints_compare(struct known_endpoints *known, const char *tenant_id, co
 
 	if (endpoint != NULL)
 		endpoint->seen = known->looks;
-	if (recent || (endpoint != NULL && (!endpoint->there || endpoint->version != version)))
+	if (recent || (endpoint != NULL && (!endpoint->exists || endpoint->version != version)))
 		changed_endpoint_add(known, tenant_id, endpoint_id);
 }
 
@@ -127,7 +127,7 @@ known_endpoints_end_look(struct known_endpoints *known, const char *tenant_id)
 	for (uint32_t i = 0; i < known->table.count; i++) {
 		const struct known_endpoint *endpoint = (const struct known_endpoint *)links[i];
 
-		if (endpoint->there && endpoint->seen != known->looks && strcmp(endpoint->tenant_id, tenant_id) == 0)
+		if (endpoint->exists && endpoint->seen != known->looks && strcmp(endpoint->tenant_id, tenant_id) == 0)
 			changed_endpoint_add(known, tenant_id, endpoint->link.id);
 	}
 	free(links);
@@ -161,7 +161,7 @@ known_endpoints_find_orphans(struct known_endpoints *known, const char *after, c
 	for (uint32_t i = 0; i < known->table.count; i++) {
 		const struct known_endpoint *endpoint = (const struct known_endpoint *)links[i];
 
-		if (endpoint->there && strcmp(endpoint->tenant_id, after) > 0 &&
+		if (endpoint->exists && strcmp(endpoint->tenant_id, after) > 0 &&
 		    (last == NULL || strcmp(endpoint->tenant_id, last) <= 0) && !page_has(page, endpoint->tenant_id))
 			changed_endpoint_add(known, endpoint->tenant_id, endpoint->link.id);
 	}

@@ -16,7 +16,7 @@ struct known_endpoint {
 	struct id_link link; /* first */
 	char *tenant_id;
 	int64_t version;
-	bool there, holds, fifo, exact_limits;
+	bool exists, holds, fifo, exact_limits;
 	uint32_t max_in_flight;
 	int64_t lifetime_ms;
 	uint32_t seen; /* the last look at its tenant that found it */

@@ -199,19 +199,19 @@ static int
 send_node(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
 {
 	struct node_row row = {0};
-	bool there = node_read(&duties->segment->header->node, &row);
+	bool exists = node_read(&duties->segment->header->node, &row);
 
 	(void)db, (void)err;
-	if (!there)
+	if (!exists)
 		duties->looks_anew = false;
 	if (duties->node.node_id != 0 &&
-	    (!there || row.node_id != duties->node.node_id || row.epoch != duties->node.epoch)) {
+	    (!exists || row.node_id != duties->node.node_id || row.epoch != duties->node.epoch)) {
 		message_queue_put(duties->messages, message_new(MESSAGE_NODE_LOST, NULL, NULL));
 		duties->node = (struct node_row){0};
 		duties->looks_anew = false;
 		*worked = true;
 	}
-	if (there && duties->node.node_id == 0 && duties->lane_was_empty && knows_pauses(duties)) {
+	if (exists && duties->node.node_id == 0 && duties->lane_was_empty && knows_pauses(duties)) {
 		struct message *message = message_new(MESSAGE_STARTED, NULL, NULL);
 
 		message->epoch = row.epoch;

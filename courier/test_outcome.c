@@ -22,12 +22,12 @@ text_of(const char *text, enum form form)
 static int
 write_in_one(struct db *db, const struct attempt_row *row, const char *tenant_id, enum form form, struct error *err)
 {
-	bool there = false;
+	bool exists = false;
 	int rc = db_begin(db, err);
 
 	if (rc == 0)
-		rc = test_rows_end(db, tenant_id, row->attempt_id, &there, err);
-	if (rc == 0 && there && form != WITHOUT_ATTEMPT)
+		rc = test_rows_end(db, tenant_id, row->attempt_id, &exists, err);
+	if (rc == 0 && exists && form != WITHOUT_ATTEMPT)
 		rc = attempt_rows_add_test(db, row, err);
 	return db_end(db, rc, err);
 }

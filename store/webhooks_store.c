@@ -31,9 +31,9 @@ static int
 check_usable(struct db *db, struct error *err)
 {
 	struct store_identity identity;
-	bool there;
+	bool exists;
 
-	if (identity_rows_read(db, false, &identity, &there, err) != 0)
+	if (identity_rows_read(db, false, &identity, &exists, err) != 0)
 		return -1;
 	const char *refusal = identity_refusal(&identity);
 	return refusal == NULL ? 0 : error_set(err, "%s", refusal);

@@ -36,10 +36,10 @@ endpoint_versions(struct db *db, const char *tenant_id, int64_t recent_ms, struc
 }
 
 int
-endpoint_tenant_is_there(struct db *db, const char *tenant_id, bool *there, struct error *err)
+endpoint_tenant_exists(struct db *db, const char *tenant_id, bool *exists, struct error *err)
 {
 	static const struct db_statement find = {"SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NULL"};
 	const struct db_param params[] = {db_string(tenant_id)};
 
-	return db_finds(db, &find, params, 1, there, err);
+	return db_finds(db, &find, params, 1, exists, err);
 }

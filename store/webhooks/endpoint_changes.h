@@ -28,6 +28,6 @@ int endpoint_versions(
     struct db *db, const char *tenant_id, int64_t recent_ms, struct db_rows **rows, struct error *err);
 
 /* Whether the tenant exists and is not deleted. */
-int endpoint_tenant_is_there(struct db *db, const char *tenant_id, bool *there, struct error *err);
+int endpoint_tenant_exists(struct db *db, const char *tenant_id, bool *exists, struct error *err);
 
 #endif

@@ -23,7 +23,7 @@ identity_refusal(const struct store_identity *identity)
 }
 
 int
-identity_rows_read(struct db *db, bool lock, struct store_identity *identity, bool *there, struct error *err)
+identity_rows_read(struct db *db, bool lock, struct store_identity *identity, bool *exists, struct error *err)
 {
 	static const struct db_statement read = {READ, NULL}, locked = {READ " FOR UPDATE", READ};
 	struct db_rows *rows;
@@ -32,8 +32,8 @@ identity_rows_read(struct db *db, bool lock, struct store_identity *identity, bo
 	if (rc != 0)
 		return rc;
 	*identity = (struct store_identity){.store_id = ""};
-	*there = db_rows_count(rows) > 0;
-	if (*there) {
+	*exists = db_rows_count(rows) > 0;
+	if (*exists) {
 		copy(db_rows_text(rows, 0, 0), identity->store_id, sizeof identity->store_id);
 		copy(db_rows_text(rows, 0, 1), identity->deployment, sizeof identity->deployment);
 	}

@@ -33,8 +33,8 @@ identity_of_move(const struct store_identity *identity)
 /* Returns why the service must not begin on that store, as a sentence. NULL: it may. */
 const char *identity_refusal(const struct store_identity *identity);
 
-/* Reads the row. *there: whether it exists. lock: in a transaction; locks the row until its end. */
-int identity_rows_read(struct db *db, bool lock, struct store_identity *identity, bool *there, struct error *err);
+/* Reads the row. *exists: whether it exists. lock: in a transaction; locks the row until its end. */
+int identity_rows_read(struct db *db, bool lock, struct store_identity *identity, bool *exists, struct error *err);
 
 /* Writes the row, in a transaction. */
 int identity_rows_write(struct db *db, const struct store_identity *identity, struct error *err);

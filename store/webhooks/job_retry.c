@@ -58,7 +58,7 @@ job_retry_slice(struct db *db, const char *tenant_id, const char *endpoint_id, u
 
 int
 job_cancel(
-    struct db *db, const char *tenant_id, const char *endpoint_id, const char *job_id, bool *there, struct error *err)
+    struct db *db, const char *tenant_id, const char *endpoint_id, const char *job_id, bool *exists, struct error *err)
 {
 	static const struct db_statement cancel = {
 	    "DELETE FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id = $3 RETURNING event_id"};
@@ -70,8 +70,8 @@ job_cancel(
 
 	if (rc != 0)
 		return rc;
-	*there = db_rows_count(rows) > 0;
-	if (*there) {
+	*exists = db_rows_count(rows) > 0;
+	if (*exists) {
 		const struct db_param event[] = {
 		    db_string(tenant_id), db_text(db_rows_text(rows, 0, 0)), db_string(job_id)};
 

@@ -24,8 +24,8 @@ int job_retry(struct db *db, const char *tenant_id, const char *endpoint_id, con
 int job_retry_slice(struct db *db, const char *tenant_id, const char *endpoint_id, uint32_t limit, uint8_t after[16],
     uint32_t *count, struct error *err); /* seven: of what, how far, and what came of it */
 
-/* Removes the job, and its copy of the event in dlq_events. *there: whether the job existed. */
-int job_cancel(struct db *db, const char *tenant_id, const char *endpoint_id, const char *job_id, bool *there,
+/* Removes the job, and its copy of the event in dlq_events. *exists: whether the job existed. */
+int job_cancel(struct db *db, const char *tenant_id, const char *endpoint_id, const char *job_id, bool *exists,
     struct error *err); /* six: a key, and what came of it */
 
 #endif

@@ -57,8 +57,8 @@ static int
 set_moved(struct db *from, struct error *err)
 {
 	struct store_identity before, moved;
-	bool there;
-	int rc = identity_rows_read(from, true, &before, &there, err);
+	bool exists;
+	int rc = identity_rows_read(from, true, &before, &exists, err);
 
 	if (rc != 0)
 		return rc;
@@ -82,8 +82,8 @@ static int
 reopen(struct db *db, struct error *err)
 {
 	struct store_identity identity, before;
-	bool there;
-	int rc = identity_rows_read(db, true, &identity, &there, err);
+	bool exists;
+	int rc = identity_rows_read(db, true, &identity, &exists, err);
 
 	if (rc != 0)
 		return rc;

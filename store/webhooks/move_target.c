@@ -83,15 +83,15 @@ static int
 begin(struct db *to, const char *mark, bool *goes_on, struct error *err)
 {
 	struct store_identity identity;
-	bool there;
-	int rc = identity_rows_read(to, true, &identity, &there, err);
+	bool exists;
+	int rc = identity_rows_read(to, true, &identity, &exists, err);
 
 	if (rc != 0)
 		return rc;
-	*goes_on = there && strcmp(identity.store_id, mark) == 0;
+	*goes_on = exists && strcmp(identity.store_id, mark) == 0;
 	if (*goes_on)
 		return 0;
-	if (there && identity_of_move(&identity))
+	if (exists && identity_of_move(&identity))
 		return error_set(err, "an unfinished move of another store is in the new store: name an empty one");
 	identity = (struct store_identity){.store_id = ""};
 	(void)snprintf(identity.store_id, sizeof identity.store_id, "%s", mark);

@@ -50,8 +50,8 @@ pause_rows_end(struct db *db, const char *tenant_id, struct error *err)
 {
 	static const struct db_statement end = {"DELETE FROM pauses WHERE tenant_id = $1 RETURNING 1", NULL};
 	const struct db_param params[] = {db_string(tenant_id)};
-	bool there;
-	int rc = db_finds(db, &end, params, 1, &there, err);
+	bool exists;
+	int rc = db_finds(db, &end, params, 1, &exists, err);
 
-	return rc == 0 && there ? end_runs(db, tenant_id, err) : rc;
+	return rc == 0 && exists ? end_runs(db, tenant_id, err) : rc;
 }

@@ -299,10 +299,10 @@ replay_hold_node(struct db *db, const struct node_row *row, struct error *err)
 {
 	static const struct db_statement look = {NODE " FOR SHARE", NODE, .citus = NODE " FOR NO KEY UPDATE"};
 	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch)};
-	bool there;
-	int rc = db_finds(db, &look, params, 2, &there, err);
+	bool exists;
+	int rc = db_finds(db, &look, params, 2, &exists, err);
 
-	if (rc != 0 || there)
+	if (rc != 0 || exists)
 		return rc;
 	(void)error_set(err, "another node has taken this node's row in delivery_nodes");
 	return DB_BUSY;

@@ -98,13 +98,13 @@ load(struct router *router, struct db *db, read_version *read, struct span tenan
 	*found = NULL;
 	if (rc != 0)
 		return rc;
-	if (old != NULL && version.there && old->tenant.version == version.version) {
+	if (old != NULL && version.exists && old->tenant.version == version.version) {
 		*found = old;
 		return 0;
 	}
 	if (old != NULL)
 		drop(router, old);
-	if (!version.there)
+	if (!version.exists)
 		return 0;
 	rc = routing_read(db, router->config, tenant_id, &routes, err);
 	if (rc == 0)

@@ -112,8 +112,8 @@ read_by(struct db *db, const struct db_statement *statement, struct span tenant_
 
 	if (rc != 0)
 		return rc;
-	*found = (struct tenant_version){.there = db_rows_count(rows) > 0};
-	if (found->there) {
+	*found = (struct tenant_version){.exists = db_rows_count(rows) > 0};
+	if (found->exists) {
 		found->version = db_rows_int(rows, 0, 0);
 		found->events_from_ms = db_rows_int(rows, 0, 1);
 	}
@@ -126,11 +126,11 @@ routing_version(struct db *db, struct span tenant_id, struct tenant_version *fou
 {
 	int rc = read_by(db, &read_beside_routes, tenant_id, found, err);
 
-	if (rc != 0 || found->there || !db_distributed(db))
+	if (rc != 0 || found->exists || !db_distributed(db))
 		return rc;
 	/* Check again, because events of a missing tenant are discarded. */
 	rc = read_by(db, &read_version, tenant_id, found, err);
-	return rc == 0 && found->there
+	return rc == 0 && found->exists
 		   ? error_set(err, "a node of the distributed store does not have a new tenant yet")
 		   : rc;
 }

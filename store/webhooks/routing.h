@@ -39,7 +39,7 @@ int routing_raise_all(struct db *db, struct error *err);
 int routing_lock(struct db *db, struct span tenant_id, struct error *err);
 
 struct tenant_version {
-	bool there; /* the tenant exists; otherwise the rest is 0 */
+	bool exists; /* the tenant exists; otherwise the rest is 0 */
 	int64_t version; /* 0: none */
 	int64_t events_from_ms; /* older events are of an earlier tenant of this id; 0: there was none */
 };

@@ -46,12 +46,12 @@ tenants_get(struct db *db, const char *tenant_id, bool for_update, struct db_row
 #define THERE "SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NULL"
 
 int
-tenants_hold(struct db *db, const char *tenant_id, bool *there, struct error *err)
+tenants_hold(struct db *db, const char *tenant_id, bool *exists, struct error *err)
 {
 	static const struct db_statement hold = {THERE " FOR KEY SHARE", THERE, .citus = THERE " FOR NO KEY UPDATE"};
 	const struct db_param params[] = {db_string(tenant_id)};
 
-	return db_finds(db, &hold, params, 1, there, err);
+	return db_finds(db, &hold, params, 1, exists, err);
 }
 
 int

@@ -35,8 +35,8 @@ int tenants_insert(struct db *db, const char *tenant_id, struct span name, struc
  */
 int tenants_get(struct db *db, const char *tenant_id, bool for_update, struct db_rows **rows, struct error *err);
 
-/* *there: whether the tenant exists; if so it cannot be deleted until the transaction ends. */
-int tenants_hold(struct db *db, const char *tenant_id, bool *there, struct error *err);
+/* *exists: whether the tenant exists; if so it cannot be deleted until the transaction ends. */
+int tenants_hold(struct db *db, const char *tenant_id, bool *exists, struct error *err);
 
 int tenants_update(struct db *db, const char *tenant_id, struct span name, struct span metadata, struct error *err);
 

@@ -44,13 +44,13 @@ test_rows_event(
 }
 
 int
-test_rows_end(struct db *db, const char *tenant_id, const uint8_t attempt_id[16], bool *there, struct error *err)
+test_rows_end(struct db *db, const char *tenant_id, const uint8_t attempt_id[16], bool *exists, struct error *err)
 {
 	static const struct db_statement end = {
 	    "DELETE FROM endpoint_tests WHERE tenant_id = $1 AND attempt_id = $2 RETURNING 1", NULL};
 	const struct db_param params[] = {db_string(tenant_id), db_uuid(attempt_id)};
 
-	return db_finds(db, &end, params, 2, there, err);
+	return db_finds(db, &end, params, 2, exists, err);
 }
 
 int

@@ -42,8 +42,8 @@ int test_rows_list(struct db *db, int64_t node_id, struct db_rows **rows, struct
 int test_rows_event(
     struct db *db, const char *tenant_id, const uint8_t attempt_id[16], struct db_rows **rows, struct error *err);
 
-/* Removes one, in a transaction. *there: it existed, and nobody else ends it. */
-int test_rows_end(struct db *db, const char *tenant_id, const uint8_t attempt_id[16], bool *there, struct error *err);
+/* Removes one, in a transaction. *exists: it existed, and nobody else ends it. */
+int test_rows_end(struct db *db, const char *tenant_id, const uint8_t attempt_id[16], bool *exists, struct error *err);
 
 /*
  * Removes at most limit tests of all tenants that expired six minutes ago: no attempt takes longer than five. In no

@@ -75,7 +75,7 @@ upkeep_write_run(struct db *db, const struct upkeep_run *run, struct error *err)
 }
 
 int
-upkeep_read_run(struct db *db, struct upkeep_run *run, bool *there, struct error *err)
+upkeep_read_run(struct db *db, struct upkeep_run *run, bool *exists, struct error *err)
 {
 	static const struct db_statement get = {"SELECT hl_ms(ran_at) FROM upkeep"
 						" WHERE task IN ('retention_began', 'retention_ended') ORDER BY task",
@@ -85,8 +85,8 @@ upkeep_read_run(struct db *db, struct upkeep_run *run, bool *there, struct error
 
 	if (rc != 0)
 		return rc;
-	*there = db_rows_count(rows) == 2;
-	if (*there)
+	*exists = db_rows_count(rows) == 2;
+	if (*exists)
 		*run = (struct upkeep_run){db_rows_int(rows, 0, 0), db_rows_int(rows, 1, 0)};
 	db_rows_free(rows);
 	return 0;
@@ -96,10 +96,10 @@ int
 upkeep_ensure_tenant(struct db *db, const char *tenant_id, struct error *err)
 {
 	const struct db_param params[] = {db_string(tenant_id)};
-	bool there;
-	int rc = db_finds(db, &has_tenant, params, 1, &there, err);
+	bool exists;
+	int rc = db_finds(db, &has_tenant, params, 1, &exists, err);
 
-	if (rc != 0 || there)
+	if (rc != 0 || exists)
 		return rc;
 	rc = db_begin(db, err);
 	if (rc == 0)

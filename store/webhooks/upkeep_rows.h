@@ -28,9 +28,9 @@ struct upkeep_run {
 	int64_t began_ms, ended_ms;
 };
 
-/* Write it for all nodes, and read it; *there: false: no run has ended yet. Both return as db_query(). */
+/* Write it for all nodes, and read it; *exists: false: no run has ended yet. Both return as db_query(). */
 int upkeep_write_run(struct db *db, const struct upkeep_run *run, struct error *err);
-int upkeep_read_run(struct db *db, struct upkeep_run *run, bool *there, struct error *err);
+int upkeep_read_run(struct db *db, struct upkeep_run *run, bool *exists, struct error *err);
 
 /* Makes the tenant, named by its id, unless it has a row, deleted or not. Returns as db_query(). */
 int upkeep_ensure_tenant(struct db *db, const char *tenant_id, struct error *err);

@@ -168,13 +168,13 @@ test_a_tenant_that_is_deleted_gets_no_version_any_more(void **state)
 	must_begin(jobs_db);
 	must_be(0, routing_hold(jobs_db, tenant, &found, &err), &err);
 	must_commit(jobs_db);
-	assert_true(found.there && found.version > 0);
+	assert_true(found.exists && found.version > 0);
 	tenant_run(DELETE_TENANT);
 	(void)remove_all();
 	must_begin(jobs_db);
 	must_be(0, routing_hold(jobs_db, tenant, &found, &err), &err);
 	must_commit(jobs_db);
-	assert_false(found.there);
+	assert_false(found.exists);
 	assert_int_equal(COUNT("routing_versions"), 0);
 }
 
