@@ -1,4 +1,4 @@
-/* When a breaker opens, whom it lets through then, and that it closes again whatever becomes of its probes. */
+/* When a breaker opens, which attempts it lets through then, and that it closes again however its probes end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -52,7 +52,7 @@ wait_for_probe(void)
 }
 
 static void
-test_it_opens_after_ten_failures_in_a_row(void **state)
+test_a_breaker_opens_after_ten_failures_in_a_row(void **state)
 {
 	attempts(9, BREAKER_FAILURE);
 	attempt(BREAKER_SUCCESS);
@@ -64,7 +64,7 @@ test_it_opens_after_ten_failures_in_a_row(void **state)
 }
 
 static void
-test_ten_failures_among_many_successes_do_not_open_it(void **state)
+test_ten_failures_among_many_successes_open_no_breaker(void **state)
 {
 	attempts(100, BREAKER_SUCCESS);
 	attempts(232, BREAKER_FAILURE);
@@ -86,7 +86,7 @@ test_successes_of_more_than_twenty_seconds_ago_do_not_count(void **state)
 }
 
 static void
-test_it_opens_after_three_refused_connections_in_a_row(void **state)
+test_a_breaker_opens_after_three_refused_connections_in_a_row(void **state)
 {
 	attempts(100, BREAKER_SUCCESS);
 	attempts(2, BREAKER_REFUSED);
@@ -98,7 +98,7 @@ test_it_opens_after_three_refused_connections_in_a_row(void **state)
 }
 
 static void
-test_what_says_nothing_of_the_endpoint_does_not_count(void **state)
+test_attempts_that_say_nothing_of_the_endpoint_do_not_count(void **state)
 {
 	attempts(9, BREAKER_FAILURE);
 	attempts(100, BREAKER_NO_RESULT);
@@ -124,7 +124,7 @@ test_probes_are_sent_at_a_growing_distance_one_at_a_time(void **state)
 }
 
 static void
-test_three_successes_of_probes_close_it(void **state)
+test_three_successful_probes_close_the_breaker(void **state)
 {
 	attempts(3, BREAKER_REFUSED);
 	wait_for_probe();
@@ -132,14 +132,14 @@ test_three_successes_of_probes_close_it(void **state)
 	assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
 	attempt(BREAKER_SUCCESS);
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
-	attempts(9, BREAKER_FAILURE); /* as one that was never open */
+	attempts(9, BREAKER_FAILURE); /* the breaker counts as if it had never been open */
 	assert_int_equal(breaker.state, BREAKER_CLOSED);
 	attempt(BREAKER_FAILURE);
 	assert_int_equal(breaker_due_us(&breaker), now_us + 5 * SECOND);
 }
 
 static void
-test_a_failure_between_successes_opens_it_again(void **state)
+test_a_failed_probe_between_successful_ones_opens_the_breaker_again(void **state)
 {
 	attempts(3, BREAKER_REFUSED);
 	wait_for_probe();
@@ -151,7 +151,7 @@ test_a_failure_between_successes_opens_it_again(void **state)
 }
 
 static void
-test_a_probe_that_says_nothing_leaves_half_open_and_keeps_the_distance(void **state)
+test_a_probe_that_says_nothing_of_the_endpoint_keeps_the_distance_of_probes(void **state)
 {
 	attempts(10, BREAKER_FAILURE);
 	for (int i = 0; i < 3; i++) {
@@ -162,7 +162,7 @@ test_a_probe_that_says_nothing_leaves_half_open_and_keeps_the_distance(void **st
 }
 
 static void
-test_attempts_from_before_it_opened_change_nothing(void **state)
+test_attempts_that_began_before_the_breaker_opened_change_nothing(void **state)
 {
 	attempts(10, BREAKER_FAILURE);
 	int64_t due_us = breaker_due_us(&breaker);
@@ -180,7 +180,7 @@ test_attempts_from_before_it_opened_change_nothing(void **state)
 }
 
 static void
-test_one_that_was_open_in_another_process_goes_on_with_a_probe(void **state)
+test_a_breaker_that_was_open_in_another_process_goes_on_with_a_probe(void **state)
 {
 	breaker_resume(&breaker);
 	assert_true(breaker_begin(&breaker));
@@ -202,7 +202,10 @@ test_words_are_read_as_they_are_written(void **state)
 	assert_int_equal(breaker_of_word((struct span){"CLOSED", 6}), BREAKER_OPEN);
 }
 
-/* Whatever happens: at most one probe, none before its time, and an endpoint that is well again closes the breaker. */
+/*
+ * At most one probe is under way, none begins before its time, and an endpoint that is well again closes the breaker,
+ * whatever happened before.
+ */
 static void
 test_an_endpoint_that_is_well_again_is_closed_whatever_was_before(void **state)
 {
@@ -245,17 +248,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_it_opens_after_ten_failures_in_a_row),
-	    TEST(test_ten_failures_among_many_successes_do_not_open_it),
+	    TEST(test_a_breaker_opens_after_ten_failures_in_a_row),
+	    TEST(test_ten_failures_among_many_successes_open_no_breaker),
 	    TEST(test_successes_of_more_than_twenty_seconds_ago_do_not_count),
-	    TEST(test_it_opens_after_three_refused_connections_in_a_row),
-	    TEST(test_what_says_nothing_of_the_endpoint_does_not_count),
+	    TEST(test_a_breaker_opens_after_three_refused_connections_in_a_row),
+	    TEST(test_attempts_that_say_nothing_of_the_endpoint_do_not_count),
 	    TEST(test_probes_are_sent_at_a_growing_distance_one_at_a_time),
-	    TEST(test_three_successes_of_probes_close_it),
-	    TEST(test_a_failure_between_successes_opens_it_again),
-	    TEST(test_a_probe_that_says_nothing_leaves_half_open_and_keeps_the_distance),
-	    TEST(test_attempts_from_before_it_opened_change_nothing),
-	    TEST(test_one_that_was_open_in_another_process_goes_on_with_a_probe),
+	    TEST(test_three_successful_probes_close_the_breaker),
+	    TEST(test_a_failed_probe_between_successful_ones_opens_the_breaker_again),
+	    TEST(test_a_probe_that_says_nothing_of_the_endpoint_keeps_the_distance_of_probes),
+	    TEST(test_attempts_that_began_before_the_breaker_opened_change_nothing),
+	    TEST(test_a_breaker_that_was_open_in_another_process_goes_on_with_a_probe),
 	    TEST(test_words_are_read_as_they_are_written),
 	    TEST(test_an_endpoint_that_is_well_again_is_closed_whatever_was_before),
 	};

@@ -1,4 +1,4 @@
-/* The life of a job in a courier, one situation after the other. */
+/* The life of a job in a courier, one situation a test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,14 +57,14 @@ test_outcomes_on_the_lane_outlive_the_courier(void **state)
 }
 
 static void
-test_what_was_under_way_is_posted_again_by_the_next_courier(void **state)
+test_an_attempt_under_way_is_repeated_by_the_next_courier(void **state)
 {
 	(void)scene_publish(0);
 	scene_settle();
 	scene_kill();
 	store_start();
 	scene_settle();
-	assert_int_equal(scene.begun, 1); /* the row is young: its parcel might still come */
+	assert_int_equal(scene.begun, 1); /* the row is less than five seconds old, and its parcel might still come */
 	scene_pass(5 * SECOND);
 	assert_int_equal(scene.begun, 2);
 	assert_int_equal(scene.attempts[0]->spec.number, 1);
@@ -79,7 +79,7 @@ test_a_failing_job_is_tried_by_the_schedule_and_then_dies(void **state)
 	scene_answer_all(500);
 	scene_pass(999 * SECOND / 1000);
 	assert_int_equal(scene.attempt_count, 0);
-	scene_pass(SECOND); /* a fifth more at most */
+	scene_pass(SECOND); /* jitter adds at most a fifth */
 	assert_int_equal(scene.attempt_count, 1);
 	assert_int_equal(scene.attempts[0]->spec.number, 2);
 	scene_answer_all(500);
@@ -174,7 +174,7 @@ test_jobs_of_an_endpoint_go_in_the_order_in_which_they_are_due(void **state)
 }
 
 static void
-test_an_old_parcel_is_left_in_its_rows(void **state)
+test_the_jobs_of_an_old_parcel_are_taken_from_their_rows(void **state)
 {
 	struct model_row *row = scene_row(0, 100, fake_now_us - 4 * SECOND - 1);
 
@@ -188,14 +188,14 @@ test_an_old_parcel_is_left_in_its_rows(void **state)
 }
 
 static void
-test_a_young_row_is_left_to_its_parcel(void **state)
+test_a_row_is_not_taken_while_its_parcel_may_still_come(void **state)
 {
 	struct model_row *row = scene_row(0, 100, fake_now_us);
 
 	scene_miss();
 	scene_pass(5 * SECOND - 1);
 	assert_int_equal(scene.begun, 0);
-	scene_hand_over(0, &row, 1); /* an old one by now */
+	scene_hand_over(0, &row, 1); /* too old by now: older than OLD_PARCEL_US */
 	scene_settle();
 	assert_int_equal(scene.begun, 0);
 	scene_pass(1);
@@ -203,7 +203,7 @@ test_a_young_row_is_left_to_its_parcel(void **state)
 }
 
 static void
-test_a_known_job_is_dropped(void **state)
+test_a_job_that_is_handed_over_twice_is_sent_once(void **state)
 {
 	struct model_row *row = scene_publish(0);
 
@@ -215,11 +215,11 @@ test_a_known_job_is_dropped(void **state)
 }
 
 static void
-test_missed_rows_are_found_by_a_scan_every_five_seconds_at_most(void **state)
+test_rows_that_were_not_handed_over_are_found_by_a_scan_every_five_seconds_at_most(void **state)
 {
 	for (uint32_t i = 0; i < 4; i++)
 		(void)scene_row(i, 100, fake_now_us - 10 * SECOND);
-	assert_int_equal(scene.scans, 1); /* of the start */
+	assert_int_equal(scene.scans, 1); /* the one at the start */
 	scene_miss();
 	scene_pass(4 * SECOND);
 	assert_int_equal(scene.scans, 1);
@@ -303,7 +303,7 @@ test_rows_that_are_known_are_not_read_again_and_again(void **state)
 	scene_pass(5 * SECOND);
 	assert_int_equal(jobs_in_memory(), 30);
 	pages = scene.pages;
-	assert_true(pages <= 2 * (30 / MODEL_PAGE_ROWS + 1)); /* one round of the scan, one because it was loaded */
+	assert_true(pages <= 2 * (30 / MODEL_PAGE_ROWS + 1)); /* one round for the scan, one for the load */
 	for (uint32_t i = 0; i < 20; i++)
 		scene_pass(SECOND);
 	assert_true(scene.pages <= 2 * pages);
@@ -324,7 +324,7 @@ test_many_rows_behind_one_endpoint_pass_through_a_part_of_memory(void **state)
 	scene_pass(5 * SECOND);
 	(void)scene_publish(1);
 	scene_settle();
-	assert_int_equal(scene.endpoints[1].in_flight, 1); /* others do not wait */
+	assert_int_equal(scene.endpoints[1].in_flight, 1); /* the other endpoint does not wait */
 	for (uint32_t i = 0; i < 500; i++) {
 		if (scene.courier.jobs.bytes > most)
 			most = (uint32_t)scene.courier.jobs.bytes;
@@ -372,7 +372,7 @@ test_no_attempt_begins_without_room_for_its_outcome(void **state)
 		(void)scene_publish(i % ENDPOINTS);
 	scene_settle();
 	assert_int_equal(scene.attempt_count, 5);
-	/* The store is away: outcomes stay on the lane, and take less than was promised. */
+	/* While the store is away, outcomes stay on the lane and take less room than was reserved for them. */
 	for (uint32_t i = 0; i < 40; i++) {
 		for (uint32_t k = 0; k < scene.attempt_count; k++)
 			http_answer(k, 200);
@@ -391,16 +391,16 @@ main(void)
 	    SCENE_TEST(test_a_job_is_posted_once_and_forgotten_after_its_commit),
 	    SCENE_TEST(test_nothing_is_posted_before_the_predecessors_outcomes_are_written),
 	    SCENE_TEST(test_outcomes_on_the_lane_outlive_the_courier),
-	    SCENE_TEST(test_what_was_under_way_is_posted_again_by_the_next_courier),
+	    SCENE_TEST(test_an_attempt_under_way_is_repeated_by_the_next_courier),
 	    SCENE_TEST(test_a_failing_job_is_tried_by_the_schedule_and_then_dies),
 	    SCENE_TEST(test_retries_go_on_while_the_store_is_away),
 	    SCENE_TEST(test_max_in_flight_is_never_passed),
 	    SCENE_TEST(test_tenants_take_turns_and_then_their_endpoints),
 	    SCENE_TEST(test_jobs_of_an_endpoint_go_in_the_order_in_which_they_are_due),
-	    SCENE_TEST(test_an_old_parcel_is_left_in_its_rows),
-	    SCENE_TEST(test_a_young_row_is_left_to_its_parcel),
-	    SCENE_TEST(test_a_known_job_is_dropped),
-	    SCENE_TEST(test_missed_rows_are_found_by_a_scan_every_five_seconds_at_most),
+	    SCENE_TEST(test_the_jobs_of_an_old_parcel_are_taken_from_their_rows),
+	    SCENE_TEST(test_a_row_is_not_taken_while_its_parcel_may_still_come),
+	    SCENE_TEST(test_a_job_that_is_handed_over_twice_is_sent_once),
+	    SCENE_TEST(test_rows_that_were_not_handed_over_are_found_by_a_scan_every_five_seconds_at_most),
 	    SCENE_TEST(test_rows_that_cannot_be_read_are_read_again_after_a_minute),
 	    SCENE_TEST(test_a_job_whose_outcomes_the_store_refuses_is_attempted_again_after_ten_minutes),
 	    SCENE_TEST(test_an_outcome_that_was_refused_does_not_count_when_a_newer_one_is_stored),

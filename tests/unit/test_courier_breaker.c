@@ -1,4 +1,7 @@
-/* A courier asks an endpoint that only fails now and then, by one job at a time, and sends the rest when it is well. */
+/*
+ * While an endpoint only fails, a courier sends it one job now and then. When the endpoint is well again, it sends the
+ * rest.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +16,7 @@ breakers_open(void)
 	return (uint32_t)scene.slot.process.levels[LEVEL_BREAKERS_OPEN];
 }
 
-/* Of the endpoint's rows: those of which an attempt was charged, and those that are delivered. */
+/* Counts the endpoint's rows: those that were charged an attempt, or those that are delivered. */
 static uint32_t
 count_rows(uint32_t endpoint, bool delivered)
 {
@@ -25,7 +28,7 @@ count_rows(uint32_t endpoint, bool delivered)
 	return count;
 }
 
-/* Publishes and answers until the breaker is open; no attempt is under way then. */
+/* Publishes and answers until the breaker is open. No attempt is under way then. */
 static void
 open_breaker(uint32_t endpoint, uint32_t events, int32_t status)
 {
@@ -60,7 +63,7 @@ test_an_endpoint_that_only_fails_costs_no_attempts_of_jobs_that_wait(void **stat
 	scene_pass(SECOND);
 	assert_int_equal(scene.attempt_count, 1);
 	scene_pass(60 * SECOND);
-	assert_int_equal(scene.attempt_count, 1); /* one probe, as long as it lasts */
+	assert_int_equal(scene.attempt_count, 1); /* the probe alone, as long as it lasts */
 	scene_answer_all(403);
 	scene_pass(9 * SECOND);
 	assert_int_equal(scene.attempt_count, 0);
@@ -104,7 +107,7 @@ test_an_open_breaker_keeps_a_page_of_jobs_and_reads_no_rows(void **state)
 }
 
 static void
-test_jobs_that_are_cancelled_or_made_are_seen_while_the_breaker_is_open(void **state)
+test_jobs_are_added_and_cancelled_while_the_breaker_is_open(void **state)
 {
 	struct model_row *made;
 
@@ -123,9 +126,9 @@ test_jobs_that_are_cancelled_or_made_are_seen_while_the_breaker_is_open(void **s
 	assert_int_equal(made->delivered, 1);
 }
 
-/* The ways in which a probe can end; after each the endpoint is asked again, and closed when it is well. */
+/* For each way in which a probe can end: the endpoint is probed again, and the breaker closes when it is well. */
 static void
-test_however_a_probe_ends_a_receiver_that_is_well_gets_its_events(void **state)
+test_a_receiver_that_is_well_again_gets_its_events_however_a_probe_ended(void **state)
 {
 	static const struct attempt_result ends[] = {
 	    {.end = ATTEMPT_GUARD, .retry_after_ms = -1},
@@ -176,7 +179,7 @@ test_a_new_url_closes_the_breaker_at_once_even_during_a_probe(void **state)
 }
 
 static void
-test_another_change_leaves_the_breaker_open(void **state)
+test_a_change_of_anything_but_the_url_leaves_the_breaker_open(void **state)
 {
 	open_breaker(0, 30, 500);
 	scene_change(0);
@@ -221,7 +224,7 @@ test_the_figure_of_open_breakers_goes_down_with_a_deleted_endpoint(void **state)
 	assert_int_equal(breakers_open(), 0);
 }
 
-/* Nine failures are one less than open the breaker. */
+/* The breaker would open with the tenth failure. */
 static void
 test_failures_at_the_old_url_do_not_count_at_the_new_one(void **state)
 {
@@ -237,7 +240,7 @@ test_failures_at_the_old_url_do_not_count_at_the_new_one(void **state)
 	}
 }
 
-/* ---- what people do while a probe is under way ---- */
+/* ---- changes and deaths while a probe is under way ---- */
 
 static void
 change_something(bool begins)
@@ -267,7 +270,7 @@ cancel_its_job(bool begins)
 }
 
 static void
-test_whatever_is_done_during_a_probe_a_receiver_that_is_well_gets_its_events(void **state)
+test_a_receiver_that_is_well_again_gets_its_events_whatever_happened_during_a_probe(void **state)
 {
 	static void (*const acts[])(bool begins) = {change_something, pause_deliveries, disable, cancel_its_job};
 	static const int32_t answers[] = {200, 500};
@@ -312,15 +315,15 @@ main(void)
 	    SCENE_TEST(test_an_endpoint_that_only_fails_costs_no_attempts_of_jobs_that_wait),
 	    SCENE_TEST(test_answers_that_kill_a_job_at_once_open_the_breaker),
 	    SCENE_TEST(test_an_open_breaker_keeps_a_page_of_jobs_and_reads_no_rows),
-	    SCENE_TEST(test_jobs_that_are_cancelled_or_made_are_seen_while_the_breaker_is_open),
-	    SCENE_TEST(test_however_a_probe_ends_a_receiver_that_is_well_gets_its_events),
+	    SCENE_TEST(test_jobs_are_added_and_cancelled_while_the_breaker_is_open),
+	    SCENE_TEST(test_a_receiver_that_is_well_again_gets_its_events_however_a_probe_ended),
 	    SCENE_TEST(test_a_new_url_closes_the_breaker_at_once_even_during_a_probe),
-	    SCENE_TEST(test_another_change_leaves_the_breaker_open),
+	    SCENE_TEST(test_a_change_of_anything_but_the_url_leaves_the_breaker_open),
 	    SCENE_TEST(test_after_a_restart_an_open_breaker_begins_with_one_probe),
 	    SCENE_TEST(test_refused_connections_open_the_breaker_sooner),
 	    SCENE_TEST(test_the_figure_of_open_breakers_goes_down_with_a_deleted_endpoint),
 	    SCENE_TEST(test_failures_at_the_old_url_do_not_count_at_the_new_one),
-	    SCENE_TEST(test_whatever_is_done_during_a_probe_a_receiver_that_is_well_gets_its_events),
+	    SCENE_TEST(test_a_receiver_that_is_well_again_gets_its_events_whatever_happened_during_a_probe),
 	};
 
 	return cmocka_run_group_tests_name("courier_breaker", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* What a courier does when endpoints, transforms, the node or the service change under its jobs. */
+/* How a courier reacts when endpoints, transforms, the node or the service change under its jobs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ set_enabled(uint32_t endpoint, bool enabled)
 }
 
 static void
-test_a_disabled_endpoint_keeps_nothing_in_memory_and_goes_on_when_enabled(void **state)
+test_jobs_of_a_disabled_endpoint_leave_memory_and_are_sent_when_it_is_enabled(void **state)
 {
 	for (uint32_t i = 0; i < 10; i++)
 		(void)scene_publish(0);
@@ -75,7 +75,7 @@ test_an_attempt_keeps_the_configuration_it_began_with(void **state)
 }
 
 static void
-test_410_stops_the_endpoint_at_once(void **state)
+test_410_disables_the_endpoint_at_once(void **state)
 {
 	for (uint32_t i = 0; i < 10; i++)
 		(void)scene_publish(0);
@@ -112,7 +112,7 @@ test_a_job_past_its_time_dies_without_an_attempt(void **state)
 }
 
 static void
-test_a_job_in_memory_does_not_die_because_somebody_sets_the_clock(void **state)
+test_a_job_in_memory_does_not_expire_when_the_wall_clock_is_set(void **state)
 {
 	struct model_row *row = scene_publish(0);
 
@@ -126,11 +126,11 @@ test_a_job_in_memory_does_not_die_because_somebody_sets_the_clock(void **state)
 }
 
 static void
-test_time_does_not_count_while_a_job_was_held(void **state)
+test_the_time_in_which_a_job_is_held_does_not_count_for_its_expiry(void **state)
 {
 	struct model_row *row = scene_row(0, 100, fake_now_us - 100 * 24 * 3600 * SECOND);
 
-	row->expires_ms = 0; /* as a row that stopped being held has it */
+	row->expires_ms = 0; /* rows whose job has stopped being held have it */
 	scene_miss();
 	scene_pass(5 * SECOND);
 	assert_int_equal(scene.begun, 1);
@@ -177,13 +177,13 @@ test_jobs_wait_for_their_transform_and_others_do_not(void **state)
 		http_answer(i, 200);
 	scene_settle();
 	assert_int_equal(scene.courier.jobs.bytes, 0);
-	publish_transformed(false); /* it is kept */
+	publish_transformed(false); /* the courier has the transform in memory */
 	(void)courier_turn(&scene.courier);
 	assert_int_equal(scene.begun, 5);
 }
 
 static void
-test_a_transform_that_cannot_be_read_is_the_end_of_its_jobs(void **state)
+test_jobs_whose_transform_cannot_be_read_die(void **state)
 {
 	publish_transformed(true);
 	scene_settle();
@@ -195,13 +195,13 @@ test_a_transform_that_cannot_be_read_is_the_end_of_its_jobs(void **state)
 }
 
 static void
-test_a_node_that_was_taken_over_begins_nothing_of_what_it_held(void **state)
+test_a_node_that_was_adopted_begins_none_of_its_former_jobs(void **state)
 {
 	for (uint32_t i = 0; i < 10; i++)
 		(void)scene_publish(0);
 	scene_settle();
 	for (uint32_t i = 0; i < scene.row_count; i++)
-		scene.rows[i]->is_row = false; /* of another node now */
+		scene.rows[i]->is_row = false; /* another node has them now */
 	store_lose_node();
 	scene_settle();
 	assert_int_equal(jobs_in_memory(), 3); /* under way */
@@ -212,7 +212,7 @@ test_a_node_that_was_taken_over_begins_nothing_of_what_it_held(void **state)
 	assert_int_equal(jobs_in_memory(), 0);
 	(void)scene_publish(0);
 	scene_pass(10 * SECOND);
-	assert_int_equal(scene.begun, 3); /* nothing before the node has another row */
+	assert_int_equal(scene.begun, 3); /* nothing begins before the node has another row */
 	assert_int_equal(scene.scans, 1);
 	store_start();
 	scene_settle();
@@ -223,16 +223,16 @@ test_a_node_that_was_taken_over_begins_nothing_of_what_it_held(void **state)
 }
 
 static void
-test_jobs_of_before_the_node_got_its_number_are_left_to_rows(void **state)
+test_jobs_from_before_the_node_got_its_number_are_taken_from_their_rows(void **state)
 {
 	struct model_row *row;
 
 	scene_kill();
-	row = scene_publish(0); /* on the lane of a courier that has not started */
+	row = scene_publish(0); /* the lane's courier has not started yet */
 	scene_settle();
 	assert_int_equal(jobs_in_memory(), 0);
 	node_set_since_us(&scene.node, row->begun_us + 1);
-	row->is_row = false; /* of another node */
+	row->is_row = false; /* another node has it */
 	store_start();
 	scene_settle();
 	assert_int_equal(scene.begun, 0);
@@ -281,7 +281,7 @@ test_an_endpoint_without_jobs_is_forgotten_after_ten_minutes(void **state)
 	scene_pass(599 * SECOND);
 	assert_int_equal(scene.courier.queues.table.count, 2);
 	scene_pass(2 * SECOND);
-	assert_int_equal(scene.courier.queues.table.count, 1); /* the other one has an attempt under way */
+	assert_int_equal(scene.courier.queues.table.count, 1); /* the other endpoint has an attempt under way */
 	assert_true(scene.endpoints[0].known != scene.endpoints[1].known);
 }
 
@@ -316,7 +316,7 @@ test_rows_of_an_unknown_endpoint_are_read_when_it_has_changed(void **state)
 }
 
 static void
-test_the_version_that_was_seen_is_told_after_what_came_before(void **state)
+test_the_seen_version_is_reported_after_the_changes_up_to_it_are_taken(void **state)
 {
 	(void)scene_publish(0);
 	scene_settle();
@@ -405,23 +405,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    SCENE_TEST(test_a_disabled_endpoint_keeps_nothing_in_memory_and_goes_on_when_enabled),
+	    SCENE_TEST(test_jobs_of_a_disabled_endpoint_leave_memory_and_are_sent_when_it_is_enabled),
 	    SCENE_TEST(test_jobs_of_a_deleted_endpoint_are_forgotten),
 	    SCENE_TEST(test_an_attempt_keeps_the_configuration_it_began_with),
-	    SCENE_TEST(test_410_stops_the_endpoint_at_once),
+	    SCENE_TEST(test_410_disables_the_endpoint_at_once),
 	    SCENE_TEST(test_a_job_past_its_time_dies_without_an_attempt),
-	    SCENE_TEST(test_a_job_in_memory_does_not_die_because_somebody_sets_the_clock),
-	    SCENE_TEST(test_time_does_not_count_while_a_job_was_held),
+	    SCENE_TEST(test_a_job_in_memory_does_not_expire_when_the_wall_clock_is_set),
+	    SCENE_TEST(test_the_time_in_which_a_job_is_held_does_not_count_for_its_expiry),
 	    SCENE_TEST(test_a_job_whose_event_is_gone_dies),
 	    SCENE_TEST(test_jobs_wait_for_their_transform_and_others_do_not),
-	    SCENE_TEST(test_a_transform_that_cannot_be_read_is_the_end_of_its_jobs),
-	    SCENE_TEST(test_a_node_that_was_taken_over_begins_nothing_of_what_it_held),
-	    SCENE_TEST(test_jobs_of_before_the_node_got_its_number_are_left_to_rows),
+	    SCENE_TEST(test_jobs_whose_transform_cannot_be_read_die),
+	    SCENE_TEST(test_a_node_that_was_adopted_begins_none_of_its_former_jobs),
+	    SCENE_TEST(test_jobs_from_before_the_node_got_its_number_are_taken_from_their_rows),
 	    SCENE_TEST(test_no_attempt_begins_when_another_node_may_have_taken_the_jobs),
 	    SCENE_TEST(test_an_endpoint_without_jobs_is_forgotten_after_ten_minutes),
 	    SCENE_TEST(test_a_retry_after_hours_outlives_the_configuration_in_memory),
 	    SCENE_TEST(test_rows_of_an_unknown_endpoint_are_read_when_it_has_changed),
-	    SCENE_TEST(test_the_version_that_was_seen_is_told_after_what_came_before),
+	    SCENE_TEST(test_the_seen_version_is_reported_after_the_changes_up_to_it_are_taken),
 	    SCENE_TEST(test_a_newer_version_in_the_segment_wakes_the_store_thread),
 	    SCENE_TEST(test_a_drain_begins_nothing_and_cuts_off_without_an_outcome),
 	    SCENE_TEST(test_jobs_of_a_damaged_parcel_are_found_in_their_rows),

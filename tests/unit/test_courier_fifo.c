@@ -1,4 +1,4 @@
-/* Endpoints with fifo. The fixture holds each attempt against what stands before it in its order. */
+/* Endpoints with fifo. The fixture checks each attempt against the earlier rows of its order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ test_a_new_job_of_an_idle_endpoint_is_sent_at_once(void **state)
 }
 
 static void
-test_what_follows_waits_for_a_job_that_failed_and_burns_no_attempt(void **state)
+test_later_jobs_wait_for_one_that_failed_and_use_no_attempt(void **state)
 {
 	struct model_row *first = scene_publish_key(0, 0), *second = scene_publish_key(0, 0);
 
@@ -53,7 +53,7 @@ test_what_follows_waits_for_a_job_that_failed_and_burns_no_attempt(void **state)
 }
 
 static void
-test_what_follows_waits_for_a_job_that_waits_in_its_row(void **state)
+test_later_jobs_wait_for_one_that_waits_in_its_row(void **state)
 {
 	struct model_row *first = scene_publish_key(0, 0), *second = scene_publish_key(0, 0);
 
@@ -75,7 +75,7 @@ test_what_follows_waits_for_a_job_that_waits_in_its_row(void **state)
 }
 
 static void
-test_a_dead_job_lets_the_next_one_go(void **state)
+test_the_next_job_is_sent_when_one_is_dead(void **state)
 {
 	struct model_row *second;
 
@@ -87,7 +87,7 @@ test_a_dead_job_lets_the_next_one_go(void **state)
 }
 
 static void
-test_a_dead_job_stops_its_order_until_it_is_requeued_and_goes_before_the_others(void **state)
+test_a_dead_job_stops_its_order_until_it_is_requeued_and_is_sent_first(void **state)
 {
 	struct model_row *first, *second;
 
@@ -97,7 +97,7 @@ test_a_dead_job_stops_its_order_until_it_is_requeued_and_goes_before_the_others(
 	scene_settle();
 	http_answer(0, 422);
 	(void)courier_turn(&scene.courier);
-	store_tell_rows(&scene.endpoints[0]); /* before the outcome is committed */
+	store_tell_rows(&scene.endpoints[0]); /* a page is read before the outcome is committed */
 	for (int i = 0; i < 5; i++) {
 		(void)scene_publish_key(0, 0);
 		scene_pass(40 * SECOND);
@@ -111,7 +111,7 @@ test_a_dead_job_stops_its_order_until_it_is_requeued_and_goes_before_the_others(
 }
 
 static void
-test_an_order_that_was_stopped_stays_so_for_the_next_courier_and_goes_on_when_its_dead_letter_goes(void **state)
+test_a_stopped_order_stays_stopped_for_the_next_courier_until_its_dead_letter_is_removed(void **state)
 {
 	struct model_row *first, *second;
 
@@ -125,7 +125,7 @@ test_an_order_that_was_stopped_stays_so_for_the_next_courier_and_goes_on_when_it
 	scene_pass(SECOND);
 	scene_pass(100 * SECOND);
 	assert_int_equal(scene.attempt_count, 0);
-	first->stops = false; /* by retention: nobody is told */
+	first->stops = false; /* retention removes the dead letter, and the courier does not learn of it */
 	scene_pass(61 * SECOND);
 	assert_ptr_equal(under_way(), second);
 }
@@ -260,7 +260,7 @@ test_the_order_holds_over_a_pause(void **state)
 }
 
 static void
-test_an_endpoint_that_comes_to_have_fifo_sends_what_waited_first(void **state)
+test_an_endpoint_that_gets_fifo_sends_the_waiting_jobs_first(void **state)
 {
 	struct model_row *old[3], *new;
 
@@ -276,7 +276,7 @@ test_an_endpoint_that_comes_to_have_fifo_sends_what_waited_first(void **state)
 	scene_settle();
 	new = scene_publish_key(0, 0);
 	scene_pass(10 * SECOND);
-	assert_int_equal(scene.attempt_count, 2); /* nothing begins beside them */
+	assert_int_equal(scene.attempt_count, 2); /* nothing begins beside the two attempts from before */
 	answer(500);
 	answer(200);
 	scene_pass(10 * SECOND);
@@ -290,7 +290,7 @@ test_an_endpoint_that_comes_to_have_fifo_sends_what_waited_first(void **state)
 }
 
 static void
-test_an_endpoint_that_has_fifo_no_more_sends_many_at_a_time(void **state)
+test_an_endpoint_that_loses_fifo_sends_many_jobs_at_a_time(void **state)
 {
 	for (int i = 0; i < 10; i++)
 		(void)scene_publish_key(0, 0);
@@ -318,7 +318,7 @@ test_the_one_node_that_sends_has_the_whole_limits(void **state)
 }
 
 static void
-test_a_cancelled_job_lets_the_next_one_go(void **state)
+test_the_next_job_is_sent_when_one_is_cancelled(void **state)
 {
 	struct model_row *first = scene_publish_key(0, 0), *second = scene_publish_key(0, 0);
 
@@ -333,7 +333,7 @@ test_a_cancelled_job_lets_the_next_one_go(void **state)
 }
 
 static void
-test_what_waits_for_its_turn_does_not_expire(void **state)
+test_a_job_that_waits_for_its_turn_does_not_expire(void **state)
 {
 	struct model_row *second;
 
@@ -357,12 +357,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    FIFO_TEST(test_jobs_are_sent_one_after_the_other_in_the_order_of_commits),
 	    FIFO_TEST(test_a_new_job_of_an_idle_endpoint_is_sent_at_once),
-	    FIFO_TEST(test_what_follows_waits_for_a_job_that_failed_and_burns_no_attempt),
-	    FIFO_TEST(test_what_follows_waits_for_a_job_that_waits_in_its_row),
-	    FIFO_TEST(test_a_dead_job_lets_the_next_one_go),
-	    FIFO_TEST(test_a_dead_job_stops_its_order_until_it_is_requeued_and_goes_before_the_others),
-	    FIFO_TEST(
-		test_an_order_that_was_stopped_stays_so_for_the_next_courier_and_goes_on_when_its_dead_letter_goes),
+	    FIFO_TEST(test_later_jobs_wait_for_one_that_failed_and_use_no_attempt),
+	    FIFO_TEST(test_later_jobs_wait_for_one_that_waits_in_its_row),
+	    FIFO_TEST(test_the_next_job_is_sent_when_one_is_dead),
+	    FIFO_TEST(test_a_dead_job_stops_its_order_until_it_is_requeued_and_is_sent_first),
+	    FIFO_TEST(test_a_stopped_order_stays_stopped_for_the_next_courier_until_its_dead_letter_is_removed),
 	    FIFO_TEST(test_keys_do_not_wait_for_each_other),
 	    FIFO_TEST(test_a_key_with_many_jobs_costs_few_rounds_over_all_rows),
 	    FIFO_TEST(test_a_key_with_large_jobs_leaves_room_for_the_others),
@@ -370,11 +369,11 @@ main(void)
 	    FIFO_TEST(test_a_stopped_key_does_not_stop_the_others),
 	    FIFO_TEST(test_the_order_holds_over_the_death_of_a_courier),
 	    FIFO_TEST(test_the_order_holds_over_a_pause),
-	    FIFO_TEST(test_an_endpoint_that_comes_to_have_fifo_sends_what_waited_first),
-	    FIFO_TEST(test_an_endpoint_that_has_fifo_no_more_sends_many_at_a_time),
+	    FIFO_TEST(test_an_endpoint_that_gets_fifo_sends_the_waiting_jobs_first),
+	    FIFO_TEST(test_an_endpoint_that_loses_fifo_sends_many_jobs_at_a_time),
 	    FIFO_TEST(test_the_one_node_that_sends_has_the_whole_limits),
-	    FIFO_TEST(test_a_cancelled_job_lets_the_next_one_go),
-	    FIFO_TEST(test_what_waits_for_its_turn_does_not_expire),
+	    FIFO_TEST(test_the_next_job_is_sent_when_one_is_cancelled),
+	    FIFO_TEST(test_a_job_that_waits_for_its_turn_does_not_expire),
 	};
 
 	return cmocka_run_group_tests_name("courier_fifo", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * Endpoints with fifo when something changes: they come to keep an order, dead letters come back, another node sends.
- * The fixture holds each attempt against what stands before it in its order.
+ * Endpoints with fifo when something changes: they get fifo, dead letters are requeued, another node sends. The fixture
+ * checks each attempt against the earlier rows of its order.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,10 +11,10 @@
 #include "tests/unit/courier_fifo_fixture.h"
 #include "tests/unit/courier_store_fixture.h"
 
-/* ---- another order, or none ---- */
+/* ---- an endpoint's order begins, or changes ---- */
 
 static void
-test_an_order_goes_on_when_the_attempt_of_before_it_ends(void **state)
+test_a_new_order_begins_when_the_attempt_from_before_it_has_ended(void **state)
 {
 	struct model_row *second;
 
@@ -34,7 +34,7 @@ test_an_order_goes_on_when_the_attempt_of_before_it_ends(void **state)
 }
 
 static void
-test_an_order_goes_on_by_keys_when_the_attempt_of_before_it_ends(void **state)
+test_an_order_by_keys_begins_when_the_attempt_from_before_it_has_ended(void **state)
 {
 	struct model_row *second;
 
@@ -50,7 +50,7 @@ test_an_order_goes_on_by_keys_when_the_attempt_of_before_it_ends(void **state)
 }
 
 static void
-test_an_attempt_of_before_the_order_that_dies_stops_it(void **state)
+test_a_job_that_dies_by_an_attempt_from_before_the_order_stops_it(void **state)
 {
 	struct model_row *first;
 
@@ -88,7 +88,7 @@ test_rows_without_a_place_get_one_although_the_store_could_not_read_them_at_firs
 }
 
 static void
-test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of_the_order(void **state)
+test_a_job_with_a_place_waits_for_its_turn_before_its_courier_knows_of_the_order(void **state)
 {
 	struct model_row *first, *second;
 
@@ -96,7 +96,7 @@ test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of
 	(void)scene_publish_key(0, 0);
 	scene_settle();
 	answer(200);
-	scene.endpoints[0].fifo = true; /* its message has not come yet */
+	scene.endpoints[0].fifo = true; /* the courier has not got the message yet */
 	scene.endpoints[0].version++;
 	first = scene_publish_key(0, 0);
 	second = scene_publish_key(0, 0);
@@ -141,7 +141,7 @@ test_a_requeued_job_does_not_wait_for_the_pages_that_are_being_read(void **state
 	store_tell_rows(&scene.endpoints[0]);
 	(void)courier_turn(&scene.courier);
 	assert_true(store_answer());
-	(void)courier_turn(&scene.courier); /* asks for the second page */
+	(void)courier_turn(&scene.courier); /* the courier asks for the second page */
 	scene_requeue(first);
 	for (; jobs_find(&scene.courier.jobs, first->job_id) == NULL && pages < 20; pages++) {
 		(void)courier_turn(&scene.courier);
@@ -196,10 +196,10 @@ test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order(void **state)
 	assert_ptr_equal(under_way(), second);
 }
 
-/* ---- places that somebody has edited ---- */
+/* ---- places that an administrator has edited ---- */
 
 static void
-test_jobs_whose_places_are_given_out_again_are_sent(void **state)
+test_jobs_that_share_a_place_with_another_are_sent(void **state)
 {
 	struct model_row *late;
 
@@ -216,7 +216,7 @@ test_jobs_whose_places_are_given_out_again_are_sent(void **state)
 }
 
 static void
-test_jobs_of_places_below_a_place_that_was_raised_are_sent(void **state)
+test_jobs_before_one_whose_place_was_raised_are_sent(void **state)
 {
 	struct model_row *first = scene_publish_key(0, 0), *raised, *late;
 
@@ -227,7 +227,7 @@ test_jobs_of_places_below_a_place_that_was_raised_are_sent(void **state)
 	scene_pass(SECOND);
 	late = scene_publish_key(0, 0);
 	scene_pass(SECOND);
-	scene_pass(SECOND); /* between rounds */
+	scene_pass(SECOND); /* the gap between two rounds */
 	assert_ptr_equal(under_way(), first);
 	answer(200);
 	assert_ptr_equal(under_way(), late);
@@ -239,12 +239,12 @@ test_jobs_of_places_below_a_place_that_was_raised_are_sent(void **state)
 /* ---- nodes ---- */
 
 static void
-test_what_another_node_has_stored_is_sent_when_it_is_found(void **state)
+test_jobs_that_another_node_has_stored_are_sent_when_they_are_reported(void **state)
 {
 	struct model_row *row = scene_store_key(0, 0);
 	uint32_t pages;
 
-	store_tell_place(row); /* the endpoint is not known yet */
+	store_tell_place(row); /* the courier does not know the endpoint yet */
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), row);
 	answer(200);
@@ -276,14 +276,14 @@ test_nothing_is_sent_while_another_node_is_the_sender(void **state)
 	scene_pass(100 * SECOND);
 	assert_int_equal(scene.attempt_count, 0);
 	assert_int_equal(jobs_in_memory(), 0);
-	scene.endpoints[0].other_sender = false; /* it was adopted */
+	scene.endpoints[0].other_sender = false; /* this node has adopted the sender */
 	scene_miss();
 	scene_pass(6 * SECOND);
 	assert_ptr_equal(under_way(), second);
 }
 
 static void
-test_rows_without_a_place_of_a_node_that_was_adopted_get_one(void **state)
+test_rows_of_an_adopted_node_that_have_no_place_get_one(void **state)
 {
 	struct model_row *row;
 
@@ -292,14 +292,14 @@ test_rows_without_a_place_of_a_node_that_was_adopted_get_one(void **state)
 	answer(200);
 	scene_pass(20 * SECOND);
 	row = scene_store_key(0, 0);
-	row->seq = -1; /* as of before the endpoint had fifo */
+	row->seq = -1; /* the row is from before the endpoint had fifo */
 	scene_miss();
 	scene_pass(10 * SECOND);
 	assert_ptr_equal(under_way(), row);
 }
 
 static void
-test_attempts_of_orders_are_cut_off_before_another_node_may_go_on_with_them(void **state)
+test_attempts_of_orders_are_cut_off_before_another_node_may_continue_the_orders(void **state)
 {
 	struct model_row *first = scene_publish_key(0, 0), *second = scene_publish_key(0, 0);
 
@@ -310,7 +310,7 @@ test_attempts_of_orders_are_cut_off_before_another_node_may_go_on_with_them(void
 	scene_pass(19 * SECOND);
 	assert_int_equal(scene.attempt_count, 2);
 	scene_pass(2 * SECOND);
-	assert_int_equal(under_way()->endpoint, 1); /* others go on */
+	assert_int_equal(under_way()->endpoint, 1); /* endpoints without fifo go on */
 	answer(200);
 	scene_pass(100 * SECOND);
 	assert_int_equal(scene.attempt_count, 0);
@@ -326,21 +326,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    FIFO_TEST(test_an_order_goes_on_when_the_attempt_of_before_it_ends),
-	    FIFO_TEST(test_an_order_goes_on_by_keys_when_the_attempt_of_before_it_ends),
-	    FIFO_TEST(test_an_attempt_of_before_the_order_that_dies_stops_it),
+	    FIFO_TEST(test_a_new_order_begins_when_the_attempt_from_before_it_has_ended),
+	    FIFO_TEST(test_an_order_by_keys_begins_when_the_attempt_from_before_it_has_ended),
+	    FIFO_TEST(test_a_job_that_dies_by_an_attempt_from_before_the_order_stops_it),
 	    FIFO_TEST(test_rows_without_a_place_get_one_although_the_store_could_not_read_them_at_first),
-	    FIFO_TEST(test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of_the_order),
+	    FIFO_TEST(test_a_job_with_a_place_waits_for_its_turn_before_its_courier_knows_of_the_order),
 	    FIFO_TEST(test_a_requeued_job_does_not_wait_for_a_backlog_that_fills_memory),
-	    FIFO_TEST(test_jobs_whose_places_are_given_out_again_are_sent),
-	    FIFO_TEST(test_jobs_of_places_below_a_place_that_was_raised_are_sent),
+	    FIFO_TEST(test_jobs_that_share_a_place_with_another_are_sent),
+	    FIFO_TEST(test_jobs_before_one_whose_place_was_raised_are_sent),
 	    FIFO_TEST(test_a_requeued_job_does_not_wait_for_the_pages_that_are_being_read),
 	    FIFO_TEST(test_many_requeued_jobs_are_read_together),
 	    FIFO_TEST(test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order),
-	    FIFO_TEST(test_what_another_node_has_stored_is_sent_when_it_is_found),
+	    FIFO_TEST(test_jobs_that_another_node_has_stored_are_sent_when_they_are_reported),
 	    FIFO_TEST(test_nothing_is_sent_while_another_node_is_the_sender),
-	    FIFO_TEST(test_rows_without_a_place_of_a_node_that_was_adopted_get_one),
-	    FIFO_TEST(test_attempts_of_orders_are_cut_off_before_another_node_may_go_on_with_them),
+	    FIFO_TEST(test_rows_of_an_adopted_node_that_have_no_place_get_one),
+	    FIFO_TEST(test_attempts_of_orders_are_cut_off_before_another_node_may_continue_the_orders),
 	};
 
 	return cmocka_run_group_tests_name("courier_fifo_changes", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* What a courier does with jobs of tenants whose deliveries are paused. */
+/* How a courier treats jobs of tenants whose deliveries are paused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,13 +42,13 @@ test_jobs_of_a_paused_tenant_wait_in_their_rows(void **state)
 }
 
 static void
-test_a_pause_of_all_is_one_of_each_tenant(void **state)
+test_a_pause_of_all_deliveries_pauses_each_tenant(void **state)
 {
 	check_pause("*");
 }
 
 static void
-test_a_pause_is_not_that_of_another_tenant(void **state)
+test_a_pause_of_one_tenant_does_not_pause_another(void **state)
 {
 	store_tell_pause("somebody");
 	(void)scene_publish(0);
@@ -73,10 +73,10 @@ test_a_scan_repeats_itself_when_a_pause_ends(void **state)
 	assert_int_equal(scene.scans, scans + 2);
 }
 
-/* ---- what is a few seconds old when it goes on ---- */
+/* ---- jobs that are a few seconds old when deliveries go on ---- */
 
 static void
-test_what_came_during_a_pause_goes_when_that_ends(void **state)
+test_events_that_came_during_a_pause_are_sent_when_it_ends(void **state)
 {
 	store_tell_pause("*");
 	scene_settle();
@@ -89,7 +89,7 @@ test_what_came_during_a_pause_goes_when_that_ends(void **state)
 }
 
 static void
-test_what_came_while_its_endpoint_was_disabled_goes_when_it_is_enabled(void **state)
+test_events_that_came_while_an_endpoint_was_disabled_are_sent_when_it_is_enabled(void **state)
 {
 	scene_publish_many(0, 1);
 	scene_answer_all(200);
@@ -97,7 +97,7 @@ test_what_came_while_its_endpoint_was_disabled_goes_when_it_is_enabled(void **st
 	scene_change(0);
 	scene_settle();
 	scene_publish_many(0, 2);
-	fake_now_us += 2 * SECOND; /* a round ends a second before the next one */
+	fake_now_us += 2 * SECOND; /* past the last round of the endpoint, and before the next one */
 	scene.endpoints[0].enabled = true;
 	scene_change(0);
 	scene_settle();
@@ -131,11 +131,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENE_TEST(test_jobs_of_a_paused_tenant_wait_in_their_rows),
-	    SCENE_TEST(test_a_pause_of_all_is_one_of_each_tenant),
-	    SCENE_TEST(test_a_pause_is_not_that_of_another_tenant),
+	    SCENE_TEST(test_a_pause_of_all_deliveries_pauses_each_tenant),
+	    SCENE_TEST(test_a_pause_of_one_tenant_does_not_pause_another),
 	    SCENE_TEST(test_a_scan_repeats_itself_when_a_pause_ends),
-	    SCENE_TEST(test_what_came_during_a_pause_goes_when_that_ends),
-	    SCENE_TEST(test_what_came_while_its_endpoint_was_disabled_goes_when_it_is_enabled),
+	    SCENE_TEST(test_events_that_came_during_a_pause_are_sent_when_it_ends),
+	    SCENE_TEST(test_events_that_came_while_an_endpoint_was_disabled_are_sent_when_it_is_enabled),
 	    SCENE_TEST(test_a_parcel_that_comes_after_its_job_is_done_is_dropped),
 	};
 

@@ -1,4 +1,4 @@
-/* Endpoints that rest for a while: the receiver asks for it, or nobody knows its name. */
+/* Endpoints that pause for a while, because the receiver asks for it or because their name cannot be resolved. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include "tests/unit/courier_store_fixture.h"
 
 static void
-test_429_with_retry_after_holds_the_endpoint(void **state)
+test_429_with_retry_after_pauses_the_endpoint(void **state)
 {
 	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 20000};
 	struct model_row *row = scene_publish(0);
@@ -81,7 +81,7 @@ test_a_page_that_comes_after_the_pause_began_leaves_its_rows(void **state)
 static const struct attempt_result unresolved = {.end = ATTEMPT_UNRESOLVED, .retry_after_ms = -1};
 
 static void
-test_an_endpoint_whose_name_nobody_answers_for_is_tried_by_one_job_at_a_time(void **state)
+test_an_endpoint_whose_name_cannot_be_resolved_is_tried_by_one_job_at_a_time(void **state)
 {
 	uint32_t begun;
 
@@ -93,7 +93,7 @@ test_an_endpoint_whose_name_nobody_answers_for_is_tried_by_one_job_at_a_time(voi
 	scene_settle();
 	scene_pass(5 * SECOND - 1);
 	assert_int_equal(scene.begun, 3);
-	scene_pass(SECOND + 1); /* a fifth more at most */
+	scene_pass(SECOND + 1); /* jitter adds at most a fifth */
 	assert_int_equal(scene.attempt_count, 1);
 	http_end(0, &unresolved);
 	scene_settle();
@@ -113,7 +113,7 @@ test_an_endpoint_whose_name_nobody_answers_for_is_tried_by_one_job_at_a_time(voi
 }
 
 static void
-test_jobs_of_a_name_that_is_away_for_long_cost_no_memory_and_few_updates(void **state)
+test_jobs_of_a_name_that_cannot_be_resolved_for_long_cost_no_memory_and_few_updates(void **state)
 {
 	uint32_t outcomes = 0, empty = 0;
 
@@ -156,11 +156,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    SCENE_TEST(test_429_with_retry_after_holds_the_endpoint),
+	    SCENE_TEST(test_429_with_retry_after_pauses_the_endpoint),
 	    SCENE_TEST(test_a_long_pause_leaves_the_jobs_in_their_rows),
 	    SCENE_TEST(test_a_page_that_comes_after_the_pause_began_leaves_its_rows),
-	    SCENE_TEST(test_an_endpoint_whose_name_nobody_answers_for_is_tried_by_one_job_at_a_time),
-	    SCENE_TEST(test_jobs_of_a_name_that_is_away_for_long_cost_no_memory_and_few_updates),
+	    SCENE_TEST(test_an_endpoint_whose_name_cannot_be_resolved_is_tried_by_one_job_at_a_time),
+	    SCENE_TEST(test_jobs_of_a_name_that_cannot_be_resolved_for_long_cost_no_memory_and_few_updates),
 	    SCENE_TEST(test_a_new_configuration_ends_a_pause),
 	};
 

@@ -1,6 +1,6 @@
 /*
- * Whatever happens in whatever order, every row is delivered, dies or is cancelled exactly once, no limit is passed,
- * and no job is begun whose row a page has shown to be gone.
+ * Whatever happens, in whatever order: every row is delivered, dies or is cancelled exactly once, no limit is exceeded,
+ * and no job is begun after a page has shown that its row is gone.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,11 +14,11 @@
 #include "tests/unit/courier_store_fixture.h"
 #include "tests/unit/lane_fixture.h"
 
-#define STEPS 400u /* few, because each run tells only what is lost near its end */
+#define STEPS 400u /* few, because a run shows only the rows that are lost near its end */
 #define RUNS 150u
 #define LATE_MOST 8u
 
-/* Rows whose publisher has committed and did not hand over yet. */
+/* Rows that their publisher has committed and not handed over yet. */
 static struct model_row *late[LATE_MOST];
 static uint32_t late_count;
 
@@ -93,8 +93,8 @@ change_pauses(struct dice *dice)
 }
 
 /*
- * The next one does not know which young rows this one has taken when an endpoint went on. That its publisher hands one
- * over so late is told before.
+ * Kills the courier. Delivered rows are handed over first: the next courier does not know which rows this one has taken
+ * early, and would begin them again.
  */
 static void
 kill_courier(void)
@@ -109,7 +109,7 @@ kill_courier(void)
 	store_start();
 }
 
-/* Nodes come and go, and have leases. */
+/* Nodes come and go, and take leases. */
 static void
 change_nodes(struct dice *dice)
 {
@@ -121,7 +121,7 @@ change_nodes(struct dice *dice)
 		scene.endpoints[dice_below(dice, ENDPOINTS)].leased_elsewhere = dice_below(dice, 2) == 0;
 }
 
-/* Somebody cancels a job, or wants it now. */
+/* Cancels a job, or makes it due now, as the API does. */
 static void
 meddle(struct dice *dice)
 {
@@ -222,7 +222,7 @@ rows_left(void)
 	return left;
 }
 
-/* From now on all goes well. A cancelled job may still be in memory. */
+/* From now on nothing fails, and everything must end. A cancelled job may still be in memory. */
 static void
 finish(void)
 {
@@ -252,7 +252,7 @@ finish(void)
 			    scene.rows[i]->endpoint, (long)((scene.rows[i]->due_us - fake_now_us) / 1000),
 			    scene.rows[i]->attempts);
 	assert_int_equal(rows_left(), 0);
-	while (scene.attempt_count > 0) { /* of jobs that were cancelled meanwhile */
+	while (scene.attempt_count > 0) { /* attempts of jobs that were cancelled while they were under way */
 		http_answer(0, 200);
 		scene_settle();
 	}

@@ -1,6 +1,6 @@
 /*
- * Jobs as couriers read and hold them: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database
- * (tests/e2e/test_db.py), in PostgreSQL.
+ * Jobs as couriers read and hold them. The store is an SQLite file and, if HOOKS_TEST_POSTGRES_URL names a database
+ * (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +48,7 @@ assert_id(const struct db_rows *rows, uint32_t row, uint32_t column, const uint8
 }
 
 static void
-test_a_page_has_the_rows_of_its_endpoint_and_node_behind_a_job(void **state)
+test_a_page_has_the_rows_of_its_endpoint_and_node_after_a_job(void **state)
 {
 	struct job_range range = range_of(1, none, 2);
 	struct db_rows *rows;
@@ -79,7 +79,7 @@ test_a_page_has_the_rows_of_its_endpoint_and_node_behind_a_job(void **state)
 }
 
 static void
-test_events_come_from_their_table_or_from_beside_their_job(void **state)
+test_events_are_read_from_their_table_or_from_beside_their_job(void **state)
 {
 	const struct job_name names[] = {
 	    {job_id(1, 1), event_id(1)}, {job_id(2, 1), event_id(2)}, {job_id(3, 1), event_id(3)}};
@@ -109,7 +109,7 @@ test_a_scan_finds_each_endpoint_that_has_rows_once(void **state)
 	struct job_place place = {jobs_tenant, none, 2};
 	struct db_rows *rows;
 
-	/* One that has no rows, and rows come before their endpoint in no store. */
+	/* One endpoint has no rows. In every store an endpoint exists before its rows. */
 	for (uint8_t endpoint = 1; endpoint <= 4; endpoint++)
 		add_endpoint(endpoint);
 	for (uint8_t endpoint = 1; endpoint <= 3; endpoint++)
@@ -180,8 +180,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_a_page_has_the_rows_of_its_endpoint_and_node_behind_a_job),
-	    TEST(test_events_come_from_their_table_or_from_beside_their_job),
+	    TEST(test_a_page_has_the_rows_of_its_endpoint_and_node_after_a_job),
+	    TEST(test_events_are_read_from_their_table_or_from_beside_their_job),
 	    TEST(test_a_scan_finds_each_endpoint_that_has_rows_once),
 	    TEST(test_held_jobs_do_not_expire_and_released_ones_do_again),
 	};

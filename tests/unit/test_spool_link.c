@@ -1,4 +1,6 @@
-/* A spool that may fail, as the writer's loop uses it: a real spool in a directory, and a clock that the test sets. */
+/*
+ * A spool that may fail, as the writer's loop uses it. The spool is a real one in a directory; the test sets the clock.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +53,7 @@ tear_down(void **state)
 	return rmdir(data_dir);
 }
 
-/* Appends an event of so many bytes and commits it. Returns what spool_link_append() does. */
+/* Appends an event of so many bytes, and commits it. Returns the result of spool_link_append(). */
 static int
 append(size_t bytes)
 {
@@ -74,7 +76,7 @@ append(size_t bytes)
 	return rc;
 }
 
-/* Replays everything; returns the number of events. */
+/* Replays all events. Returns how many there were. */
 static uint32_t
 replay(void)
 {
@@ -91,7 +93,7 @@ replay(void)
 }
 
 static void
-what_it_takes_is_replayed(void **state)
+events_that_the_spool_takes_are_replayed(void **state)
 {
 	begin(ROOM);
 	assert_int_equal(spool.state, SPOOL_TAKING);
@@ -103,14 +105,14 @@ what_it_takes_is_replayed(void **state)
 }
 
 static void
-a_full_spool_is_tried_again_with_what_waits(void **state)
+a_full_spool_is_tried_again_with_the_waiting_events(void **state)
 {
 	begin(ROOM);
 	assert_int_equal(append(ROOM), -1);
 	assert_int_equal(spool.state, SPOOL_FAILING);
 	assert_true(spool_link_takes(&spool));
 	assert_int_equal(spool.append_at_us, fake_now_us + 500 * MILLISECOND);
-	/* Acceptors let nothing in while something waits; when nothing does, new events have to try it. */
+	/* Acceptors accept no events while some wait. When none wait, a new event has to try the spool. */
 	fake_now_us = spool.append_at_us - 1;
 	assert_false(spool_link_accepts(&spool, false));
 	fake_now_us++;
@@ -122,7 +124,7 @@ a_full_spool_is_tried_again_with_what_waits(void **state)
 }
 
 static void
-its_failure_is_forgotten_when_the_store_works(void **state)
+a_failure_of_the_spool_is_forgotten_when_the_store_works(void **state)
 {
 	begin(ROOM);
 	assert_int_equal(append(ROOM), -1);
@@ -133,7 +135,7 @@ its_failure_is_forgotten_when_the_store_works(void **state)
 }
 
 static void
-with_no_room_allowed_it_only_replays(void **state)
+a_spool_without_room_only_replays(void **state)
 {
 	begin(ROOM);
 	assert_int_equal(append(10), 0);
@@ -145,7 +147,7 @@ with_no_room_allowed_it_only_replays(void **state)
 	assert_int_equal(replay(), 1);
 }
 
-/* It names an offset at which no record can begin. */
+/* The ledger names an offset at which no record can begin. */
 static void
 a_damaged_ledger_does_not_stop_the_replay(void **state)
 {
@@ -163,7 +165,7 @@ a_damaged_ledger_does_not_stop_the_replay(void **state)
 static void
 a_spool_that_does_not_open_is_tried_again(void **state)
 {
-	FILE *file = fopen(spool_dir, "w"); /* no directory */
+	FILE *file = fopen(spool_dir, "w"); /* a file, where a directory belongs */
 
 	assert_non_null(file);
 	(void)fclose(file);
@@ -210,7 +212,7 @@ a_store_that_keeps_nothing_gets_no_spool(void **state)
 }
 
 static void
-it_can_be_left_when_its_files_have_all_that_it_took(void **state)
+a_spool_can_be_left_when_its_files_have_all_its_events(void **state)
 {
 	char aside[128], command[128];
 
@@ -227,7 +229,7 @@ it_can_be_left_when_its_files_have_all_that_it_took(void **state)
 	assert_int_equal(close(creat(spool_dir, 0600)), 0);
 	assert_false(spool_link_is_recoverable(&spool));
 	assert_int_equal(unlink(spool_dir), 0);
-	assert_false(spool_link_is_recoverable(&spool)); /* it was tried just now */
+	assert_false(spool_link_is_recoverable(&spool)); /* the last try was just now */
 	assert_int_equal(rename(aside, spool_dir), 0);
 	spool.check_at_us = 0;
 	assert_true(spool_link_is_recoverable(&spool));
@@ -239,15 +241,15 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define LINK_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-	    LINK_TEST(what_it_takes_is_replayed),
-	    LINK_TEST(a_full_spool_is_tried_again_with_what_waits),
-	    LINK_TEST(its_failure_is_forgotten_when_the_store_works),
-	    LINK_TEST(with_no_room_allowed_it_only_replays),
+	    LINK_TEST(events_that_the_spool_takes_are_replayed),
+	    LINK_TEST(a_full_spool_is_tried_again_with_the_waiting_events),
+	    LINK_TEST(a_failure_of_the_spool_is_forgotten_when_the_store_works),
+	    LINK_TEST(a_spool_without_room_only_replays),
 	    LINK_TEST(a_damaged_ledger_does_not_stop_the_replay),
 	    LINK_TEST(a_spool_that_does_not_open_is_tried_again),
 	    LINK_TEST(a_removed_file_is_written_again),
 	    LINK_TEST(a_store_that_keeps_nothing_gets_no_spool),
-	    LINK_TEST(it_can_be_left_when_its_files_have_all_that_it_took),
+	    LINK_TEST(a_spool_can_be_left_when_its_files_have_all_its_events),
 	};
 
 	return cmocka_run_group_tests_name("spool_link", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * What the courier's second thread reads for its loop, and what it follows: over an SQLite file, and, where
- * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), over PostgreSQL.
+ * What the courier's store thread reads for the loop, and which changes it follows. The store is an SQLite file and, if
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), PostgreSQL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,10 +18,10 @@
 #include "tests/unit/jobs_fixture.h"
 #include "tests/unit/store_thread_fixture.h"
 
-/* ---- what the loop asks for ---- */
+/* ---- requests of the loop ---- */
 
 static void
-test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
+test_a_page_has_rows_and_the_events_of_those_that_are_due(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	struct message *page;
@@ -29,9 +29,9 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	add_event(1, "{\"a\":1}");
 	add_event(4, "{\"a\":4}");
 	add_job(1, 1, -6000);
-	add_job(1, 2, -6000); /* whose event is gone */
+	add_job(1, 2, -6000); /* its event is gone */
 	add_job(1, 3, 3600000);
-	add_job(1, 4, 0); /* which a parcel may still bring */
+	add_job(1, 4, 0); /* a parcel may still bring it */
 	tenant_run("UPDATE jobs SET node_id = 1 WHERE tenant_id = $1");
 	start();
 	await_and_free(MESSAGE_STARTED);
@@ -55,9 +55,9 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	message_free(page);
 }
 
-/* Its publisher has not handed it over, or its parcel was passed over. */
+/* The publisher has not handed the job over, or the courier has skipped its parcel. */
 static void
-test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void **state)
+test_a_young_row_is_taken_at_once_if_it_or_its_endpoint_was_held(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	struct page_query query = {.event_bytes = 1000000};
@@ -87,7 +87,7 @@ test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void
 }
 
 static void
-test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **state)
+test_a_page_of_an_order_has_the_places_of_its_rows_and_the_stopped_orders(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	const struct page_query query = {
@@ -97,7 +97,7 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 	add_endpoint(1);
 	for (uint32_t event = 1; event <= 3; event++)
 		add_event(event, "1");
-	add_job(1, 2, 0); /* young: no parcel brings it */
+	add_job(1, 2, 0); /* it is young, but no parcel brings jobs of an order */
 	tenant_run("UPDATE jobs SET fifo_seq = 1 WHERE tenant_id = $1");
 	add_job(1, 3, 3600000);
 	tenant_run("UPDATE jobs SET fifo_seq = 2 WHERE tenant_id = $1 AND fifo_seq IS NULL");
@@ -132,7 +132,7 @@ test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **sta
 }
 
 static void
-test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
+test_a_page_ends_at_its_bytes_of_events_but_has_at_least_one(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	struct message *page;
@@ -160,7 +160,7 @@ test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 	message_free(page);
 }
 
-/* SQLite refuses no value when it reads. */
+/* SQLite refuses no value when it reads one. */
 static bool
 store_refuses_to_read_infinity(void)
 {
@@ -196,9 +196,9 @@ test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint(void **state)
 	message_free(page);
 }
 
-/* As over millions of rows that are gone and that a snapshot keeps. SQLite keeps none. */
+/* As if a snapshot kept millions of dead rows. SQLite keeps none. */
 static void
-test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint(void **state)
+test_rows_that_take_too_long_to_read_stop_no_other_endpoint(void **state)
 {
 	const struct endpoint_name slow = name_of(1), other = name_of(2);
 	struct message *message;
@@ -210,7 +210,7 @@ test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint(void **state)
 	add_endpoint(1);
 	add_event(1, "1");
 	add_job(1, 1, -6000);
-	add_job(2, 2, 3600000); /* whose event is not read */
+	add_job(2, 2, 3600000); /* its event is not read */
 	db_config.store_timeout_ms = 1500;
 	start();
 	await_and_free(MESSAGE_STARTED);
@@ -306,7 +306,7 @@ test_a_scan_names_the_endpoints_that_have_rows(void **state)
 }
 
 static void
-test_a_transform_comes_read_or_not_at_all(void **state)
+test_a_transform_is_sent_only_if_it_can_be_read(void **state)
 {
 	struct message *message;
 
@@ -327,7 +327,7 @@ test_a_transform_comes_read_or_not_at_all(void **state)
 /* ---- changes ---- */
 
 static void
-test_a_changed_endpoint_is_told_before_the_version_of_its_change(void **state)
+test_a_changed_endpoint_is_sent_before_the_version_of_its_change(void **state)
 {
 	const struct endpoint_name name = name_of(1);
 	struct message *message;
@@ -361,7 +361,7 @@ test_a_changed_endpoint_is_told_before_the_version_of_its_change(void **state)
 }
 
 static void
-test_an_endpoint_that_is_not_known_is_told_when_it_has_changed(void **state)
+test_an_unknown_endpoint_is_reported_when_it_has_changed(void **state)
 {
 	struct message *message;
 
@@ -375,7 +375,7 @@ test_an_endpoint_that_is_not_known_is_told_when_it_has_changed(void **state)
 }
 
 static void
-test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told(void **state)
+test_new_rows_are_reported_without_a_change_of_their_endpoint(void **state)
 {
 	struct message *message;
 
@@ -383,7 +383,7 @@ test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told(vo
 	tenant_run("UPDATE endpoints SET updated_at = hl_time(0) WHERE tenant_id = $1");
 	start();
 	await_and_free(MESSAGE_CHANGED);
-	/* As hooksctl does after its transaction. */
+	/* hooksctl does the same after its transaction. */
 	add_job(1, 1, 0);
 	change_endpoint("UPDATE endpoints SET name = name WHERE tenant_id = $1");
 	message = await(MESSAGE_HAS_ROWS);
@@ -394,7 +394,7 @@ test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told(vo
 }
 
 static void
-test_a_new_courier_learns_of_jobs_that_were_cancelled_of_late_before_it_starts(void **state)
+test_a_new_courier_learns_of_lately_cancelled_jobs_before_it_starts(void **state)
 {
 	static const char *const ago_ms[] = {"1000", "1800000"};
 	struct message *message;
@@ -449,7 +449,7 @@ test_jobs_of_an_endpoint_are_held_while_it_is_paused(void **state)
 }
 
 static void
-test_jobs_that_the_store_does_not_mark_as_held_keep_nobody_waiting(void **state)
+test_jobs_that_the_store_does_not_mark_as_held_do_not_delay_other_requests(void **state)
 {
 	const struct endpoint_name name = name_of(1), other = name_of(2);
 
@@ -476,22 +476,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_a_page_has_rows_with_the_events_of_those_that_are_due),
-	    TEST(test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was),
-	    TEST(test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped),
-	    TEST(test_a_page_stops_at_so_many_bytes_of_events_but_has_one),
+	    TEST(test_a_page_has_rows_and_the_events_of_those_that_are_due),
+	    TEST(test_a_young_row_is_taken_at_once_if_it_or_its_endpoint_was_held),
+	    TEST(test_a_page_of_an_order_has_the_places_of_its_rows_and_the_stopped_orders),
+	    TEST(test_a_page_ends_at_its_bytes_of_events_but_has_at_least_one),
 	    TEST(test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint),
-	    TEST(test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint),
+	    TEST(test_rows_that_take_too_long_to_read_stop_no_other_endpoint),
 	    TEST(test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint),
 	    TEST(test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future),
 	    TEST(test_a_scan_names_the_endpoints_that_have_rows),
-	    TEST(test_a_transform_comes_read_or_not_at_all),
-	    TEST(test_a_changed_endpoint_is_told_before_the_version_of_its_change),
-	    TEST(test_an_endpoint_that_is_not_known_is_told_when_it_has_changed),
-	    TEST(test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told),
-	    TEST(test_a_new_courier_learns_of_jobs_that_were_cancelled_of_late_before_it_starts),
+	    TEST(test_a_transform_is_sent_only_if_it_can_be_read),
+	    TEST(test_a_changed_endpoint_is_sent_before_the_version_of_its_change),
+	    TEST(test_an_unknown_endpoint_is_reported_when_it_has_changed),
+	    TEST(test_new_rows_are_reported_without_a_change_of_their_endpoint),
+	    TEST(test_a_new_courier_learns_of_lately_cancelled_jobs_before_it_starts),
 	    TEST(test_jobs_of_an_endpoint_are_held_while_it_is_paused),
-	    TEST(test_jobs_that_the_store_does_not_mark_as_held_keep_nobody_waiting),
+	    TEST(test_jobs_that_the_store_does_not_mark_as_held_do_not_delay_other_requests),
 	};
 
 	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);
