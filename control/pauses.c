@@ -161,11 +161,11 @@ read_body(const struct request *request, struct document *document, struct pausi
 
 	(void)document_string(document, "reason", &reasons, &pausing->reason);
 	if (document_string(document, "tenant_id", &ids, &named)) {
-		if (!text_is_tenant(named.base, named.len))
+		if (text_is_tenant(named.base, named.len))
+			memcpy(mempcpy(out, named.base, named.len), "", 1);
+		else
 			(void)document_refuse(
 			    document, "tenant_id", "must have letters, digits, '_', '.' and '-' only");
-		memcpy(out, named.base, named.len);
-		out[named.len] = '\0';
 	}
 	for (size_t i = 0; i < document->count; i++)
 		if (!document->members[i].known) /* a misspelt "tenant_id" must not mean all tenants */

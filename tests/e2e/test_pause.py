@@ -174,7 +174,8 @@ def test_a_key_cannot_pause_another_tenant(hookline, tenant):
     assert hookline.value("SELECT count(*) FROM pauses WHERE tenant_id IN (:id, :other)", id=tenant.id, other=other.id) == 0
 
 
-@pytest.mark.parametrize("body, place", [({"reason": 1}, "reason"), ({"reason": "x" * 256}, "reason"), ({"tenant_id": "a b"}, "tenant_id")])
+@pytest.mark.parametrize("body, place", [({"reason": 1}, "reason"), ({"reason": "x" * 256}, "reason"), ({"tenant_id": "a b"}, "tenant_id"),
+                                         ({"tenant_id": "\U0001f600" * 64}, "tenant_id")])
 def test_a_wrong_body_is_refused_with_the_member(tenant, body, place):
     reply = tenant.client.post(PAUSE, body)
     assert reply.status == 400 and reply.json["detail"].startswith(place)
