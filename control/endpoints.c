@@ -246,8 +246,9 @@ deliver_alike(const struct endpoint *a, const struct endpoint *b)
 #define ENDPOINT_CHOICE(name, ...) same(a->name, b->name) &&
 	return
 #include "store/webhooks/endpoint_fields.def"
-	    same(a->url, b->url) && same(a->secret, b->secret) && same(a->headers, b->headers) &&
-	    same(a->retry_schedule, b->retry_schedule) && a->max_attempts == b->max_attempts;
+	    same(a->url, b->url) && same(a->secret, b->secret) && same(a->old_secret, b->old_secret) &&
+	    same(a->headers, b->headers) && same(a->retry_schedule, b->retry_schedule) &&
+	    a->max_attempts == b->max_attempts;
 }
 
 /*

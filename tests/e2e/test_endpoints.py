@@ -162,6 +162,15 @@ def test_a_secret_in_a_patch_is_used_at_once_and_not_shown(client, hookline):
     assert after["secret"] != before["secret"] and after["old_secret"] is None and after["old_secret_until"] is None
 
 
+def test_the_present_secret_in_a_patch_ends_the_overlap_at_once(client, hookline):
+    endpoint = make(client)
+    client.post(path_of(endpoint) + "/rotate-secret", {"secret": SECRET, "overlap_seconds": 600})
+    changes = hookline.value("SELECT version FROM changes")
+    assert patched(client, endpoint, {"secret": SECRET})["old_secret_until"] is None
+    assert stored(hookline, endpoint)["old_secret"] is None
+    assert hookline.value("SELECT version FROM changes") > changes, "couriers act by it before the answer"
+
+
 def test_a_rotation_shows_the_new_secret_once_and_keeps_the_old_one_for_the_overlap(client, hookline):
     endpoint = make(client)
     rotate = path_of(endpoint) + "/rotate-secret"
