@@ -14,6 +14,7 @@
 #include "control/retention.h"
 #include "control/tree.h"
 #include "store/webhooks/store_clock.h"
+#include "store/webhooks/tenants.h"
 #include "store/webhooks/upkeep_rows.h"
 
 #define WORK_US (2 * 1000 * 1000)
@@ -80,7 +81,13 @@ static int
 answer_removed(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	const struct removing *removing = context;
+	bool there;
+	int rc = tenants_hold(request->db, removing->tenant_id, &there, err);
 
+	if (rc == 0 && !there)
+		answer_error(reply, 404, "not_found", "there is no such tenant");
+	if (rc != 0 || !there)
+		return rc;
 	return answer(request, removing->tenant_id,
 	    removing->is_late
 		? "much that is old is removed, and what is left goes within the hour, or if you ask again"

@@ -122,5 +122,7 @@ def test_a_tenants_key_removes_old_rows_of_that_tenant_only(make_hookline, recei
     assert hookline.admin.post(f"{COMPACT}?tenant_id={other.id}").status == 202
     assert ids(hookline, "events", "event_id", other) == set()
     assert tenant.client.post(f"{COMPACT}?tenant_id={tenant.id}x").status == 404
+    assert hookline.admin.post(f"{COMPACT}?tenant_id={tenant.id}x").status == 404
+    assert hookline.query("SELECT 1 FROM audit_log WHERE tenant_id = :id", id=f"{tenant.id}x") == []
     assert tenant.key(["events.publish"]).post(COMPACT).status == 403
     assert tenant.client.post(COMPACT, {"what": "all"}).status == 400
