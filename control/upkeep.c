@@ -54,6 +54,8 @@ struct upkeep {
 	/* For the worker only. */
 	struct db *db; /* in a turn */
 	int64_t due_us[24]; /* steady, by task */
+	bool claimed[24]; /* by task: its last turn has failed, or has left rows, and the next one needs no claim */
+	bool unfinished; /* the task in its turn leaves rows for another one */
 	struct tenant_stats_run stats;
 	bool counting; /* a run is under way */
 	int64_t counting_us; /* time that it has taken */
@@ -97,15 +99,20 @@ remove_revoked_keys(struct upkeep *upkeep, struct error *err)
 /* A function of store/webhooks that removes up to limit old rows of one table. *removed: how many; 0: none are left. */
 typedef int remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 
+/* How long rows are removed in a turn, so that no other task waits for all of them. */
+#define REMOVING_US (200 * 1000)
+
 static int
 remove_all(struct upkeep *upkeep, remove_old *remove, struct error *err)
 {
-	uint32_t removed;
+	int64_t until_us = clock_steady_us() + REMOVING_US;
+	uint32_t removed = 0;
 	int rc;
 
 	do
 		rc = remove(upkeep->db, REMOVED_AT_ONCE, &removed, err);
-	while (rc == 0 && removed > 0);
+	while (rc == 0 && removed > 0 && clock_steady_us() < until_us);
+	upkeep->unfinished = removed > 0;
 	return rc;
 }
 
@@ -353,11 +360,16 @@ do_task(struct upkeep *upkeep, size_t number, struct error *err)
 
 	if (clock_steady_us() < upkeep->due_us[number])
 		return 0;
-	if (task->shared)
+	upkeep->unfinished = false;
+	if (task->shared && !upkeep->claimed[number])
 		rc = upkeep_claim(upkeep->db, task->name, task->period_ms, &mine, err);
 	if (rc == 0 && mine)
 		rc = task->run(upkeep, err);
-	upkeep->due_us[number] = rc == 0 ? next_look_us(task) : clock_steady_us() + RETRY_US;
+	upkeep->claimed[number] = mine && (rc != 0 || upkeep->unfinished);
+	if (rc != 0)
+		upkeep->due_us[number] = clock_steady_us() + RETRY_US;
+	else if (!upkeep->unfinished)
+		upkeep->due_us[number] = next_look_us(task);
 	return rc;
 }
 

@@ -126,3 +126,24 @@ def test_a_tenants_key_removes_old_rows_of_that_tenant_only(make_hookline, recei
     assert hookline.query("SELECT 1 FROM audit_log WHERE tenant_id = :id", id=f"{tenant.id}x") == []
     assert tenant.key(["events.publish"]).post(COMPACT).status == 403
     assert tenant.client.post(COMPACT, {"what": "all"}).status == 400
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_a_replay_does_not_wait_until_many_old_rows_are_removed(make_hookline, receiver):
+    hookline = make_hookline("embedded", **SMALL).start()
+    tenant = hookline.new_tenant()
+    Endpoints(tenant, receiver).add("/in", enabled=False)
+    assert tenant.client.post("/v1/events", {"topic": "orders.made", "payload": 1}).status == 201
+    wait_run(hookline)
+    hookline.query("INSERT INTO idempotency_keys WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
+                   " SELECT :id, 'events', i, '', '', 0 FROM n", id=tenant.id)
+
+    def left():
+        return hookline.value("SELECT count(*) FROM idempotency_keys")
+
+    assert hookline.admin.post(COMPACT).status == 202
+    wait_until(lambda: left() < 300000, "the removal to begin", 20)
+    replay = tenant.client.post("/v1/replay", {"topic": "#", "limit": 1000}).json
+    wait_until(lambda: tenant.client.get(f"/v1/replay/{replay['id']}").json["status"] == "done", "the replay to be done", 20)
+    assert left() > 0
+    wait_until(lambda: left() == 0, "all of them to go", 60)
