@@ -204,6 +204,16 @@ send_pages(const struct api_call *call, const struct api_server *server)
 	return code;
 }
 
+/* A reply may show a key or a secret once only, so that a lost line must not look like success. */
+static int
+end_output(const struct api_group *group, int code)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return code;
+	fprintf(stderr, "hooksctl %s: cannot write the reply to the standard output\n", group->name);
+	return code == COMMAND_OK ? COMMAND_FAILED : code;
+}
+
 int
 api_command(const struct api_group *group, int argc, char **argv)
 {
@@ -227,5 +237,5 @@ api_command(const struct api_group *group, int argc, char **argv)
 	}
 	explicit_bzero(key_text, sizeof key_text);
 	api_call_free(&call);
-	return code;
+	return end_output(group, code);
 }

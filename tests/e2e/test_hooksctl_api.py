@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -21,9 +22,9 @@ class Ctl:
         self.hookline, self.tenant, self.directory = hookline, tenant, directory
         self.url = f"http://127.0.0.1:{hookline.daemon.port}"
 
-    def run(self, *words, **options):
+    def run(self, *words, stdout=subprocess.PIPE, **options):
         return run_program("hooksctl", *words, options={"HL_URL": self.url, "HL_API_KEY": self.tenant.client.key} | options,
-                           cwd=self.directory)
+                           cwd=self.directory, stdout=stdout)
 
     def __call__(self, *words, **options):
         run = self.run(*words, **options)
@@ -45,6 +46,14 @@ def fields(text):
 def table(text):
     """The lines of a list that hooksctl prints, without the header."""
     return [re.split(r" {2,}", line) for line in text.splitlines()[1:]]
+
+
+@pytest.mark.parametrize("words", [["endpoints", "ls"], ["endpoints", "ls", "--json"], ["endpoints", "--help"]])
+def test_a_reply_that_cannot_be_written_is_no_success(ctl, words):
+    with open("/dev/full", "wb") as full:
+        run = ctl.run(*words, stdout=full)
+    assert run.returncode == 1
+    assert run.stderr == "hooksctl endpoints: cannot write the reply to the standard output\n"
 
 
 def test_endpoints_can_be_created_shown_changed_and_deleted(ctl):

@@ -37,11 +37,11 @@ def clean_environment(options):
     return inherited | {name: str(value) for name, value in options.items()}
 
 
-def run_program(name, *args, options=None, cwd=None):
+def run_program(name, *args, options=None, cwd=None, stdout=subprocess.PIPE):
     """Runs hooksd or hooksctl until it exits."""
     return subprocess.run(
-        [BUILD_DIR / name, *args], env=clean_environment(options or {}), cwd=cwd, capture_output=True, text=True,
-        timeout=30)
+        [BUILD_DIR / name, *args], env=clean_environment(options or {}), cwd=cwd, stdout=stdout, stderr=subprocess.PIPE,
+        text=True, timeout=30)
 
 
 def session_members(leader):
