@@ -26,8 +26,8 @@ void stream_log_init(struct stream_log *log, bool wanted);
 bool stream_log_is_due(const struct stream_log *log);
 
 /*
- * Looks, sets log->unavailable, and ends streams that may miss events. Returns as db_query(). The look stays due while it
- * fails: after an outage streams read on only behind it.
+ * Looks, sets log->unavailable, and ends streams that may miss events. Returns as db_query(). The look stays due while
+ * it fails: after an outage streams read on only behind it.
  */
 int stream_log_look(
     struct stream_log *log, const struct config *config, struct db *db, struct stream *streams, struct error *err);

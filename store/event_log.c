@@ -95,7 +95,8 @@ event_log_check(struct db *db, const char **unavailable, struct error *err)
 	if (db_rows_bool(rows, 0, 0))
 		*unavailable = "hook events have no stream where the database has Citus";
 	else if (db_rows_bool(rows, 0, 1))
-		*unavailable = "streams of hook events are off: the role of DATABASE_URL lacks rights to hook_event_log";
+		*unavailable =
+		    "streams of hook events are off: the role of DATABASE_URL lacks rights to hook_event_log";
 	else
 		*unavailable = NULL;
 	db_rows_free(rows);
