@@ -198,7 +198,7 @@ def key_of(arrival):
 
 
 @pytest.mark.wanted_by("FIFO_TROUBLES")
-@pytest.mark.timeout(240 + 30 * TROUBLES)
+@pytest.mark.timeout(240 + 40 * TROUBLES)
 def test_the_order_holds_on_nodes_under_random_blows(start_nodes, receiver):
     seed = int(os.environ.get("FIFO_SEED", random.SystemRandom().randrange(10**6)))
     print(f"FIFO_SEED={seed}")
@@ -220,7 +220,7 @@ def test_the_order_holds_on_nodes_under_random_blows(start_nodes, receiver):
         node.daemon.wait_spool_empty()
     acknowledged = sum(len(publisher.acknowledged) for publisher in publishers)
     left = "SELECT count(*) FROM jobs WHERE tenant_id = :id"
-    wait_until(lambda: nodes[0].value(left, id=tenant.id) == 0, "every job to be delivered", 120)
+    wait_until(lambda: nodes[0].value(left, id=tenant.id) == 0, "every job to be delivered", 120 + 10 * TROUBLES)
     places = {str(row["job_id"]): row["place"] for row in nodes[0].query("SELECT job_id, place FROM remembered")}
     arrivals = {path: receiver.at(path) for path in ("/in", "/by-key")}
     delivered = [Counter(arrival.job for arrival in those if arrival.answer.delivers) for those in arrivals.values()]
