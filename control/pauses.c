@@ -28,6 +28,12 @@ admin_scope(const struct request *request, const char **tenant_id, char out[QUER
 {
 	bool named = query_value(request, "tenant_id", out);
 
+	/* A variable of a script that is not set must not mean all tenants. */
+	if (!named && query_names(request, "tenant_id")) {
+		answer_error(
+		    reply, 400, "validation_error", "query: tenant_id has no value: leave it out for all tenants");
+		return false;
+	}
 	*tenant_id = named ? out : NULL;
 	if (scopes_allow(request->caller.scopes, SCOPE_ADMIN))
 		return true;
@@ -160,6 +166,8 @@ read_body(const struct request *request, struct document *document, struct pausi
 	struct span named = {NULL, 0};
 
 	(void)document_string(document, "reason", &reasons, &pausing->reason);
+	if (document_presence(document, "tenant_id") == DOCUMENT_NULL)
+		(void)document_refuse(document, "tenant_id", "must not be null: leave it out for all tenants");
 	if (document_string(document, "tenant_id", &ids, &named)) {
 		if (text_is_tenant(named.base, named.len))
 			memcpy(mempcpy(out, named.base, named.len), "", 1);

@@ -161,6 +161,18 @@ query_value(const struct request *request, const char *name, char out[QUERY_VALU
 }
 
 bool
+query_names(const struct request *request, const char *name)
+{
+	struct span query = request->query, raw_name, raw_value;
+	char out[QUERY_VALUE_BYTES];
+
+	while (next_pair(&query, &raw_name, &raw_value))
+		if (decode(raw_name, out) == DECODED && strcmp(out, name) == 0)
+			return true;
+	return false;
+}
+
+bool
 query_int(const struct request *request, const char *name, int64_t min, int64_t max, int64_t *out, struct reply *reply)
 {
 	char value[QUERY_VALUE_BYTES], *end;

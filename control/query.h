@@ -22,6 +22,9 @@ bool query_is_readable(struct span query, char *text, size_t size);
 /* Reads the decoded value of that name, with a NUL. An empty value counts as absent. Returns whether there is one. */
 bool query_value(const struct request *request, const char *name, char out[QUERY_VALUE_BYTES]);
 
+/* Whether the query has a parameter of that name, also one without a value. */
+bool query_names(const struct request *request, const char *name);
+
 /*
  * Reads the decimal integer of that name into *out, which is unchanged if there is none. false: it is no number from
  * min to max, and the reply says so (400).

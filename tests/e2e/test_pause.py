@@ -175,10 +175,16 @@ def test_a_key_cannot_pause_another_tenant(hookline, tenant):
 
 
 @pytest.mark.parametrize("body, place", [({"reason": 1}, "reason"), ({"reason": "x" * 256}, "reason"), ({"tenant_id": "a b"}, "tenant_id"),
-                                         ({"tenant_id": "\U0001f600" * 64}, "tenant_id")])
+                                         ({"tenant_id": "\U0001f600" * 64}, "tenant_id"), ({"tenant_id": None}, "tenant_id")])
 def test_a_wrong_body_is_refused_with_the_member(tenant, body, place):
     reply = tenant.client.post(PAUSE, body)
     assert reply.status == 400 and reply.json["detail"].startswith(place)
+
+
+@pytest.mark.parametrize("path", [PAUSE, RESUME, "/v1/admin/compact"])
+def test_a_tenant_id_without_a_value_does_not_mean_all_tenants(hookline, path):
+    reply = hookline.admin.post(f"{path}?tenant_id=")
+    assert reply.status == 400 and "tenant_id" in reply.json["detail"]
 
 
 def test_deleting_a_paused_tenant_ends_its_pause(hookline, tenant):
