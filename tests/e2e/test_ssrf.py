@@ -36,7 +36,7 @@ URLS = [
     "http://0x0/", "http://00000000000000000177.1/", "http://[::]/", "http://[::1]/", "http://[0:0:0:0:0:ffff:7f00:1]/", "http://2852039166/",
     "http://0xa9fea9fe/", "http://[::ffff:a9fe:a9fe]/", "http://localhost/", "http://LOCALHOST./", "http://a.localhost/", "http://127.0.0.1./",
 ]  # fmt: skip
-# Invalid URLs. The API refuses them, and so does the courier if a row holds one.
+# Invalid URLs: the API refuses to store them, and the courier refuses to use one of an edited row.
 BROKEN = [
     "http://127.0.0.1:0/", "http://127.0.0.1:65536/", "http://[fe80::1%25eth0]/", "http://[fe80::1%eth0]/", "http://a@127.0.0.1/",
     "http://public.example@127.0.0.1/", "http://127.0.0.1\\@public.example/", "http://127\u30020\u30020\u30021/", "http://\u2460\u2461\u2466.0.0.1/",

@@ -238,7 +238,7 @@ test_a_run_of_failures_begins_anew_when_a_pause_of_the_endpoint_ends(void **stat
 	}
 }
 
-/* A new URL or an endpoint that is enabled again closes the breaker (reset), and so does another secret. */
+/* Three changes close the breaker (reset): a new URL, another secret, and enabling the endpoint again. */
 static void
 test_another_secret_or_a_reset_closes_the_breaker_and_nothing_else_does(void **state)
 {
