@@ -135,7 +135,7 @@ supervise_roles(struct service *service)
 	    .on_ready = log_ready,
 	    .on_reload = roles_reload,
 	    .on_drain = begin_drain,
-	    .on_last_start = roles_close_listeners,
+	    .on_last_start = roles_refuse_clients,
 	    .work_left = events_waiting,
 	    .work_name = "events_waiting",
 	};

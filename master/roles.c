@@ -260,9 +260,10 @@ roles_run(void *context, enum role role, uint32_t index)
 }
 
 void
-roles_close_listeners(void *context)
+roles_refuse_clients(void *context)
 {
 	struct service *service = context;
 
+	listeners_refuse(&service->listeners);
 	listeners_close(&service->listeners);
 }

@@ -47,10 +47,10 @@ void roles_rules(struct process_role rules[ROLES]);
 int roles_run(void *context, enum role role, uint32_t index);
 
 /*
- * Closes the master's copies of the listeners, so that clients can no longer connect once the acceptors have closed
- * theirs. For struct supervision; context is the service.
+ * Has the kernel refuse new clients, and closes the master's copies of the listeners: the acceptors close theirs soon.
+ * For struct supervision; context is the service.
  */
-void roles_close_listeners(void *context);
+void roles_refuse_clients(void *context);
 
 /* Releases the TLS state of roles_open(). In the master, at its end. */
 void roles_close(struct service *service);

@@ -68,19 +68,14 @@ close_listeners(struct drain *drain)
 	set_state(drain, DRAIN_LISTENERS_CLOSED);
 }
 
-/* Without a successor this process must answer the connections in the accept queues, and refuse new ones. */
+/* Without a successor this process must answer the connections in the accept queues. The master refuses new ones. */
 static void
 begin_stop(struct drain *drain)
 {
-	struct acceptor *acceptor = drain->acceptor;
-
 	drain->stops = true;
 	drain->since_us = clock_steady_us();
-	if (drain->state != DRAIN_CLOSING)
-		return;
-	for (uint32_t l = 0; l < acceptor->accepting.count; l++)
-		listener_refuse(h2o_socket_get_fd(acceptor->accepting.listeners[l]));
-	acceptor_accept(acceptor, true);
+	if (drain->state == DRAIN_CLOSING)
+		acceptor_accept(drain->acceptor, true);
 }
 
 /*

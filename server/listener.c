@@ -286,7 +286,7 @@ listeners_close(struct listeners *listeners)
 }
 
 void
-listener_refuse(int fd)
+listeners_refuse(const struct listeners *listeners)
 {
 	/* Byte 13 of a TCP header has the flags: drop segments with SYN and without ACK (0x02 of 0x12). */
 	struct sock_filter code[] = {
@@ -298,5 +298,8 @@ listener_refuse(int fd)
 	};
 	const struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+	for (uint32_t l = 0; l < listeners->count && !listeners->passed; l++)
+		if (setsockopt(listeners->fds[l], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
+			log_debug("new clients may be reset: the kernel attaches no filter to a listening socket",
+			    LOG_STR("error", strerror(errno)));
 }

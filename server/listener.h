@@ -52,10 +52,11 @@ void listeners_close_others(const struct listeners *listeners, uint32_t acceptor
 void listeners_close(struct listeners *listeners);
 
 /*
- * For a socket that every process is about to close: lets TCP handshakes in progress complete, and drops new ones. A
- * new client's kernel retries after a second and is refused. Without this, closing the socket would reset established
- * connections in its queue.
+ * The master calls this before it ends the acceptors: the service's own sockets let TCP handshakes in progress
+ * complete, and drop new ones. A new client's kernel retries after a second and is refused. Without this, closing the
+ * sockets would reset established connections in their queues. Passed sockets stay as they are. An acceptor could not
+ * do this in its sandbox: some kernels let only root attach a filter.
  */
-void listener_refuse(int fd);
+void listeners_refuse(const struct listeners *listeners);
 
 #endif
