@@ -4,11 +4,11 @@
 
 #include <stdint.h>
 
-#define HOOKS_VERSION "0.1.0"
+#define HOOKS_VERSION "0.2.0"
 
 /*
  * Midnight (UTC) of the day of that version's entry in deploy/debian/changelog, in seconds: a clock behind it is wrong.
  */
-#define HOOKS_RELEASED INT64_C(1795824000)
+#define HOOKS_RELEASED INT64_C(1795996800)
 
 #endif

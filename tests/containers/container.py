@@ -7,7 +7,7 @@ from harness.client import Client
 from harness.waiting import wait_until
 
 PORT = "8080"
-IMAGE = "agentic-hooks-backend:0.1.0"
+IMAGE = "agentic-hooks-backend:0.2.0"
 
 
 class Container:

@@ -43,7 +43,7 @@ def database(postgres_image, image):
 
 @pytest.fixture(scope="module")
 def pooler(engine, objects, tmp_path_factory):
-    build("agentic-hooks-pgbouncer:0.1.0", "--target=pgbouncer")
+    build("agentic-hooks-pgbouncer:0.2.0", "--target=pgbouncer")
     _, container = template(objects, POOLER)
     users = {"hooksd-pgbouncer-users": {"userlist.txt": f'"{WRITER}" "{WRITER}"\n'}}
     flags = run_flags(objects, POOLER, {}, users, tmp_path_factory.mktemp("volumes"))
