@@ -175,7 +175,7 @@ scene_dead_letter(struct model_row *row)
 	row->is_row = false;
 	row->dead++;
 	row->stops = endpoint->fifo && endpoint->blocks;
-	store_tell_rows(endpoint);
+	store_send_rows(endpoint);
 }
 
 void
@@ -188,7 +188,7 @@ scene_requeue(struct model_row *row)
 	row->due_us = fake_now_us - 5 * SECOND;
 	row->not_before_us = 0;
 	row->seq = scene.endpoints[row->endpoint].fifo ? 0 : -1;
-	store_tell_rows(&scene.endpoints[row->endpoint]);
+	store_send_rows(&scene.endpoints[row->endpoint]);
 }
 
 int

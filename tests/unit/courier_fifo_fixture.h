@@ -30,7 +30,7 @@ void scene_dead_letter(struct model_row *row);
 void scene_requeue(struct model_row *row);
 
 /* The store thread reports a row that another node has stored. */
-void store_tell_place(const struct model_row *row);
+void store_send_place(const struct model_row *row);
 
 /* Whether the row needs no further attempt: the receiver has accepted it, it is dead, or it is cancelled. */
 bool scene_is_over(const struct model_row *row);

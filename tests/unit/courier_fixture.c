@@ -322,7 +322,7 @@ scene_cancel(struct model_row *row)
 {
 	row->is_row = false;
 	row->cancelled = true;
-	store_tell_rows(&scene.endpoints[row->endpoint]);
+	store_send_rows(&scene.endpoints[row->endpoint]);
 }
 
 void
@@ -330,7 +330,7 @@ scene_hurry(struct model_row *row)
 {
 	row->due_us = fake_now_us;
 	row->not_before_us = 0;
-	store_tell_rows(&scene.endpoints[row->endpoint]);
+	store_send_rows(&scene.endpoints[row->endpoint]);
 }
 
 struct model_row *
@@ -347,7 +347,7 @@ scene_change(uint32_t endpoint)
 {
 	scene.endpoints[endpoint].version++;
 	if (scene.endpoints[endpoint].known)
-		store_tell_endpoint(&scene.endpoints[endpoint]);
+		store_send_endpoint(&scene.endpoints[endpoint]);
 }
 
 void

@@ -192,7 +192,7 @@ message_free(struct message *message)
 }
 
 void
-store_tell_cancelled(const struct model_row *row)
+store_send_cancelled(const struct model_row *row)
 {
 	struct model_row *own = scene_row_by_id(row->job_id);
 
@@ -201,13 +201,13 @@ store_tell_cancelled(const struct model_row *row)
 }
 
 void
-store_tell_rows(const struct model_endpoint *endpoint)
+store_send_rows(const struct model_endpoint *endpoint)
 {
 	(void)send_message(MESSAGE_HAS_ROWS, endpoint->tenant_id, endpoint->id);
 }
 
 void
-store_tell_place(const struct model_row *row)
+store_send_place(const struct model_row *row)
 {
 	const struct model_endpoint *endpoint = &scene.endpoints[row->endpoint];
 
@@ -242,7 +242,7 @@ config_of(const struct model_endpoint *endpoint)
 }
 
 void
-store_tell_endpoint(const struct model_endpoint *endpoint)
+store_send_endpoint(const struct model_endpoint *endpoint)
 {
 	struct message *message = send_message(MESSAGE_ENDPOINT, endpoint->tenant_id, endpoint->id);
 
@@ -251,7 +251,7 @@ store_tell_endpoint(const struct model_endpoint *endpoint)
 }
 
 void
-store_tell_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16])
+store_send_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16])
 {
 	struct message *message = send_message(MESSAGE_TEST, endpoint->tenant_id, endpoint->id);
 
@@ -362,7 +362,7 @@ store_answer(void)
 		requests_end = &requests;
 	switch (r->kind) {
 	case LOAD_ENDPOINT:
-		store_tell_endpoint(endpoint_by_id(r->id));
+		store_send_endpoint(endpoint_by_id(r->id));
 		break;
 	case LOAD_TRANSFORM:
 		answer_transform(r);
@@ -437,7 +437,7 @@ store_start(void)
 	(void)store_commit(UINT32_MAX);
 	for (uint32_t i = 0; i < scene.row_count; i++)
 		if (scene.rows[i]->noted)
-			store_tell_cancelled(scene.rows[i]);
+			store_send_cancelled(scene.rows[i]);
 	(void)send_message(MESSAGE_STARTED, NULL, NULL);
 }
 
@@ -450,13 +450,13 @@ store_lose_node(void)
 }
 
 void
-store_tell_nodes(uint32_t nodes, uint32_t rank)
+store_send_nodes(uint32_t nodes, uint32_t rank)
 {
 	send_message(MESSAGE_NODES, NULL, NULL)->view = (struct share_view){nodes, rank};
 }
 
 void
-store_tell_pause(const char *tenant_id)
+store_send_pause(const char *tenant_id)
 {
 	struct message *message = send_message(MESSAGE_PAUSED, NULL, NULL);
 
@@ -467,13 +467,13 @@ store_tell_pause(const char *tenant_id)
 }
 
 void
-store_tell_version(int64_t version)
+store_send_version(int64_t version)
 {
 	send_message(MESSAGE_CHANGED, NULL, NULL)->version = version;
 }
 
 void
-store_tell_seen(int64_t version)
+store_send_seen(int64_t version)
 {
 	send_message(MESSAGE_SEEN, NULL, NULL)->version = version;
 }

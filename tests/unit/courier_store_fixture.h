@@ -11,24 +11,24 @@
 void store_start(void);
 bool store_answer(void);
 uint32_t store_commit(uint32_t most);
-void store_tell_endpoint(const struct model_endpoint *endpoint);
-void store_tell_cancelled(const struct model_row *row);
-void store_tell_rows(const struct model_endpoint *endpoint);
+void store_send_endpoint(const struct model_endpoint *endpoint);
+void store_send_cancelled(const struct model_row *row);
+void store_send_rows(const struct model_endpoint *endpoint);
 void store_lose_node(void);
 
 /*
  * So many nodes share the limits, and `rank` of them stand before this one. 0 nodes: this node has no share yet. At
  * first it is alone.
  */
-void store_tell_nodes(uint32_t nodes, uint32_t rank);
-void store_tell_version(int64_t version);
-void store_tell_seen(int64_t version); /* all other nodes act by that version */
+void store_send_nodes(uint32_t nodes, uint32_t rank);
+void store_send_version(int64_t version);
+void store_send_seen(int64_t version); /* all other nodes act by that version */
 
 /* Deliveries are paused for that tenant, for all ("*"), or for no tenant (NULL). */
-void store_tell_pause(const char *tenant_id);
+void store_send_pause(const char *tenant_id);
 
 /* The API asks for a test of the endpoint, with the row's event. */
-void store_tell_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16]);
+void store_send_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16]);
 
 /*
  * store_has_messages() returns whether messages wait for the courier. store_forget() drops the thread, the requests and

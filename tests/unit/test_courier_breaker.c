@@ -252,7 +252,7 @@ change_something(bool begins)
 static void
 pause_deliveries(bool begins)
 {
-	store_tell_pause(begins ? scene.endpoints[0].tenant_id : NULL);
+	store_send_pause(begins ? scene.endpoints[0].tenant_id : NULL);
 }
 
 static void

@@ -322,7 +322,7 @@ test_the_seen_version_is_reported_after_the_changes_up_to_it_are_taken(void **st
 	scene_settle();
 	scene.endpoints[0].enabled = false;
 	scene_change(0);
-	store_tell_version(77);
+	store_send_version(77);
 	(void)scene_publish(0);
 	assert_int_equal(courier_seen_version(&scene.slot), 0);
 	(void)courier_turn(&scene.courier);

@@ -97,7 +97,7 @@ test_a_dead_job_stops_its_order_until_it_is_requeued_and_is_sent_first(void **st
 	scene_settle();
 	http_answer(0, 422);
 	(void)courier_turn(&scene.courier);
-	store_tell_rows(&scene.endpoints[0]); /* a page is read before the outcome is committed */
+	store_send_rows(&scene.endpoints[0]); /* a page is read before the outcome is committed */
 	for (int i = 0; i < 5; i++) {
 		(void)scene_publish_key(0, 0);
 		scene_pass(40 * SECOND);
@@ -164,7 +164,7 @@ test_a_key_with_many_jobs_costs_few_rounds_over_all_rows(void **state)
 	scene.endpoints[0].by_key = true;
 	for (int i = 0; i < 300; i++)
 		(void)scene_store_key(0, 'a');
-	store_tell_rows(&scene.endpoints[0]);
+	store_send_rows(&scene.endpoints[0]);
 	scene_settle();
 	while (scene.attempt_count > 0)
 		answer(200);
@@ -179,7 +179,7 @@ test_a_key_with_large_jobs_leaves_room_for_the_others(void **state)
 	for (int i = 0; i < 100; i++)
 		(void)scene_row_of_key(0, 40000, fake_now_us, 'a');
 	(void)scene_store_key(0, 'b');
-	store_tell_rows(&scene.endpoints[0]);
+	store_send_rows(&scene.endpoints[0]);
 	scene_settle();
 	assert_int_equal(scene.attempt_count, 2);
 }
@@ -307,7 +307,7 @@ test_the_one_node_that_sends_has_the_whole_limits(void **state)
 {
 	scene.endpoints[0].by_key = true;
 	scene.endpoints[0].max_in_flight = 4;
-	store_tell_nodes(8, 7);
+	store_send_nodes(8, 7);
 	scene_settle();
 	scene_pass(SETTLE);
 	for (uint32_t key = 1; key <= 6; key++)

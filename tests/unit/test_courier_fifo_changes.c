@@ -117,7 +117,7 @@ test_a_requeued_job_does_not_wait_for_a_backlog_that_fills_memory(void **state)
 	answer(422);
 	for (int i = 0; i < 6000; i++)
 		(void)scene_store_key(0, 0);
-	store_tell_place(scene_publish_key(0, 0));
+	store_send_place(scene_publish_key(0, 0));
 	scene_pass(SECOND);
 	assert_in_range(jobs_in_memory(), 100, 5000);
 	scene_requeue(first);
@@ -138,7 +138,7 @@ test_a_requeued_job_does_not_wait_for_the_pages_that_are_being_read(void **state
 	answer(422);
 	for (int i = 0; i < 20 * (int)MODEL_PAGE_ROWS; i++)
 		(void)scene_store_key(0, 0);
-	store_tell_rows(&scene.endpoints[0]);
+	store_send_rows(&scene.endpoints[0]);
 	(void)courier_turn(&scene.courier);
 	assert_true(store_answer());
 	(void)courier_turn(&scene.courier); /* the courier asks for the second page */
@@ -223,7 +223,7 @@ test_jobs_before_one_whose_place_was_raised_are_sent(void **state)
 	scene_settle();
 	raised = scene_store_key(0, 0);
 	raised->seq = (int64_t)1 << 40;
-	store_tell_rows(&scene.endpoints[0]);
+	store_send_rows(&scene.endpoints[0]);
 	scene_pass(SECOND);
 	late = scene_publish_key(0, 0);
 	scene_pass(SECOND);
@@ -244,18 +244,18 @@ test_jobs_that_another_node_has_stored_are_sent_when_they_are_reported(void **st
 	struct model_row *row = scene_store_key(0, 0);
 	uint32_t pages;
 
-	store_tell_place(row); /* the courier does not know the endpoint yet */
+	store_send_place(row); /* the courier does not know the endpoint yet */
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), row);
 	answer(200);
 	row = scene_store_key(0, 0);
-	store_tell_place(row);
+	store_send_place(row);
 	scene_pass(SECOND);
 	assert_ptr_equal(under_way(), row);
 	scene_pass(20 * SECOND);
 	pages = scene.pages;
 	for (int i = 0; i < 10; i++) {
-		store_tell_place(row);
+		store_send_place(row);
 		scene_pass(SECOND);
 	}
 	assert_int_equal(scene.pages, pages);

@@ -14,7 +14,7 @@ check_pause(const char *tenant_id)
 	for (uint32_t i = 0; i < 10; i++)
 		(void)scene_publish(0);
 	scene_settle();
-	store_tell_pause(tenant_id);
+	store_send_pause(tenant_id);
 	scene_settle();
 	assert_int_equal(jobs_in_memory(), 3); /* under way */
 	http_answer(0, 500);
@@ -25,7 +25,7 @@ check_pause(const char *tenant_id)
 		scene_pass(SECOND);
 	assert_int_equal(jobs_in_memory(), 0);
 	assert_int_equal(scene.begun, 3);
-	store_tell_pause(NULL);
+	store_send_pause(NULL);
 	scene_settle();
 	assert_int_equal(scene.begun, 6);
 	for (uint32_t i = 0; i < 20 && scene.attempt_count > 0; i++) {
@@ -50,7 +50,7 @@ test_a_pause_of_all_deliveries_pauses_each_tenant(void **state)
 static void
 test_a_pause_of_one_tenant_does_not_pause_another(void **state)
 {
-	store_tell_pause("somebody");
+	store_send_pause("somebody");
 	(void)scene_publish(0);
 	scene_settle();
 	assert_int_equal(scene.begun, 1);
@@ -62,10 +62,10 @@ test_a_scan_repeats_itself_when_a_pause_ends(void **state)
 	uint32_t scans;
 
 	scene_settle();
-	store_tell_pause("*");
+	store_send_pause("*");
 	scene_pass(60 * SECOND);
 	scans = scene.scans;
-	store_tell_pause(NULL);
+	store_send_pause(NULL);
 	scene_settle();
 	assert_int_equal(scene.scans, scans + 1);
 	scene_pass(60 * SECOND);
@@ -78,12 +78,12 @@ test_a_scan_repeats_itself_when_a_pause_ends(void **state)
 static void
 test_events_that_came_during_a_pause_are_sent_when_it_ends(void **state)
 {
-	store_tell_pause("*");
+	store_send_pause("*");
 	scene_settle();
 	scene_publish_many(0, 2);
 	assert_int_equal(scene.begun, 0);
 	fake_now_us += SECOND;
-	store_tell_pause(NULL);
+	store_send_pause(NULL);
 	scene_settle();
 	assert_int_equal(scene.begun, 2);
 }
@@ -111,11 +111,11 @@ test_a_parcel_that_comes_after_its_job_is_done_is_dropped(void **state)
 
 	scene_publish_many(0, 1);
 	scene_answer_all(200);
-	store_tell_pause("*");
+	store_send_pause("*");
 	scene_settle();
 	row = scene_row(0, 100, fake_now_us);
 	fake_now_us += 2 * SECOND;
-	store_tell_pause(NULL);
+	store_send_pause(NULL);
 	scene_settle();
 	assert_int_equal(scene.begun, 2);
 	scene_answer_all(200);

@@ -89,7 +89,7 @@ change_pauses(struct dice *dice)
 {
 	static const char *const whose[] = {"acme", "bolt", "*", NULL, NULL};
 
-	store_tell_pause(whose[dice_below(dice, sizeof whose / sizeof *whose)]);
+	store_send_pause(whose[dice_below(dice, sizeof whose / sizeof *whose)]);
 }
 
 /*
@@ -116,7 +116,7 @@ change_nodes(struct dice *dice)
 	uint32_t nodes = dice_below(dice, 5);
 
 	if (dice_below(dice, 3) == 0)
-		store_tell_nodes(nodes, nodes > 0 ? dice_below(dice, nodes) : 0);
+		store_send_nodes(nodes, nodes > 0 ? dice_below(dice, nodes) : 0);
 	else
 		scene.endpoints[dice_below(dice, ENDPOINTS)].leased_elsewhere = dice_below(dice, 2) == 0;
 }
@@ -135,7 +135,7 @@ meddle(struct dice *dice)
 	}
 	scene_cancel(row);
 	if (dice_below(dice, 2) == 0)
-		store_tell_cancelled(row);
+		store_send_cancelled(row);
 }
 
 static void
@@ -228,9 +228,9 @@ finish(void)
 {
 	while (late_count > 0)
 		scene_hand_over(0, &late[--late_count], 1);
-	store_tell_pause(NULL);
+	store_send_pause(NULL);
 	if (scene.courier.ready.shares.view.nodes == 0 || store_has_messages())
-		store_tell_nodes(3, 1);
+		store_send_nodes(3, 1);
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
 		scene.endpoints[i].leased_elsewhere = false;
 	for (uint32_t round = 0; round < 3000 && (rows_left() > 0 || scene.courier.jobs.table.count > 0); round++) {

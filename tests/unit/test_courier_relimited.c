@@ -13,7 +13,7 @@ static struct model_endpoint *const endpoint = &scene.endpoints[0];
 static void
 be_one_of(uint32_t nodes, uint32_t rank)
 {
-	store_tell_nodes(nodes, rank);
+	store_send_nodes(nodes, rank);
 	scene_settle();
 	scene_pass(SETTLE);
 }
@@ -35,10 +35,10 @@ must_rest_until_seen(int64_t version)
 
 	scene_pass(60 * SECOND);
 	assert_int_equal(scene.begun, begun);
-	store_tell_seen(version - 1);
+	store_send_seen(version - 1);
 	scene_pass(60 * SECOND);
 	assert_int_equal(scene.begun, begun);
-	store_tell_seen(version);
+	store_send_seen(version);
 	scene_settle();
 	scene_pass(SETTLE - 1);
 	assert_int_equal(scene.begun, begun);
@@ -101,7 +101,7 @@ test_a_node_that_is_alone_after_the_change_does_not_wait_for_others(void **state
 	scene_answer_all(200);
 	scene_publish_many(0, 3);
 	assert_int_equal(endpoint->in_flight, 0);
-	store_tell_nodes(1, 0);
+	store_send_nodes(1, 0);
 	scene_settle();
 	scene_pass(SETTLE);
 	assert_int_equal(endpoint->in_flight, 3);
@@ -110,7 +110,7 @@ test_a_node_that_is_alone_after_the_change_does_not_wait_for_others(void **state
 static void
 test_other_changes_of_limits_hold_at_once(void **state)
 {
-	store_tell_seen(1);
+	store_send_seen(1);
 	endpoint->max_in_flight = 4;
 	be_one_of(2, 0);
 	scene_publish_many(0, 20);
@@ -119,7 +119,7 @@ test_other_changes_of_limits_hold_at_once(void **state)
 	change_limits(8);
 	assert_int_equal(endpoint->in_flight, 4);
 
-	store_tell_nodes(1, 0); /* a node that is alone waits for nobody */
+	store_send_nodes(1, 0); /* a node that is alone waits for nobody */
 	scene_settle();
 	endpoint->exact_limits = true;
 	change_limits(9);

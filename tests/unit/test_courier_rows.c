@@ -43,7 +43,7 @@ test_a_row_that_is_due_a_moment_before_its_job_changes_nothing(void **state)
 	struct model_row *row = failed_job();
 
 	row->due_us -= SECOND / 2;
-	store_tell_rows(&scene.endpoints[0]);
+	store_send_rows(&scene.endpoints[0]);
 	scene_pass(25 * SECOND);
 	assert_int_equal(scene.begun, 1);
 	scene_pass(15 * SECOND);
@@ -60,7 +60,7 @@ test_a_row_read_before_the_outcome_is_committed_does_not_begin_the_job_again(voi
 	scene_settle();
 	http_answer(0, 500);
 	(void)courier_turn(&scene.courier);
-	store_tell_rows(&scene.endpoints[0]);
+	store_send_rows(&scene.endpoints[0]);
 	(void)courier_turn(&scene.courier);
 	while (store_answer())
 		;
@@ -102,7 +102,7 @@ test_a_job_that_came_after_the_page_was_requested_stays(void **state)
 {
 	(void)failed_job();
 	scene_pass(2 * SECOND);
-	store_tell_rows(&scene.endpoints[0]);
+	store_send_rows(&scene.endpoints[0]);
 	(void)courier_turn(&scene.courier); /* asks for the page */
 	assert_true(store_answer()); /* the page is read before the next row is committed */
 	(void)scene_publish(0);
@@ -137,7 +137,7 @@ test_a_cancelled_job_is_forgotten_before_any_page_is_read(void **state)
 
 	row->is_row = false;
 	row->cancelled = true;
-	store_tell_cancelled(row);
+	store_send_cancelled(row);
 	(void)courier_turn(&scene.courier);
 	assert_int_equal(scene.courier.jobs.table.count, 0);
 	assert_int_equal(scene.pages, pages);
@@ -151,7 +151,7 @@ test_a_job_that_is_cancelled_during_its_attempt_is_not_begun_again(void **state)
 	scene_settle();
 	row->is_row = false;
 	row->cancelled = true;
-	store_tell_cancelled(row);
+	store_send_cancelled(row);
 	scene_settle();
 	assert_int_equal(scene.attempt_count, 1);
 	http_answer(0, 500);
@@ -166,7 +166,7 @@ test_the_job_of_another_tenant_is_not_cancelled_by_its_id(void **state)
 	struct model_row other = *failed_job();
 
 	other.endpoint = ENDPOINTS - 1;
-	store_tell_cancelled(&other);
+	store_send_cancelled(&other);
 	(void)courier_turn(&scene.courier);
 	assert_int_equal(scene.courier.jobs.table.count, 1);
 }
@@ -180,7 +180,7 @@ test_a_step_of_the_wall_clock_changes_no_wait_and_expires_no_job(void **state)
 	(void)failed_job();
 	for (uint32_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		fake_step_us = steps[i];
-		store_tell_rows(&scene.endpoints[0]);
+		store_send_rows(&scene.endpoints[0]);
 		scene_pass(25 * SECOND);
 		assert_int_equal(scene.begun, 1 + i);
 		scene_pass(15 * SECOND);
@@ -198,7 +198,7 @@ cancelled_row(void)
 
 	row->is_row = false;
 	row->cancelled = true;
-	store_tell_cancelled(row);
+	store_send_cancelled(row);
 	(void)courier_turn(&scene.courier);
 	return row;
 }
@@ -237,7 +237,7 @@ test_a_job_with_the_id_of_another_tenants_cancelled_one_is_begun(void **state)
 	struct model_row *row = scene_row(0, 100, fake_now_us), foreign = *row;
 
 	foreign.endpoint = ENDPOINTS - 1;
-	store_tell_cancelled(&foreign);
+	store_send_cancelled(&foreign);
 	(void)courier_turn(&scene.courier);
 	scene_hand_over(0, &row, 1);
 	scene_settle();
@@ -284,7 +284,7 @@ test_a_late_parcel_does_not_make_the_courier_read_older_rows_again(void **state)
 	scene_pass(750 * SECOND);
 	assert_int_equal(scene.begun, 4);
 	assert_true(was_read(later));
-	store_tell_rows(&scene.endpoints[0]);
+	store_send_rows(&scene.endpoints[0]);
 	scene_pass(2 * SECOND);
 	assert_true(was_read(later)); /* a change makes the courier read all rows again */
 }

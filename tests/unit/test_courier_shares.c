@@ -29,7 +29,7 @@ answer_all(void)
 static void
 be_one_of(uint32_t nodes, uint32_t rank)
 {
-	store_tell_nodes(nodes, rank);
+	store_send_nodes(nodes, rank);
 	scene_settle();
 	scene_pass(SETTLE);
 }
@@ -43,7 +43,7 @@ test_a_node_has_its_share_of_attempts_at_a_time(void **state)
 	be_one_of(3, 1);
 	publish(10);
 	assert_int_equal(endpoint->in_flight, 3);
-	store_tell_nodes(3, 2);
+	store_send_nodes(3, 2);
 	scene_settle();
 	http_answer(0, 200);
 	scene_settle();
@@ -64,7 +64,7 @@ test_a_share_grows_when_the_attempts_of_a_node_that_is_gone_have_ended(void **st
 	publish(10);
 	assert_int_equal(endpoint->in_flight, 2);
 	scene_pass(SECOND);
-	store_tell_nodes(2, 0);
+	store_send_nodes(2, 0);
 	scene_settle();
 	told_us = fake_now_us;
 	scene_pass(SETTLE - SECOND);
@@ -72,7 +72,7 @@ test_a_share_grows_when_the_attempts_of_a_node_that_is_gone_have_ended(void **st
 	assert_int_equal(courier_turn(&scene.courier), told_us + SETTLE); /* its timer, not a message, ends the wait */
 	scene_pass(SECOND);
 	assert_int_equal(endpoint->in_flight, 4);
-	store_tell_nodes(1, 0);
+	store_send_nodes(1, 0);
 	scene_settle();
 	assert_int_equal(endpoint->in_flight, 8);
 }
@@ -86,7 +86,7 @@ test_a_node_that_joins_begins_nothing_before_others_have_made_room(void **state)
 	store_start();
 	publish(3);
 	assert_int_equal(scene.begun, 0);
-	store_tell_nodes(2, 1);
+	store_send_nodes(2, 1);
 	scene_settle();
 	scene_pass(SETTLE - 1);
 	assert_int_equal(scene.begun, 0);
@@ -204,14 +204,14 @@ test_a_node_that_was_alone_keeps_the_lease_until_its_attempts_have_ended(void **
 	publish(3);
 	assert_int_equal(endpoint->in_flight, 3);
 	assert_int_equal(endpoint->lease_asks, 0);
-	store_tell_nodes(2, 0);
+	store_send_nodes(2, 0);
 	scene_settle();
 	assert_true(endpoint->leased);
 	scene_pass(60 * SECOND);
 	assert_true(endpoint->leased);
 	answer_all();
 	assert_false(endpoint->leased);
-	store_tell_nodes(1, 0);
+	store_send_nodes(1, 0);
 	publish_leased(3);
 	assert_int_equal(endpoint->in_flight, 3);
 	assert_int_equal(endpoint->lease_asks, 1);
@@ -224,7 +224,7 @@ test_a_lease_waits_for_attempts_that_were_begun_under_shares(void **state)
 	be_one_of(2, 0);
 	publish(2);
 	assert_int_equal(endpoint->in_flight, 1);
-	store_tell_nodes(3, 0); /* one attempt of the other node may also be under way */
+	store_send_nodes(3, 0); /* one attempt of the other node may also be under way */
 	scene_settle();
 	assert_true(endpoint->leased);
 	scene_pass(SETTLE - 1);
@@ -245,7 +245,7 @@ test_shares_wait_for_attempts_that_were_begun_under_a_lease(void **state)
 	be_one_of(3, 1);
 	publish_leased(2);
 	assert_int_equal(scene.begun, 0);
-	store_tell_nodes(2, 1); /* two attempts of the node with the lease may be under way */
+	store_send_nodes(2, 1); /* two attempts of the node with the lease may be under way */
 	scene_settle();
 	scene_pass(SETTLE - 1);
 	assert_int_equal(scene.begun, 0);
@@ -260,7 +260,7 @@ test_a_node_that_is_alone_again_gives_the_lease_back(void **state)
 	be_one_of(2, 0);
 	publish_leased(1);
 	assert_true(endpoint->leased);
-	store_tell_nodes(1, 0);
+	store_send_nodes(1, 0);
 	scene_settle();
 	answer_all();
 	assert_false(endpoint->leased);
@@ -380,7 +380,7 @@ test_no_lease_is_asked_for_without_a_job_that_is_due(void **state)
 	endpoint->waits_ms[0] = 90000;
 	endpoint->leased_elsewhere = true;
 	be_one_of(3, 0);
-	store_tell_rows(endpoint); /* so that the courier knows the endpoint */
+	store_send_rows(endpoint); /* so that the courier knows the endpoint */
 	scene_settle();
 	scene_pass(3600 * SECOND);
 	assert_int_equal(endpoint->lease_asks, 0);

@@ -22,7 +22,7 @@ end_test(int32_t status, enum attempt_end end)
 static void
 ask_for_test(uint32_t endpoint, const struct model_row *row)
 {
-	store_tell_test(&scene.endpoints[endpoint], row, attempt_id);
+	store_send_test(&scene.endpoints[endpoint], row, attempt_id);
 	scene_settle();
 }
 
@@ -33,7 +33,7 @@ test_a_test_is_made_although_the_endpoint_is_disabled_and_everything_paused(void
 
 	scene.endpoints[0].enabled = false;
 	scene_change(0);
-	store_tell_pause("*");
+	store_send_pause("*");
 	ask_for_test(0, row);
 	assert_int_equal(scene.tests, 1);
 	assert_int_equal(scene.begun, 0);
