@@ -119,7 +119,9 @@ show_letter(void *arg, const struct dead_letter *letter, struct error *err)
 	    letter->event_type != NULL ? letter->event_type : letter->topic);
 	print_field(letter->event_type != NULL ? "session_id" : "tenant_id",
 	    letter->event_type != NULL ? letter->session_id : letter->tenant_id);
-	printf("payload\n%s\n", letter->payload);
+	printf("payload\n");
+	deadletter_print_json(letter->payload);
+	printf("\n");
 	return 0;
 }
 

@@ -1,7 +1,6 @@
 /* Prints strangers' text on a terminal, and the message if there is nothing to print. */
 #include "cli/deadletter_print.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,12 +15,10 @@ deadletter_print(const char *text, int max)
 
 	for (; left > 0 && printed < max; printed++) {
 		size_t len = utf8_length(text, left);
-		unsigned char first = (unsigned char)text[0], second = len > 1 ? (unsigned char)text[1] : 0;
-		bool control = first < 0x20 || first == 0x7f || (first == 0xc2 && second < 0xa0);
 
 		if (printed == max - 1 && left > (len > 0 ? len : 1))
 			(void)fputs("\u2026", stdout);
-		else if (len == 0 || control)
+		else if (len == 0 || utf8_is_control(text, len))
 			putchar('?');
 		else
 			(void)fwrite(text, 1, len, stdout);
@@ -29,6 +26,24 @@ deadletter_print(const char *text, int max)
 		left -= len > 0 ? len : 1;
 	}
 	return printed;
+}
+
+void
+deadletter_print_json(const char *json)
+{
+	size_t left = strlen(json);
+
+	for (size_t len; left > 0; json += len, left -= len) {
+		len = utf8_length(json, left);
+		if (len == 0) {
+			len = 1;
+			(void)fputs("\uFFFD", stdout);
+		} else if (json[0] != '\n' && json[0] != '\t' && utf8_is_control(json, len)) {
+			printf("\\u%04x", (unsigned char)json[len - 1]); /* of U+0080 to U+009F the second byte */
+		} else {
+			(void)fwrite(json, 1, len, stdout);
+		}
+	}
 }
 
 int

@@ -1,11 +1,12 @@
 /* hooksctl health: one GET to a running hooksd, for health checks in containers without curl or a shell. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/probe.h"
+#include "cli/terminal_text.h"
 
 const char command_health_usage[] =
     "usage: hooksctl health [PATH | http[s]://HOST[:PORT][/PATH]] [--option=value ...]\n\n"
@@ -23,10 +24,13 @@ const char command_health_usage[] =
 static void
 print_body(FILE *out, const char *body)
 {
-	for (; *body != '\0'; body++)
-		if (!iscntrl((unsigned char)*body))
-			fputc(*body, out);
-	fputc('\n', out);
+	char *text = terminal_text(body);
+	size_t len = strlen(text);
+
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	fprintf(out, "%.*s\n", (int)len, text);
+	free(text);
 }
 
 int

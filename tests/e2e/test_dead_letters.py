@@ -253,6 +253,7 @@ def test_list_and_show(database, hooksd):
     number = rows[1].split()[0]
     shown = ctl(daemon, "show", number)
     assert ctl(daemon, "show", str(uuid.UUID(int=2))) == shown
+    assert "\u009b" not in shown and json.loads(shown.partition("payload\n")[2])["session_id"] == "bad \x1b[31m \u009b"
     assert '"data":{"exact":1.50}}' in shown and re.search(r"^sqlstate +23514$", shown, re.M)
     assert "there is no such letter" in ctl(daemon, "show", "999999", code=1)
     assert "there is no such letter" in ctl(daemon, "retry", str(uuid.uuid4()), code=1)

@@ -96,14 +96,14 @@ def test_health_gives_up_on_a_daemon_that_never_answers():
     assert "no answer" in result.stderr and "timed out" in result.stderr
 
 
-def test_control_characters_of_an_answer_are_escaped():
+def test_control_characters_of_an_answer_do_not_reach_the_terminal():
     def serve(connection):
         connection.recv(4096)
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n\x1b[2Jfine\n")
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n\x1b[2J\xc2\x9bfine\n")
 
     with somebody(serve) as port:
         result = run_program("hooksctl", "health", options={"PORT": port})
-    assert (result.returncode, result.stdout) == (0, "[2Jfine\n")
+    assert (result.returncode, result.stdout) == (0, " [2J  fine\n")
 
 
 @pytest.mark.parametrize("words", [
