@@ -20,8 +20,8 @@
 #include "base/mem.h"
 #include "base/repeat.h"
 
-#define DUE_PAGES 1000 /* SQLite's own wal_autocheckpoint */
-#define LONG_PAGES 3000 /* the thread writes a longer log */
+#define DUE_PAGES 3000 /* 12 MiB; each checkpoint holds up a publisher for its two syncs */
+#define LONG_PAGES 6000 /* the thread writes a longer log */
 #define PIECE_BYTES (512 << 10)
 #define SLOW_DOWN_MS 1000 /* a commit waits at most this long for the thread */
 #define RETRY_MS 100 /* while a reader or another process's checkpoint blocks the thread */

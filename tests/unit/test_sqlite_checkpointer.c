@@ -136,7 +136,7 @@ test_the_committing_calls_make_a_short_log_begin_anew(void **state)
 	(void)state;
 	commit_row();
 	uint32_t first = log_number();
-	for (int i = 0; i < 2000 / ROW_PAGES && log_number() == first; i++)
+	for (int i = 0; i < 4000 / ROW_PAGES && log_number() == first; i++)
 		commit_row();
 	assert_int_not_equal(log_number(), first);
 }
@@ -221,7 +221,7 @@ test_a_database_that_replaced_the_file_is_left_alone(void **state)
 	assert_int_equal(rename(other, path), 0);
 	assert_int_equal(stat(path, &before), 0);
 	begin_to_read();
-	for (int i = 0; i < 4000 / ROW_PAGES; i++)
+	for (int i = 0; i < 8000 / ROW_PAGES; i++)
 		commit_row();
 	must(reader, "COMMIT");
 	for (int i = 0; i < 50; i++)
