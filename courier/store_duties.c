@@ -127,8 +127,12 @@ store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct e
 		(void)error_set(err, "this node has no row in delivery_nodes yet");
 		rc = DB_BUSY;
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		/* If a power cut takes outcomes back, their jobs are attempted again. */
+		db_sync_late(db, true);
 		rc = outcome_writer_write(duties->writer, db, row.node_id, &released, err);
+		db_sync_late(db, false);
+	}
 
 	count(duties, rc == 0 ? COUNTER_OUTCOMES_STORED : COUNTER_OUTCOMES_FAILED);
 	if (rc != 0)

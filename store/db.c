@@ -29,6 +29,12 @@ db_share_timeout(struct db *db)
 	db->deadline_us = clock_steady_us() + (int64_t)db->config->store_timeout_ms * 1000;
 }
 
+void
+db_sync_late(struct db *db, bool late)
+{
+	db->syncs_late = late;
+}
+
 static void
 forget_refusal(struct db *db)
 {

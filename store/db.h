@@ -53,6 +53,13 @@ void db_set_deadline(struct db *db, int64_t steady_us);
  */
 void db_share_timeout(struct db *db);
 
+/*
+ * late: from now on SQLite lets others see a transaction, and write, before it is on the disk, so that they do not wait
+ * for the disk. db_commit() still returns when it is. For transactions that a power cut may take back although others
+ * have seen them. PostgreSQL commits as always: its sessions do not wait for each other.
+ */
+void db_sync_late(struct db *db, bool late);
+
 /* Begins a transaction that writes: BEGIN, or the write turn and BEGIN IMMEDIATE. 0, DB_BUSY or <0. */
 int db_begin(struct db *db, struct error *err);
 

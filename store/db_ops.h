@@ -57,6 +57,7 @@ struct db {
 	char sqlstate[6]; /* also set with <0, if the database gave one */
 	uint64_t changed; /* set by each() when it returns 0 */
 	int64_t deadline_us; /* steady; INT64_MAX: none was set */
+	bool syncs_late; /* by db_sync_late(), for the next transactions */
 };
 
 /* The environment's deadline of calls. It may have become earlier since the last call. */

@@ -286,26 +286,14 @@ exec(struct db_sqlite *s, const char *sql, struct error *err)
 	return code == SQLITE_OK ? 0 : failed(s, code, err);
 }
 
-/*
- * Ends the transaction. A failed session may show data that another connection would not see, so the next call opens a
- * new one.
- */
-static void
-end_transaction(struct db_sqlite *s)
-{
-	struct error unused;
-
-	if (s->session.db != NULL && !sqlite3_get_autocommit(s->session.db) && exec(s, "ROLLBACK", &unused) != 0)
-		close_session(s);
-	give_turn(s);
-}
-
 static int
 sqlite_begin(struct db *db, bool to_read, struct error *err)
 {
 	struct db_sqlite *s = (struct db_sqlite *)db;
 	int rc = keep_open(s, err);
 
+	if (rc == 0 && !to_read)
+		rc = sqlite_session_sync_late(&s->session, db->syncs_late, err);
 	if (rc == 0 && !to_read)
 		rc = take_turn(s, err);
 	if (rc != 0)
@@ -327,20 +315,28 @@ sqlite_commit(struct db *db, struct error *err)
 
 	begin_call(s);
 	int rc = exec(s, "COMMIT", err);
+	if (rc == 0) {
+		sqlite_checkpointer_in_turn(s->checkpointer);
+		give_turn(s);
+		rc = sqlite_session_end_commit(&s->session, err);
+	}
+	if (rc == 0)
+		sqlite_checkpointer_after_commit(s->checkpointer);
 	if (rc < 0)
 		close_session(s);
-	if (rc != 0)
-		return rc;
-	sqlite_checkpointer_in_turn(s->checkpointer);
-	give_turn(s);
-	sqlite_checkpointer_after_commit(s->checkpointer);
-	return 0;
+	return rc;
 }
 
+/* A failed session may show data that another connection would not see, so the next call opens a new one. */
 static void
 sqlite_rollback(struct db *db)
 {
-	end_transaction((struct db_sqlite *)db);
+	struct db_sqlite *s = (struct db_sqlite *)db;
+	struct error unused;
+
+	if (s->session.db != NULL && !sqlite3_get_autocommit(s->session.db) && exec(s, "ROLLBACK", &unused) != 0)
+		close_session(s);
+	give_turn(s);
 }
 
 /* Ends a call with SQLite's code: gives its rows to *rows, or frees them. */

@@ -2,7 +2,8 @@
  * Settings, each with its reason:
  *
  *   journal_mode=WAL          a commit is one append and one sync; readers and the writer do not wait for each other
- *   synchronous=FULL          a commit returns when the log is synced; by NORMAL a power cut would take the last ones
+ *   synchronous=FULL          a commit returns when the log is synced; by NORMAL a power cut would take the last ones.
+ *                             The webhooks' store commits by NORMAL and then syncs the log where db_sync_late() says so
  *   wal_autocheckpoint        SQLite's 1000 pages: each 4 MiB of log are written into the database after a commit. The
  *                             webhooks' store has sqlite_checkpointer.h instead
  *   journal_size_limit        a log that a long transaction of a reader has made large becomes small again
@@ -204,6 +205,16 @@ log_bytes(const struct sqlite_session *session)
 }
 
 static int
+sync_log(struct sqlite_session *session, struct error *err)
+{
+	if (fdatasync(session->log_fd) == 0)
+		return 0;
+	session->sync_failed = true;
+	sink_env_sync_failed(session->env);
+	return error_errno(err, "cannot sync the log of %s=%s", session->kind->option, session->path);
+}
+
+static int
 open_log(struct sqlite_session *session, struct error *err)
 {
 	const char *name = sqlite3_filename_wal(sqlite3_db_filename(session->db, "main"));
@@ -218,11 +229,7 @@ open_log(struct sqlite_session *session, struct error *err)
 		    "%s=%s: a sync has failed, and another program's transaction keeps hooksd from writing the log "
 		    "into the database again: it must end",
 		    session->kind->option, session->path);
-	if (fdatasync(session->log_fd) == 0)
-		return 0;
-	session->sync_failed = true;
-	sink_env_sync_failed(session->env);
-	return error_errno(err, "cannot sync %s (%s)", name, session->kind->option);
+	return sync_log(session, err);
 }
 
 int
@@ -309,6 +316,24 @@ sqlite_session_close(struct sqlite_session *session)
 	if (session->fd >= 0)
 		close(session->fd);
 	session->log_fd = session->fd = -1;
+	session->syncs_late = false;
+}
+
+int
+sqlite_session_sync_late(struct sqlite_session *session, bool late, struct error *err)
+{
+	static const char *const settings_of[] = {"PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"};
+
+	if (session->syncs_late != late && sqlite_session_exec(session, settings_of[late], err) != 0)
+		return -1;
+	session->syncs_late = late;
+	return 0;
+}
+
+int
+sqlite_session_end_commit(struct sqlite_session *session, struct error *err)
+{
+	return session->syncs_late ? sync_log(session, err) : 0;
 }
 
 bool

@@ -27,6 +27,7 @@ struct sqlite_session {
 	sqlite3 *db; /* NULL: closed */
 	int fd, log_fd; /* the database and its write-ahead log, to recognise them; -1: none */
 	int64_t wait_until_us; /* steady */
+	bool syncs_late; /* by sqlite_session_sync_late() */
 	bool sync_failed; /* the log's content may not be on the disk, even if a later sync succeeds */
 	bool log_is_orphaned; /* the log at path belongs to a database that was moved away */
 };
@@ -46,6 +47,15 @@ int sqlite_session_connect(struct sqlite_session *session, struct error *err);
  * log cannot be used.
  */
 int sqlite_session_begin_log(struct sqlite_session *session, struct error *err);
+
+/*
+ * late: from now on a commit returns before it is on the disk, and sqlite_session_end_commit() must follow it. Not in a
+ * transaction. 0, or <0 with the setting as it was.
+ */
+int sqlite_session_sync_late(struct sqlite_session *session, bool late, struct error *err);
+
+/* The open session has committed. 0: that is on the disk. <0: it may not be; close the session. */
+int sqlite_session_end_commit(struct sqlite_session *session, struct error *err);
 
 /* Closes the database if it is open. All statements must be finalized. */
 void sqlite_session_close(struct sqlite_session *session);
