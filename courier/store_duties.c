@@ -28,10 +28,10 @@
 #include "store/db_refusal.h"
 
 /*
- * The gap between two transactions of outcomes. Nobody waits for an outcome, a transaction costs as much as twenty, and
- * publishers of the embedded store wait while it is written.
+ * The gap between two transactions of outcomes. Nobody waits for an outcome, and a transaction costs as much as twenty.
+ * With a longer gap, rows of jobs that are done would fill more pages of the embedded store, which publishers write.
  */
-#define OUTCOME_GAP_US (50 * 1000)
+#define OUTCOME_GAP_US (20 * 1000)
 /* In distributed tables rows may appear without an announcement. */
 #define SCAN_US (120 * INT64_C(1000000))
 /* Other couriers wait for courier 0's claim. */
