@@ -16,7 +16,7 @@
 #include "courier/attempt.h"
 #include "courier/verdict.h"
 
-/* This many waiting outcomes are written at once; fewer wait until 50 ms after the last transaction. */
+/* This many waiting outcomes are written at once; fewer wait until 20 ms after the last transaction. */
 #define OUTCOMES_SOON 250
 
 #define OUTCOME_BYTES_MAX 8192
