@@ -20,7 +20,7 @@ static struct db *db;
 static bool has_turn, disk_fails;
 static int syncs_in_turn, syncs_without_turn;
 
-/* Replaces the C library's. SQLite calls it, too. */
+/* SQLite and store/sqlite call this function instead of the C library's. It counts, and fails while the disk fails. */
 int
 fdatasync(int fd)
 {
