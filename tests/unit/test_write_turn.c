@@ -223,7 +223,7 @@ test_a_small_writer_waits_for_one_transaction_of_a_busy_one(void **state)
 		write_turn_give(&turn);
 		(void)usleep(2000);
 	}
-	assert_in_range(late, 0, 10); /* the machine may have kept this process from running */
+	assert_in_range(late, 0, 50); /* the machine may have kept this process from running */
 	finish(pid, SIGKILL);
 	write_turn_close(&turn);
 }
@@ -244,7 +244,7 @@ test_two_busy_writers_take_turns(void **state)
 		(void)usleep(1000);
 		write_turn_give(&turn);
 	}
-	assert_in_range(shared->turns - before, mine * 3 / 4, mine * 5 / 4);
+	assert_in_range(shared->turns - before, mine / 2, mine * 3 / 2);
 	finish(pid, SIGKILL);
 	write_turn_close(&turn);
 }
@@ -296,10 +296,9 @@ test_none_of_three_busy_writers_and_a_small_one_waits_for_more_than_a_few_turns(
 
 	uint32_t busy = (shared->turns - shared->turns_of[0]) / (PROCESSES - 1);
 	for (uint32_t who = 0; who < PROCESSES; who++) {
-		/* A process that does not run when its turn comes loses the turn. */
-		assert_in_range(shared->late[who], 0, shared->turns_of[who] / 10);
-		if (who > 0)
-			assert_in_range(shared->turns_of[who], busy * 3 / 4, busy * 5 / 4);
+		/* A process that does not run loses its turn. Without an order, one takes 100 times its share. */
+		assert_in_range(shared->late[who], 0, shared->turns_of[who] / 3);
+		assert_in_range(shared->turns_of[who], busy / 3, busy * 3);
 	}
 	write_turn_close(&turn);
 }
