@@ -1,11 +1,19 @@
-"""Draws lines and bars as an SVG: axes with round numbers, one colour a series, a legend."""
+"""Draws lines and bars as an SVG: axes with round numbers, a legend, and for a series one colour in all pictures."""
 
 import math
 from html import escape
 
 WIDTH, HEIGHT = 900, 420
 LEFT, RIGHT, TOP, BOTTOM = 80, 20, 40, 50
-COLOURS = ["#1b6ca8", "#c8553d", "#2d8a4e", "#7b4fa3"]
+COLOURS = {  # of a series whose name begins with this, in any case
+    "jsonl": "#1b6ca8", "postgresql, 100": "#7d1f10", "postgres": "#c8553d", "ordered ids": "#2d8a4e",
+    "random ids": "#7b4fa3",
+}
+YARDSTICK = "#777"
+
+
+def colour_of(name):
+    return next((colour for begin, colour in COLOURS.items() if name.lower().startswith(begin)), YARDSTICK)
 
 
 def ticks(low, high, log):
@@ -46,7 +54,7 @@ def bars(title, values):
     for number, (name, value) in enumerate(values):
         y, width = TOP + 24 * number, (WIDTH - 420) * value / longest
         out.append(f'<text x="290" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
-        out.append(f'<rect x="300" y="{y}" width="{width:.1f}" height="18" fill="{COLOURS[0]}"/>')
+        out.append(f'<rect x="300" y="{y}" width="{width:.1f}" height="18" fill="{colour_of(name)}"/>')
         out.append(f'<text x="{306 + width:.1f}" y="{y + 14}">{value:,.0f}</text>')
     return finished(out)
 
@@ -65,7 +73,7 @@ def lines(title, x_title, series, log_x=False):
     for mark in x_marks:
         out.append(f'<text x="{x_at(mark):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{mark:,.10g}</text>')
     for number, (name, found) in enumerate(series.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = colour_of(name)
         path = " ".join(f"{x_at(x):.1f},{y_at(y):.1f}" for x, y in found)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.2"/>')
         out.append(f'<text x="{LEFT + 10 + 200 * number}" y="{TOP - 4}" fill="{colour}">{escape(name)}</text>')
