@@ -15,6 +15,8 @@
 /* Requests are measured after 1/SLOW_AFTER of REQUEST_TIMEOUT_SECONDS, and LOOKS times per time-out. */
 #define SLOW_AFTER 3
 #define LOOKS 30
+/* Connections that end in one turn of the loop. Requests of others wait meanwhile, and are read between two turns. */
+#define ENDS_PER_TURN 32
 
 static struct connection *
 first_in(h2o_linklist_t *list)
@@ -308,8 +310,9 @@ static void
 end_late(struct connections *connections, int64_t before_us)
 {
 	struct connection *connection;
+	uint32_t most = ENDS_PER_TURN;
 
-	while ((connection = first_in(&connections->busy)) != NULL && connection->since_us <= before_us) {
+	while (most-- > 0 && (connection = first_in(&connections->busy)) != NULL && connection->since_us <= before_us) {
 		limits_enter(connection, &connections->busy);
 		if (connection->unread)
 			cut_off(connection);
@@ -349,12 +352,13 @@ arrived(const struct connection *connection)
 
 /*
  * Refuses requests that have received less than the rate demands for the time after the first part. Handshakes are
- * exempt and have the whole time.
+ * exempt and have the whole time. Returns whether all requests were looked at.
  */
-static void
+static bool
 refuse_slow(struct connections *connections, int64_t now_us, int64_t first_us)
 {
 	const uint64_t rate = connections->config->min_request_rate;
+	uint32_t refused = 0;
 	h2o_linklist_t *next;
 	char why[160];
 
@@ -369,10 +373,14 @@ refuse_slow(struct connections *connections, int64_t now_us, int64_t first_us)
 		next = at->next;
 		if (beyond_us < 0)
 			break;
-		if (connection->is_http && awaits_request(connection->socket) &&
-		    arrived(connection) < rate * (uint64_t)beyond_us / 1000000)
-			end_awaited(connection, 408, why, COUNTER_REJECTED_SLOW);
+		if (!connection->is_http || !awaits_request(connection->socket) ||
+		    arrived(connection) >= rate * (uint64_t)beyond_us / 1000000)
+			continue;
+		end_awaited(connection, 408, why, COUNTER_REJECTED_SLOW);
+		if (++refused == ENDS_PER_TURN)
+			return false;
 	}
+	return true;
 }
 
 static int32_t
@@ -391,14 +399,12 @@ limits_step(struct connections *connections, int64_t now_us, int32_t most_ms)
 
 	connections->has_ended = false;
 	level_set(connections->slot, LEVEL_BUFFERED_BYTES, connections->buffered.bytes);
-	limits_close_resting(connections, now_us, rest_us, UINT32_MAX);
+	limits_close_resting(connections, now_us, rest_us, ENDS_PER_TURN);
 	end_late(connections, now_us - arrive_us);
 	refuse_surplus(connections, now_us - SURPLUS_US);
 	if (connections->config->min_request_rate > 0 && !h2o_linklist_is_empty(&connections->busy)) {
-		if (now_us >= connections->look_at_us) {
-			refuse_slow(connections, now_us, arrive_us / SLOW_AFTER);
+		if (now_us >= connections->look_at_us && refuse_slow(connections, now_us, arrive_us / SLOW_AFTER))
 			connections->look_at_us = now_us + arrive_us / LOOKS;
-		}
 		most_ms = clock_wait_ms(connections->look_at_us, now_us, most_ms);
 	}
 	if (connections->has_ended)

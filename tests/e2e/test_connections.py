@@ -2,15 +2,18 @@
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import ssl
+import time
 
 import pytest
 
 from harness.client import detail, http_post
 from harness.events import minimal
-from harness.metrics import series
+from harness.metrics import metrics, series
+from harness.waiting import wait_until
 
 BODY = b'{"event_type":"a","session_id":"s"}'
 POST = http_post("/events", BODY)
@@ -107,6 +110,36 @@ def test_an_incomplete_request_gets_408(shared_hooksd, sent):
         assert connection.closed_by_peer()
     assert (rejected(daemon, "timeout"), other_4xx(daemon)) == (before[0] + 1, before[1] + 1)
     assert daemon.jsonl_lines() == []
+
+
+SLOW = 400
+
+
+def answered_before_all_of(connection, slow):
+    """Whether /livez is answered on that connection before all of the slow ones have got their 408."""
+    select.select(slow, [], [])
+    connection.send(LIVEZ)
+    assert connection.read_reply().status == 200
+    return len(select.select(slow, [], [], 0)[0]) < len(slow)
+
+
+@pytest.mark.parametrize("options", [{"REQUEST_TIMEOUT_SECONDS": 3, "MIN_REQUEST_RATE": 0}, {"REQUEST_TIMEOUT_SECONDS": 9}],
+                         ids=["timeout", "rate"])
+def test_others_are_answered_while_hundreds_of_slow_requests_end(hooksd, options):
+    daemon = hooksd(ACCEPTORS=1, **options)
+    acceptor, = daemon.pids("acceptor")
+    for _ in range(10):  # all may end before a busy machine lets this process run
+        with daemon.raw() as other, contextlib.ExitStack() as stack:
+            slow = [stack.enter_context(daemon.raw()) for _ in range(SLOW)]
+            for connection in slow:
+                connection.send(POST[:-1])
+            wait_until(lambda: metrics(daemon)["connections"] > SLOW, "all connections")
+            os.kill(acceptor, signal.SIGSTOP)
+            time.sleep(4)  # the time of all is over
+            os.kill(acceptor, signal.SIGCONT)
+            if answered_before_all_of(other, [connection.socket for connection in slow]):
+                return
+    raise AssertionError("no request was answered while slow ones were refused")
 
 
 def test_slow_bytes_do_not_extend_the_request_timeout(shared_hooksd):
