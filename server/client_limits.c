@@ -15,8 +15,13 @@
 /* Requests are measured after 1/SLOW_AFTER of REQUEST_TIMEOUT_SECONDS, and LOOKS times per time-out. */
 #define SLOW_AFTER 3
 #define LOOKS 30
-/* Connections that end in one turn of the loop. Requests of others wait meanwhile, and are read between two turns. */
-#define ENDS_PER_TURN 32
+/*
+ * Connections that end in one turn of the loop. Requests of others wait meanwhile, and are read between two turns.
+ * Where thousands of slow requests are to be refused, those are eight a millisecond, so that most of the CPU is for
+ * others.
+ */
+#define ENDS_PER_TURN 8
+#define NEXT_PART_US 1000
 
 static struct connection *
 first_in(h2o_linklist_t *list)
@@ -403,8 +408,10 @@ limits_step(struct connections *connections, int64_t now_us, int32_t most_ms)
 	end_late(connections, now_us - arrive_us);
 	refuse_surplus(connections, now_us - SURPLUS_US);
 	if (connections->config->min_request_rate > 0 && !h2o_linklist_is_empty(&connections->busy)) {
-		if (now_us >= connections->look_at_us && refuse_slow(connections, now_us, arrive_us / SLOW_AFTER))
-			connections->look_at_us = now_us + arrive_us / LOOKS;
+		if (now_us >= connections->look_at_us)
+			connections->look_at_us =
+			    now_us + (refuse_slow(connections, now_us, arrive_us / SLOW_AFTER) ? arrive_us / LOOKS
+											       : NEXT_PART_US);
 		most_ms = clock_wait_ms(connections->look_at_us, now_us, most_ms);
 	}
 	if (connections->has_ended)
