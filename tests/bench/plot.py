@@ -5,11 +5,11 @@ from html import escape
 
 WIDTH, HEIGHT = 900, 420
 LEFT, RIGHT, TOP, BOTTOM = 80, 20, 40, 50
-COLOURS = {  # of a series whose name begins with this, in any case
-    "jsonl": "#1b6ca8", "postgresql, 100": "#7d1f10", "postgres": "#c8553d", "ordered ids": "#2d8a4e",
-    "random ids": "#7b4fa3",
-}
 YARDSTICK = "#777"
+COLOURS = {  # of a series whose name begins with this, in any case
+    "jsonl": "#1b6ca8", "sqlite alone": YARDSTICK, "sqlite": "#c9971c", "postgresql, 100": "#7d1f10",
+    "postgres": "#c8553d", "ordered ids": "#2d8a4e", "random ids": "#7b4fa3",
+}
 
 
 def colour_of(name):
