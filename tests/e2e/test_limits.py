@@ -185,6 +185,7 @@ def test_a_request_without_memory_beside_active_ones_is_refused_alone(hooksd):
             os.kill(writer, signal.SIGCONT)
         for connection in waiting:
             assert connection.read_reply().status == 202
+        wait_until(lambda: series(daemon)["buffered_bytes"] < 100_000, "the memory of the answered requests to be free")
         older.send(request[20_000:])
         assert older.read_reply().status == 202
 
