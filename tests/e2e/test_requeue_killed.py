@@ -9,7 +9,7 @@ from harness.webhooks import STORES
 
 LETTERS = 300  # more than a slice
 SLICE = {"postgres": 250, "embedded": 50}
-PLACES = 20  # at most so many statements of a requeue, from the first one, at which control dies
+PLACES = 20  # at most so many statements of a requeue at which control dies
 
 
 @pytest.fixture(params=STORES)
@@ -61,7 +61,8 @@ def test_a_control_that_dies_during_a_requeue_leaves_each_letter_or_its_job(kill
     count = statements_of_a_requeue(hookline, killpoint)
     reached = set()
     size = SLICE[hookline.store]
-    for at in range(1, count + 1, max(1, count // PLACES)):
+    later = sorted(range(2, count + 1, max(1, count // PLACES)), key=lambda at: abs(at - count * 2 / 3))
+    for at in [1, *later]:  # the first statement, then those around the end of PostgreSQL's first slice
         for side in (BEFORE, AFTER):
             letters = Letters(hookline)
             killpoint.arm(at, side)
