@@ -16,9 +16,8 @@
 #define SLOW_AFTER 3
 #define LOOKS 30
 /*
- * Connections that end in one turn of the loop. Requests of others wait meanwhile, and are read between two turns.
- * Where thousands of slow requests are to be refused, those are eight a millisecond, so that most of the CPU is for
- * others.
+ * The most connections that end in one turn of the loop: other requests wait during the turn, and are read after it.
+ * Thousands of slow requests are refused at eight a millisecond, so that most of the CPU is left for other requests.
  */
 #define ENDS_PER_TURN 8
 #define NEXT_PART_US 1000
@@ -408,10 +407,11 @@ limits_step(struct connections *connections, int64_t now_us, int32_t most_ms)
 	end_late(connections, now_us - arrive_us);
 	refuse_surplus(connections, now_us - SURPLUS_US);
 	if (connections->config->min_request_rate > 0 && !h2o_linklist_is_empty(&connections->busy)) {
-		if (now_us >= connections->look_at_us)
-			connections->look_at_us =
-			    now_us + (refuse_slow(connections, now_us, arrive_us / SLOW_AFTER) ? arrive_us / LOOKS
-											       : NEXT_PART_US);
+		if (now_us >= connections->look_at_us) {
+			bool all = refuse_slow(connections, now_us, arrive_us / SLOW_AFTER);
+
+			connections->look_at_us = now_us + (all ? arrive_us / LOOKS : NEXT_PART_US);
+		}
 		most_ms = clock_wait_ms(connections->look_at_us, now_us, most_ms);
 	}
 	if (connections->has_ended)

@@ -83,8 +83,8 @@ void limits_close_resting(struct connections *connections, int64_t now_us, int64
 void limits_close_arriving(struct connections *connections);
 
 /*
- * Called in each turn of the loop: ends connections whose time is over. Returns the milliseconds until the next may be
- * due, at most most_ms.
+ * Called in each turn of the loop: ends connections whose time is over, a few in each turn. Returns the milliseconds
+ * until the next may be due, at most most_ms.
  */
 int32_t limits_step(struct connections *connections, int64_t now_us, int32_t most_ms);
 
